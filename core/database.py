@@ -1,0 +1,203 @@
+"""The database: SQLite in one file by default, PostgreSQL by URL; one unit of work per change.
+
+A writing unit of work on SQLite begins with BEGIN IMMEDIATE: a read that turns into a write would
+fail at once when another writer is active, busy timeout or not. `synchronous=FULL` because an
+accepted alert must survive a power cut.
+"""
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, TypeDecorator, event, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from core.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraint names follow one convention so migrations can name them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored in UTC. A naive value is refused: it would mean another moment."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime: give it a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+"""A JSON document; JSONB on PostgreSQL."""
+
+
+def enum_column(kind: type[enum.Enum], name: str) -> Enum:
+    """The column type of a str-valued enum: its values as text, tied by a CHECK constraint `name`."""
+    return Enum(
+        kind,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=40,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class UnitOfWork:
+    """One transaction. Only store files touch `session`; services pass the unit of work along."""
+
+    def __init__(self, session: AsyncSession, *, writes: bool, is_postgresql: bool) -> None:
+        self.session = session
+        self.writes = writes
+        self.is_postgresql = is_postgresql
+        self._after_commit: dict[object, Callable[[], None | Awaitable[None]]] = {}
+
+    def after_commit(
+        self, call: Callable[[], None | Awaitable[None]], *, key: object | None = None
+    ) -> None:
+        """Run `call` once the transaction is committed; never if it is rolled back.
+
+        `key`: calls with an equal key run once (ten segments queued wake the pool one time).
+        A call must be a hint only: the process may die between commit and call.
+        """
+        self._after_commit[key if key is not None else object()] = call
+
+    async def run_after_commit(self) -> None:
+        for call in self._after_commit.values():
+            result = call()
+            if result is not None:
+                await result
+
+
+class Database:
+    """The engine and its units of work. Open with `async with`, or call `close`."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, busy_timeout_s: float = 10.0) -> None:
+        parsed = make_url(url)
+        self.is_postgresql = parsed.get_backend_name() == "postgresql"
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 5}
+        if self.is_postgresql:
+            options["pool_pre_ping"] = True
+        else:
+            options["connect_args"] = {"timeout": busy_timeout_s}
+        self.engine: AsyncEngine = create_async_engine(parsed, **options)
+        # SQLite has one writer; queueing here in order of arrival is fair, its busy handler is not.
+        self._writer = asyncio.Lock() if not self.is_postgresql else None
+        if not self.is_postgresql:
+            _prepare_sqlite(self.engine)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
+        """A unit of work that commits when the block ends and rolls back when it raises.
+
+        Raises: Unavailable: the database cannot be reached, is locked past its time-out or full.
+        """
+        if self._writer is None:
+            async with self._unit(writes=True) as uow:
+                yield uow
+        else:
+            async with self._writer:
+                async with self._unit(writes=True) as uow:
+                    yield uow
+        await uow.run_after_commit()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[UnitOfWork]:
+        """A unit of work that only reads; nothing in it is committed."""
+        async with self._unit(writes=False) as uow:
+            yield uow
+
+    @asynccontextmanager
+    async def _unit(self, *, writes: bool) -> AsyncIterator[UnitOfWork]:
+        async with AsyncSession(self.engine, expire_on_commit=False, autoflush=True) as session:
+            uow = UnitOfWork(session, writes=writes, is_postgresql=self.is_postgresql)
+            try:
+                await self._begin(session, writes=writes)
+                yield uow
+                if writes:
+                    await session.commit()
+                else:
+                    await session.rollback()
+            except (OperationalError, InterfaceError, OSError) as error:
+                await _rollback_quietly(session)
+                raise _unavailable(error) from error
+            except BaseException:
+                await _rollback_quietly(session)
+                raise
+
+    async def _begin(self, session: AsyncSession, *, writes: bool) -> None:
+        if not self.is_postgresql:
+            connection = await session.connection()
+            await connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    async def ping(self) -> None:
+        """One trivial query.
+
+        Raises: Unavailable.
+        """
+        async with self.read() as uow:
+            await uow.session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections; idempotent."""
+        await self.engine.dispose()
+
+    async def __aenter__(self) -> "Database":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+async def _rollback_quietly(session: AsyncSession) -> None:
+    try:
+        await asyncio.shield(session.rollback())
+    except DBAPIError as error:  # the first error tells more; the connection is dropped either way
+        log.warning("rollback_failed", cause=type(error).__name__)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    origin = getattr(error, "orig", None) or error
+    return Unavailable(f"the database does not answer: {origin}", code="database_unavailable")
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _pragmas(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
