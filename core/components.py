@@ -1,4 +1,4 @@
-"""What runs has an owner, a "ready" and a "stopped": components, started in order, stopped in reverse."""
+"""What runs has an owner, a "ready" and a "stopped"; started in order, stopped in reverse."""
 
 import asyncio
 from collections.abc import Sequence

@@ -20,7 +20,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from core.clock import Clock, SystemClock
 from core.errors import Unavailable
+from core.signals import Signals
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 
 
 def enum_column(kind: type[enum.Enum], name: str) -> Enum:
-    """The column type of a str-valued enum: its values as text, tied by a CHECK constraint `name`."""
+    """The column type of a str-valued enum: its values as text, with a CHECK named `name`."""
     return Enum(
         kind,
         name=name,
@@ -76,16 +78,21 @@ def enum_column(kind: type[enum.Enum], name: str) -> Enum:
 
 
 class UnitOfWork:
-    """One transaction. Only store files touch `session`; services pass the unit of work along."""
+    """One transaction. Only store files touch `session`; services pass the unit of work along.
 
-    def __init__(self, session: AsyncSession, *, writes: bool, is_postgresql: bool) -> None:
+    `now`: the moment the unit of work began; every row it writes carries this one time.
+    """
+
+    def __init__(self, session: AsyncSession, database: "Database", *, writes: bool) -> None:
         self.session = session
         self.writes = writes
-        self.is_postgresql = is_postgresql
-        self._after_commit: dict[object, Callable[[], None | Awaitable[None]]] = {}
+        self.now: datetime = database.clock.now()
+        self.is_postgresql = database.is_postgresql
+        self._signals = database.signals
+        self._after_commit: dict[object, Callable[[], Awaitable[None] | None]] = {}
 
     def after_commit(
-        self, call: Callable[[], None | Awaitable[None]], *, key: object | None = None
+        self, call: Callable[[], Awaitable[None] | None], *, key: object | None = None
     ) -> None:
         """Run `call` once the transaction is committed; never if it is rolled back.
 
@@ -93,6 +100,11 @@ class UnitOfWork:
         A call must be a hint only: the process may die between commit and call.
         """
         self._after_commit[key if key is not None else object()] = call
+
+    def signal(self, name: str, value: object = None) -> None:
+        """Emit a signal (core.signals) after commit; equal (name, value=None) are sent once."""
+        key = name if value is None else None
+        self.after_commit(lambda: self._signals.emit(name, value), key=key)
 
     async def run_after_commit(self) -> None:
         for call in self._after_commit.values():
@@ -104,8 +116,18 @@ class UnitOfWork:
 class Database:
     """The engine and its units of work. Open with `async with`, or call `close`."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, busy_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        pool_size: int = 10,
+        busy_timeout_s: float = 10.0,
+    ) -> None:
+        """`url`: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`."""
         parsed = make_url(url)
+        self.clock: Clock = clock or SystemClock()
+        self.signals = Signals()
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 5}
         if self.is_postgresql:
@@ -128,9 +150,8 @@ class Database:
             async with self._unit(writes=True) as uow:
                 yield uow
         else:
-            async with self._writer:
-                async with self._unit(writes=True) as uow:
-                    yield uow
+            async with self._writer, self._unit(writes=True) as uow:
+                yield uow
         await uow.run_after_commit()
 
     @asynccontextmanager
@@ -142,7 +163,7 @@ class Database:
     @asynccontextmanager
     async def _unit(self, *, writes: bool) -> AsyncIterator[UnitOfWork]:
         async with AsyncSession(self.engine, expire_on_commit=False, autoflush=True) as session:
-            uow = UnitOfWork(session, writes=writes, is_postgresql=self.is_postgresql)
+            uow = UnitOfWork(session, self, writes=writes)
             try:
                 await self._begin(session, writes=writes)
                 yield uow

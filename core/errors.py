@@ -22,7 +22,7 @@ class AppError(Exception):
     http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
-        """`field`: dotted path of the offending input; `code`: a finer stable code of this class."""
+        """`field`: dotted path of the offending input; `code`: a finer code within the class."""
         super().__init__(message)
         self.message = message
         self.field = field

@@ -1,5 +1,6 @@
-"""Identifiers: 26 characters, sortable by time of creation (ULID layout: 48 bits time, 80 random)."""
+"""Identifiers: 26 characters that sort by time of creation (ULID: 48 bits time, 80 random)."""
 
+import re
 import secrets
 import time
 from typing import NewType
@@ -25,7 +26,7 @@ AssignmentId = NewType("AssignmentId", str)
 EventId = NewType("EventId", str)
 TimerId = NewType("TimerId", str)
 
-ID_LENGTH = 26
+_ID = re.compile(r"[A-Za-z0-9_-]{1,26}")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -40,6 +41,4 @@ def new_id() -> str:
 
 def is_id(text: str) -> bool:
     """Whether `text` has the form of an id (demo data uses shorter, readable ones)."""
-    return 1 <= len(text) <= ID_LENGTH and all(
-        c.isascii() and (c.isalnum() or c in "-_") for c in text
-    )
+    return bool(_ID.fullmatch(text))

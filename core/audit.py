@@ -1,0 +1,253 @@
+"""The audit log: append-only, each row bound to the one before by an HMAC.
+
+The key lives outside the database, and the head (count, hash) is also written to a second file, so
+an altered, removed, reordered or cut-off row is found by `verify`. A restored backup starts a new
+chain linked to the old one.
+"""
+
+import enum
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Index, String, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, Json, UnitOfWork, UtcDateTime
+from core.ids import new_id
+
+_VERIFY_PAGE = 1000
+GENESIS = "0" * 64
+
+
+class AuditRow(Base):
+    """One entry. `hash` = HMAC-SHA256(key, previous hash + canonical JSON of the other columns)."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index(None, "target", "seq"), Index(None, "at"))
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    chain: Mapped[str] = mapped_column(String(26))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(60))
+    actor_name: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(80))
+    target: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    detail: Mapped[dict[str, Any]] = mapped_column(Json)
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class AuditHeadRow(Base):
+    """The one row that serialises writers: chain, count and hash of the last entry."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    chain: Mapped[str] = mapped_column(String(26))
+    count: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: a user's id and name, or a named part of the system."""
+
+    id: str
+    name: str
+
+
+SYSTEM = Actor("system", "系统")
+
+
+class Fault(enum.StrEnum):
+    """What `verify` can find."""
+
+    ALTERED = "altered"
+    GAP = "gap"
+    CUT_OFF = "cut_off"
+    HEAD_FILE = "head_file"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify` found; `fault` None: the log is whole. `seq`: where."""
+
+    count: int
+    fault: Fault | None
+    seq: int | None = None
+    explanation: str = ""
+
+
+class Audit:
+    """Appends to and verifies the log. `head_file` should lie on another disk where there is one."""
+
+    def __init__(self, key: bytes, head_file: Path) -> None:
+        self._key = key
+        self._head_file = head_file
+
+    async def append(
+        self,
+        uow: UnitOfWork,
+        *,
+        actor: Actor,
+        action: str,
+        target: str,
+        detail: dict[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> int:
+        """Append an entry in the caller's transaction; writers wait for each other until commit.
+
+        `action`: `area.verb`; `target`: `kind:id`; `detail`: JSON values, no secrets and no full
+        phone numbers. Returns: the entry's number.
+        """
+        head = await self._locked_head(uow)
+        row = AuditRow(
+            seq=head.count + 1,
+            chain=head.chain,
+            at=uow.now,
+            actor=actor.id,
+            actor_name=actor.name,
+            action=action,
+            target=target,
+            reason=reason,
+            detail=detail or {},
+            previous_hash=head.hash,
+        )
+        row.hash = self._hash(row)
+        head.count, head.hash = row.seq, row.hash
+        uow.session.add(row)
+        await uow.session.flush()
+        return row.seq
+
+    async def begin_new_chain(self, uow: UnitOfWork, *, actor: Actor, reason: str) -> None:
+        """Start a chain linked to the present one: after a restore the file's head is ahead."""
+        head = await self._locked_head(uow)
+        head.chain = new_id()
+        await self.append(
+            uow,
+            actor=actor,
+            action="audit.begin_chain",
+            target=f"chain:{head.chain}",
+            detail={"head_file": self._read_head_file()},
+            reason=reason,
+        )
+
+    async def write_head_file(self, uow: UnitOfWork) -> None:
+        """Write the head to the second file, hourly and at each activation; atomic, fsync'd."""
+        head = await uow.session.get(AuditHeadRow, 1)
+        if head is None:
+            return
+        content = {"chain": head.chain, "count": head.count, "hash": head.hash}
+        content["mac"] = self._mac(json.dumps(content, sort_keys=True))
+        self._head_file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._head_file.with_suffix(".partial")
+        with partial.open("w") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self._head_file)
+
+    async def verify(self, uow: UnitOfWork) -> Verdict:
+        """Recompute the whole chain and compare it with the head row and the head file."""
+        expected_hash, count = GENESIS, 0
+        noted = self._read_head_file()
+        noted_hash = None
+        while True:
+            rows = list(
+                await uow.session.scalars(
+                    select(AuditRow)
+                    .where(AuditRow.seq > count)
+                    .order_by(AuditRow.seq)
+                    .limit(_VERIFY_PAGE)
+                )
+            )
+            if not rows:
+                break
+            for row in rows:
+                if row.seq != count + 1:
+                    return Verdict(count, Fault.GAP, count + 1, "an entry is missing")
+                if row.previous_hash != expected_hash or row.hash != self._hash(row):
+                    return Verdict(count, Fault.ALTERED, row.seq, "an entry does not fit its hash")
+                expected_hash, count = row.hash, row.seq
+                if noted is not None and noted["count"] == count:
+                    noted_hash = row.hash
+        return await self._verify_heads(uow, count, expected_hash, noted, noted_hash)
+
+    async def _verify_heads(
+        self,
+        uow: UnitOfWork,
+        count: int,
+        last_hash: str,
+        noted: dict[str, Any] | None,
+        noted_hash: str | None,
+    ) -> Verdict:
+        head = await uow.session.get(AuditHeadRow, 1)
+        if head is not None and (head.count != count or head.hash != last_hash):
+            return Verdict(count, Fault.CUT_OFF, count + 1, "entries after this one are gone")
+        if noted is None:
+            missing = self._head_file.exists()
+            fault = Fault.HEAD_FILE if missing else None
+            return Verdict(count, fault, None, "the head file is damaged" if missing else "")
+        if head is not None and noted["chain"] == head.chain and noted["count"] > count:
+            return Verdict(count, Fault.CUT_OFF, count + 1, "the head file knows later entries")
+        if noted_hash is not None and noted_hash != noted["hash"] and noted["count"] <= count:
+            return Verdict(count, Fault.ALTERED, noted["count"], "the head file differs")
+        return Verdict(count, None)
+
+    async def _locked_head(self, uow: UnitOfWork) -> AuditHeadRow:
+        head = await uow.session.get(AuditHeadRow, 1, with_for_update=True)
+        if head is None:
+            head = AuditHeadRow(id=1, chain=new_id(), count=0, hash=GENESIS)
+            uow.session.add(head)
+            await uow.session.flush()
+        return head
+
+    def _hash(self, row: AuditRow) -> str:
+        fields = {
+            "seq": row.seq,
+            "chain": row.chain,
+            "at": row.at.astimezone(UTC).isoformat(),
+            "actor": row.actor,
+            "actor_name": row.actor_name,
+            "action": row.action,
+            "target": row.target,
+            "reason": row.reason,
+            "detail": row.detail,
+        }
+        canonical = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return self._mac(row.previous_hash + canonical)
+
+    def _mac(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+    def _read_head_file(self) -> dict[str, Any] | None:
+        """The noted head; None if there is no file or it does not carry our MAC."""
+        try:
+            content = json.loads(self._head_file.read_text())
+            mac = content.pop("mac")
+        except (OSError, ValueError, KeyError, AttributeError):
+            return None
+        expected = self._mac(json.dumps(content, sort_keys=True))
+        return content if hmac.compare_digest(str(mac), expected) else None
+
+
+def load_or_create_key(path: Path) -> bytes:
+    """The 32-byte key in `path`, created with mode 0600 on first use."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = secrets.token_bytes(32)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        return key

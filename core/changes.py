@@ -1,0 +1,120 @@
+"""Numbered changes of a topic, so that a browser sees state as snapshot + changes without gaps.
+
+A change is numbered `(epoch, seq)` in the transaction that makes it. The last `KEPT` changes of a
+topic are kept; who is further behind, or knows another epoch, takes a new snapshot.
+Room topics are numbered by their owner in memory instead (conf.room).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, Json, UnitOfWork, UtcDateTime
+from core.ids import new_id
+from core.signals import CHANGE_PUBLISHED
+
+KEPT = 1000
+_PRUNE_EVERY = 100
+
+
+class TopicRow(Base):
+    """The head of a topic: its epoch and the number of its last change."""
+
+    __tablename__ = "topic"
+
+    topic: Mapped[str] = mapped_column(String(80), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(26))
+    seq: Mapped[int]
+
+
+class ChangeRow(Base):
+    """One change of a topic."""
+
+    __tablename__ = "topic_change"
+    __table_args__ = (Index(None, "topic", "seq"),)
+
+    topic: Mapped[str] = mapped_column(String(80), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(60))
+    data: Mapped[dict[str, Any]] = mapped_column(Json)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a topic stands."""
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """One numbered change, as sent to browsers."""
+
+    topic: str
+    epoch: str
+    seq: int
+    kind: str
+    data: dict[str, Any]
+    at: datetime
+
+    def as_wire(self) -> dict[str, Any]:
+        return {
+            "topic": self.topic,
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "kind": self.kind,
+            "data": self.data,
+            "at": self.at.isoformat(),
+        }
+
+
+async def publish(uow: UnitOfWork, topic: str, kind: str, data: dict[str, Any]) -> Change:
+    """Append a change to `topic` in the caller's transaction; browsers get it after commit.
+
+    `data`: JSON values only. The row of the topic is locked until commit, so numbers never skip.
+    """
+    insert = postgresql_insert if uow.is_postgresql else sqlite_insert
+    statement = insert(TopicRow).values(topic=topic, epoch=new_id(), seq=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[TopicRow.topic], set_={"seq": TopicRow.seq + 1}
+    )
+    found = await uow.session.execute(statement.returning(TopicRow.epoch, TopicRow.seq))
+    epoch, seq = found.one()
+    change = Change(topic, epoch, seq, kind, data, uow.now)
+    uow.session.add(ChangeRow(topic=topic, seq=seq, kind=kind, data=data, at=uow.now))
+    if seq % _PRUNE_EVERY == 0:
+        await uow.session.execute(
+            delete(ChangeRow).where(ChangeRow.topic == topic, ChangeRow.seq <= seq - KEPT)
+        )
+    uow.signal(CHANGE_PUBLISHED, change)
+    return change
+
+
+async def head(uow: UnitOfWork, topic: str) -> Head:
+    """Where `topic` stands; read it in the same transaction as the snapshot."""
+    row = await uow.session.get(TopicRow, topic)
+    return Head(row.epoch, row.seq) if row is not None else Head("", 0)
+
+
+async def since(uow: UnitOfWork, topic: str, epoch: str, seq: int) -> list[Change] | None:
+    """The changes after (`epoch`, `seq`); None where only a new snapshot can help."""
+    now_at = await head(uow, topic)
+    if epoch != now_at.epoch or seq > now_at.seq:
+        return None
+    rows = await uow.session.scalars(
+        select(ChangeRow)
+        .where(ChangeRow.topic == topic, ChangeRow.seq > seq)
+        .order_by(ChangeRow.seq)
+        .limit(KEPT)
+    )
+    changes = [Change(topic, epoch, row.seq, row.kind, row.data, row.at) for row in rows]
+    if len(changes) != now_at.seq - seq:
+        return None
+    return changes
