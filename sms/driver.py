@@ -24,6 +24,7 @@ from typing import NewType, Protocol
 
 from core.errors import Unavailable
 from sms.errors_cms import ErrorAction, ErrorClass, ErrorFamily, action_for, classify
+from sms.pdu.submit import SubmitPdu
 
 Ticket = NewType("Ticket", str)  # the caller's own id of one attempt; comes back in LateOutcome
 
@@ -188,17 +189,6 @@ class ModemStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitPdu:
-    """A PDU for AT+CMGS: hex with the service-centre octet(s) first.
-
-    `tpdu_length`: octets without the service-centre field (TS 27.005 §3.5.1), as AT+CMGS wants it.
-    """
-
-    hex: str
-    tpdu_length: int
-
-
-@dataclass(frozen=True, slots=True)
 class IncomingPdu:
     """One PDU as the modem handed it over, undecoded (`sms.pdu.decode_incoming` reads it).
 
@@ -213,7 +203,7 @@ class IncomingPdu:
 
 
 IncomingSink = Callable[[IncomingPdu], Awaitable[None]]
-"""Stores a PDU durably. Raising leaves the PDU in the modem (it comes again with the next sweep)."""
+"""Stores a PDU durably. Raising leaves it in the modem; it comes again with the next sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +366,7 @@ class Driver(Protocol):
         """Events in order, for one consumer; goes on across `recover`, ends after `close`."""
 
     def trace(self) -> tuple[TraceLine, ...]:
-        """The last lines on the wire, oldest first, PIN masked. It holds message PDUs: not a log."""
+        """The last lines on the wire, oldest first, PIN masked. Holds message PDUs: no log."""
 
     async def close(self) -> None:
         """Release the device. Idempotent; bounded by one second."""

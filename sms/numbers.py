@@ -1,0 +1,37 @@
+"""Phone numbers: the demo block, and the one written form (pure)."""
+
+import re
+
+DEMO_PREFIX = "+86100555"
+"""Demo phones are `+86100555NNNNN`; 100 is no assigned mobile prefix, so none can be real."""
+
+_DEMO = re.compile(re.escape(DEMO_PREFIX) + r"\d{5}\Z")
+_MAINLAND_MOBILE = re.compile(r"1\d{10}\Z")
+
+
+def is_demo_number(number: str) -> bool:
+    """True for E.164 numbers of the demo block only; nothing else may reach the simulator."""
+    return _DEMO.match(number) is not None
+
+
+def demo_number(index: int) -> str:
+    """The `index`-th demo phone, 0..99999."""
+    if not 0 <= index <= 99_999:
+        raise ValueError(f"no demo phone {index}")
+    return f"{DEMO_PREFIX}{index:05d}"
+
+
+def to_e164(number: str) -> str:
+    """Mainland mobiles as `+86…`; numbers with `+` or `00` stay international; others unchanged.
+
+    Spaces, hyphens, brackets and full-width digits are put right. Says nothing about validity.
+    """
+    compact = re.sub(r"[\s\-().\u3000（）－]", "", number)
+    compact = "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in compact)
+    if compact.startswith("00"):
+        return "+" + compact[2:]
+    if _MAINLAND_MOBILE.match(compact):
+        return "+86" + compact
+    if compact.startswith("86") and _MAINLAND_MOBILE.match(compact[2:]):
+        return "+" + compact
+    return compact

@@ -1,0 +1,96 @@
+"""SMS-STATUS-REPORT: what became of a segment (TS 23.040 §9.2.2.3, TP-ST §9.2.3.15)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sms.pdu.addresses import NO_SERVICE_CENTRE, Address, decode_address
+from sms.pdu.octets import Octets
+from sms.pdu.timestamps import decode_timestamp, encode_timestamp
+
+_MTI_STATUS_REPORT = 0x02
+
+
+class ReportState(StrEnum):
+    """What a TP-ST means for us. TRYING is interim: never a failure."""
+
+    DELIVERED = "delivered"  # 00 received, 01 forwarded unconfirmed, 02 replaced, 03..1F
+    TRYING = "trying"  # 20..3F the service centre still tries
+    FAILED = "failed"  # 40..7F no more tries
+    UNKNOWN = "unknown"  # 80..FF reserved
+
+
+_WORDS = {
+    0x00: "received by the handset",
+    0x01: "forwarded, receipt not confirmed",
+    0x02: "replaced by the service centre",
+    0x20: "congestion, still trying",
+    0x21: "handset busy, still trying",
+    0x22: "no response from the handset, still trying",
+    0x23: "service rejected, still trying",
+    0x24: "quality not available, still trying",
+    0x25: "error in the handset, still trying",
+    0x40: "remote procedure error",
+    0x41: "incompatible destination",
+    0x42: "connection rejected by the handset",
+    0x43: "not obtainable",
+    0x44: "quality not available",
+    0x45: "no interworking",
+    0x46: "validity period expired",
+    0x47: "deleted by the sender",
+    0x48: "deleted by the service centre",
+    0x49: "message does not exist",
+}
+
+
+def report_state(status: int) -> ReportState:
+    """The meaning of a TP-ST octet, 0..255."""
+    if status < 0x20:
+        return ReportState.DELIVERED
+    if status < 0x40:
+        return ReportState.TRYING
+    return ReportState.FAILED if status < 0x80 else ReportState.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """`reference` is the TP-MR the modem chose; match on SIM + reference + recipient + time."""
+
+    service_centre: Address | None
+    reference: int
+    recipient: Address
+    sent_at: datetime | None
+    discharged_at: datetime | None
+    status: int
+
+    @property
+    def state(self) -> ReportState:
+        return report_state(self.status)
+
+    @property
+    def words(self) -> str:
+        """The status in plain words."""
+        return _WORDS.get(self.status, f"status 0x{self.status:02X}")
+
+
+def decode_status_report(data: Octets, service_centre: Address | None) -> StatusReport:
+    """Read on after the first octet; optional parameters at the end are ignored."""
+    reference = data.octet("reference")
+    recipient = decode_address(data, "recipient")
+    sent_at = decode_timestamp(data, "time stamp")
+    discharged_at = decode_timestamp(data, "discharge time")
+    status = data.octet("status")
+    return StatusReport(service_centre, reference, recipient, sent_at, discharged_at, status)
+
+
+def encode_status_report(
+    reference: int,
+    recipient: Address,
+    sent_at: datetime,
+    discharged_at: datetime,
+    status: int,
+) -> str:
+    """A STATUS-REPORT as a network would hand it over, in hex (for the simulator and tests)."""
+    tpdu = bytes([_MTI_STATUS_REPORT | 0x04, reference]) + recipient.encode()
+    tpdu += encode_timestamp(sent_at) + encode_timestamp(discharged_at) + bytes([status])
+    return (NO_SERVICE_CENTRE + tpdu).hex().upper()
