@@ -1,0 +1,47 @@
+# Two commands: `make run` starts a demo county, `make test` proves the whole thing.
+# What they need is made by tools/prepare.py; docs/operations.md says how long it takes.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt web bench soak clean prepare-run prepare-dev
+
+BIN := .venv/bin
+PREPARE = python=$$(sh tools/python.sh) && "$$python" tools/prepare.py
+# Tests run on several processes; end-to-end tests run one after another at the end.
+WORKERS ?= 2
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: ## Start the demo county: installs, builds, seeds, prints addresses and logins
+	@$(PREPARE) run pages
+	@exec $(BIN)/python server.py demo $(ARGS)
+
+test: ## Run every check and test, with real Redis, PostgreSQL and Chromium
+	@$(PREPARE) dev services pages
+	@exec $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: prepare-dev ## Format, lint, types, import contracts, types of the pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(PREPARE) npm typecheck
+
+fmt: prepare-dev ## Format the Python code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+web: ## Build the pages into web/static
+	@$(PREPARE) pages
+
+bench: prepare-dev ## Run the benchmarks of bench/ in full (ARGS="name …" picks some)
+	$(BIN)/python -m bench $(ARGS)
+
+soak: prepare-dev ## Run the long trials (hours; ARGS="--hours 4")
+	$(BIN)/python -m bench soak $(ARGS)
+
+clean: ## Remove what was made (not var/, which holds the demo's data)
+	rm -rf .venv .node .stamps web/node_modules web/static dist htmlcov .coverage
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+prepare-dev:
+	@$(PREPARE) dev

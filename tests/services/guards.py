@@ -1,0 +1,103 @@
+"""Guards around every test: our code may not block the event loop, nor lose a task's error.
+
+asyncio's debug mode is on for all tests (pyproject.toml); a test that measures the media path
+turns it off with `asyncio.get_running_loop().set_debug(False)`.
+"""
+
+import asyncio
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tools.steps import ROOT
+
+PACKAGES = ("core", "directory", "sms", "conf", "plans", "command", "signaling", "server.py")
+OURS = tuple(str(ROOT / name) for name in PACKAGES)
+FILE_OF_OURS = re.compile("|".join(re.escape(path) for path in OURS))
+CALLBACK_CPU_S = 0.5
+"""Processor time, in debug mode, that one callback may take; a busy machine does not change it."""
+
+BLOCKING = frozenset({
+    "time.sleep", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
+    "sqlite3.connect", "subprocess.Popen", "os.system",
+})  # fmt: skip
+
+
+class BlockingCall(AssertionError):
+    """Our code stopped the event loop; `asyncio.to_thread` or the async form is due."""
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in BLOCKING or asyncio._get_running_loop() is None:
+        return
+    if event == "socket.connect" and arguments[0].gettimeout() == 0:
+        return
+    place = _place_of_ours()
+    if place is not None:
+        raise BlockingCall(f"{event} inside the event loop, at {place}")
+
+
+def _place_of_ours() -> str | None:
+    """Where our code made the call; None when a test did, or asyncio itself starts a process."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.endswith(("asyncio/unix_events.py", "asyncio/base_events.py")):
+            return None
+        if file.startswith(OURS):
+            return f"{file}:{frame.f_lineno}"
+        if file.startswith(str(ROOT / "tests")):
+            return None
+        frame = frame.f_back
+    return None
+
+
+class _Log(logging.Handler):
+    """Collects errors that only the event loop saw and that come from our code."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = logging.Formatter().format(record)
+        if FILE_OF_OURS.search(text):
+            self.errors.append(text)
+
+
+_slow: list[str] = []
+_run = asyncio.Handle._run
+
+
+def _timed_run(self: asyncio.Handle) -> None:
+    before = time.thread_time()
+    _run(self)
+    spent_s = time.thread_time() - before
+    if spent_s > CALLBACK_CPU_S:
+        _slow.append(f"{spent_s:.2f} s in {self!r}")
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_audit)
+    asyncio.Handle._run = _timed_run  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def event_loop_guard(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails the test whose event loop was held up or saw an error nobody looked at.
+
+    `@pytest.mark.holds_loop` says that the test itself computes inside the loop.
+    """
+    log = _Log()
+    logging.getLogger("asyncio").addHandler(log)
+    _slow.clear()
+    yield
+    logging.getLogger("asyncio").removeHandler(log)
+    assert not log.errors, "an error nobody awaited:\n" + "\n".join(log.errors)
+    if request.node.get_closest_marker("holds_loop") is None:
+        assert not _slow, "one callback held the event loop: " + "; ".join(_slow)
