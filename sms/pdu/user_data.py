@@ -1,4 +1,4 @@
-"""TP-DCS and TP-UD: alphabets, class, user data header (TS 23.038 §4, TS 23.040 §9.2.3.24).
+"""TP-DCS and TP-UD: alphabets, class, user data header (TS 23.038 §4, TS 23.040 §9.2.3.24)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
