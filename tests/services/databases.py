@@ -33,12 +33,13 @@ def sqlite_copy(session: Session, *, is_migrated: bool) -> Iterator[str]:
 @contextmanager
 def postgres_copy(session: Session, *, is_migrated: bool) -> Iterator[str]:
     """The URL of a new database on the session's PostgreSQL; dropped afterwards."""
-    port = session.once("postgres", lambda: postgres.start(session))["port"]
+    cluster = session.once("postgres", lambda: postgres.start(session))
+    port = cluster["port"]
     source = "template1"
     if is_migrated:
         source = session.once("postgres-template", lambda: _postgres_template(port))["name"]
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    postgres.execute(port, f"CREATE DATABASE {name} TEMPLATE {source}")
+    postgres.execute(port, f"CREATE DATABASE {name} TEMPLATE {source} {cluster['copy']}")
     try:
         yield postgres.url(port, name)
     finally:

@@ -18,6 +18,7 @@ from tools.steps import ROOT
 
 PACKAGES = ("core", "directory", "sms", "conf", "plans", "command", "signaling", "server.py")
 OURS = tuple(str(ROOT / name) for name in PACKAGES)
+TESTS = str(ROOT / "tests")
 FILE_OF_OURS = re.compile("|".join(re.escape(path) for path in OURS))
 CALLBACK_CPU_S = 0.5
 """Processor time, in debug mode, that one callback may take; a busy machine does not change it."""
@@ -51,7 +52,7 @@ def _place_of_ours() -> str | None:
             return None
         if file.startswith(OURS):
             return f"{file}:{frame.f_lineno}"
-        if file.startswith(str(ROOT / "tests")):
+        if file.startswith(TESTS):
             return None
         frame = frame.f_back
     return None
@@ -70,6 +71,15 @@ class _Log(logging.Handler):
             self.errors.append(text)
 
 
+_sleep = time.sleep
+
+
+def _watched_sleep(seconds: float) -> None:
+    """time.sleep raises an audit event only since Python 3.13."""
+    _audit("time.sleep", (seconds,))
+    _sleep(seconds)
+
+
 _slow: list[str] = []
 _run = asyncio.Handle._run
 
@@ -84,6 +94,7 @@ def _timed_run(self: asyncio.Handle) -> None:
 
 def pytest_configure() -> None:
     sys.addaudithook(_audit)
+    time.sleep = _watched_sleep
     asyncio.Handle._run = _timed_run  # type: ignore[method-assign]
 
 

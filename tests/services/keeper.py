@@ -43,8 +43,6 @@ def _wait_for_either_end(service: subprocess.Popen[bytes], session_pid: int) -> 
 
 
 def main(session_pid: int, folder: Path, user: str, command: list[str]) -> None:
-    for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C is for the session; we follow it
-        signal.signal(number, signal.SIG_IGN)
     service = _start(command, folder, user)
     _wait_for_either_end(service, session_pid)
     service.send_signal(signal.SIGINT)  # PostgreSQL: fast shutdown; Redis: shutdown

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +27,11 @@ FAST = {
 
 
 def start(session: Session) -> dict[str, str]:
-    """Make and start a cluster; returns {"port"}. The superuser is `fengsui`, without password."""
+    """Make and start a cluster; its superuser is `fengsui`, without a password.
+
+    Returns {"port", "copy"}: `copy` is the clause that makes CREATE DATABASE ten times as fast
+    (28 ms, not 262) where the server knows it.
+    """
     programs = postgres_bin()
     if programs is None:
         raise ServiceMissing("PostgreSQL is not installed: run `make test`, or install it")
@@ -40,7 +45,7 @@ def start(session: Session) -> dict[str, str]:
         session, folder, [str(programs / "postgres"), "-D", str(folder / "data"), *words], user=user
     )
     wait_until(lambda: _answers(port), folder, "PostgreSQL")
-    return {"port": str(port)}
+    return {"port": str(port), "copy": "STRATEGY FILE_COPY" if _release(programs) >= 15 else ""}
 
 
 def url(port: str, database: str) -> str:
@@ -73,6 +78,14 @@ def _answers(port: int) -> bool:
     except (OSError, asyncpg.PostgresError, TimeoutError):
         return False
     return True
+
+
+def _release(programs: Path) -> int:
+    printed = subprocess.run(
+        [programs / "postgres", "-V"], capture_output=True, text=True, check=True
+    )
+    found = re.search(r"\d+", printed.stdout)
+    return int(found[0]) if found else 0
 
 
 def _unprivileged_user() -> str:
