@@ -1,0 +1,172 @@
+"""The inbox: storing what comes from the air, joining long texts, finding what is answered."""
+
+from datetime import timedelta
+
+import structlog
+
+from core import changes, events
+from core.database import Database, UnitOfWork
+from core.ids import new_id
+from sms.driver import IncomingPdu
+from sms.grammar import Answer, read_answer
+from sms.model import InboundReceived, InboundState, RecipientAnswered
+from sms.numbers import to_e164
+from sms.outbox import Outbox
+from sms.pdu import DecodeError, Deliver, StatusReport, decode_incoming
+from sms.pdu.user_data import storable
+from sms.store import inbox as store
+from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
+
+log = structlog.get_logger(__name__)
+
+JOIN_WITHIN = timedelta(hours=24)
+_STALE_BATCH = 50
+
+
+class Inbox:
+    """Takes PDUs from modems. When `take` returns, the PDU is on disk and may be deleted there."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database = database
+        self._outbox = outbox
+
+    async def take(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
+        """Store one PDU and act on it, in one transaction; a PDU seen before changes nothing."""
+        async with self._database.write() as uow:
+            if await store.is_known_pdu(uow, imsi, pdu.hex):
+                return
+            row = IncomingPduRow(
+                id=new_id(), modem=modem, imsi=imsi, hex=pdu.hex[:400],
+                received_at=uow.now, kind="unreadable", is_joined=True,
+            )  # fmt: skip
+            uow.session.add(row)
+            try:
+                decoded = decode_incoming(pdu.hex)
+            except DecodeError as error:
+                log.warning("incoming_pdu_unreadable", modem=modem, cause=str(error))
+                await self._keep_unreadable(uow, row)
+                return
+            if isinstance(decoded, StatusReport):
+                row.kind = "report"
+                if not await self._outbox.settle_report(uow, imsi, decoded):
+                    log.info("report_without_message", modem=modem, reference=decoded.reference)
+            else:
+                row.kind = "deliver"
+                await self._take_text(uow, row, decoded)
+
+    async def join_stale(self) -> int:
+        """Show long texts whose missing parts have not come in time. Returns: how many parts."""
+        async with self._database.write() as uow:
+            stale = await store.stale_parts(uow, uow.now - JOIN_WITHIN, _STALE_BATCH)
+            groups: dict[tuple[str, str | None, int | None], list[IncomingPduRow]] = {}
+            for row in stale:
+                groups.setdefault((row.imsi, row.sender, row.concat_reference), []).append(row)
+            for rows in groups.values():
+                await self._whole(uow, rows, is_complete=False)
+            return len(stale)
+
+    async def _keep_unreadable(self, uow: UnitOfWork, row: IncomingPduRow) -> None:
+        """A person may still make sense of it: it goes to the human inbox as it came."""
+        inbound = InboundRow(
+            id=new_id(), number="", text=f"[无法解码] {row.hex}", modem=row.modem,
+            received_at=uow.now, is_complete=False, state=InboundState.UNMATCHED,
+        )  # fmt: skip
+        uow.session.add(inbound)
+        await self._announce(uow, inbound)
+
+    async def _take_text(self, uow: UnitOfWork, row: IncomingPduRow, deliver: Deliver) -> None:
+        row.sender = to_e164(deliver.originator.value)
+        row.text = deliver.text
+        concatenation = deliver.concatenation
+        if concatenation is None:
+            await self._whole(uow, [row], is_complete=True)
+            return
+        row.concat_reference = concatenation.reference
+        row.part, row.parts = concatenation.number, concatenation.count
+        row.is_joined = False
+        row.text = deliver.user_data.text.encode("utf-16", "surrogatepass").hex()
+        await uow.session.flush()
+        held = await store.waiting_parts(
+            uow, imsi=row.imsi, sender=row.sender, reference=concatenation.reference,
+            parts=concatenation.count, since=uow.now - JOIN_WITHIN,
+        )  # fmt: skip
+        by_part = {held_row.part: held_row for held_row in held}
+        if len(by_part) == concatenation.count:
+            rows = [by_part[number] for number in sorted(by_part, key=lambda part: part or 0)]
+            await self._whole(uow, rows, is_complete=True)
+
+    async def _whole(
+        self, uow: UnitOfWork, rows: list[IncomingPduRow], *, is_complete: bool
+    ) -> None:
+        """Store a text from its parts and find what it answers."""
+        await uow.session.flush()
+        await store.mark_joined(uow, [row.id for row in rows])
+        first = rows[0]
+        inbound = InboundRow(
+            id=new_id(), number=first.sender or "", text=_joined_text(rows), modem=first.modem,
+            received_at=uow.now, is_complete=is_complete, state=InboundState.UNMATCHED,
+        )  # fmt: skip
+        uow.session.add(inbound)
+        await self._correlate(uow, inbound)
+        await self._announce(uow, inbound)
+
+    async def _correlate(self, uow: UnitOfWork, inbound: InboundRow) -> None:
+        questions = await store.open_questions(uow, inbound.number)
+        answer = read_answer(inbound.text)
+        found = _question_for(answer, questions)
+        if found is None:
+            await events.record(
+                uow,
+                InboundReceived(inbound.id, inbound.number, inbound.text, at=uow.now),
+            )
+            return
+        recipient, message = found
+        choices = message.choices or {}
+        choice = answer.choice if answer.choice in choices else None
+        inbound.state = InboundState.MATCHED if choice else InboundState.UNMATCHED
+        inbound.message_id, inbound.recipient_id = message.id, recipient.id
+        inbound.choice = choice
+        recipient.answer, recipient.choice = inbound.text, choice
+        recipient.answered_at = uow.now
+        await events.record(
+            uow,
+            RecipientAnswered(
+                message.id, recipient.id, recipient.person_id, message.context, inbound.number,
+                inbound.text, choice, inbound.id, at=uow.now,
+            ),
+        )  # fmt: skip
+        await changes.publish(
+            uow,
+            f"message:{message.id}",
+            "recipient.answered",
+            {"recipient_id": recipient.id, "choice": choice, "text": inbound.text},
+        )
+
+    async def _announce(self, uow: UnitOfWork, inbound: InboundRow) -> None:
+        await uow.session.flush()
+        data = {"inbound_id": inbound.id, "state": inbound.state.value}
+        await changes.publish(uow, "sms", "inbound.received", data)
+
+
+def _question_for(
+    answer: Answer, questions: list[tuple[RecipientRow, MessageRow]]
+) -> tuple[RecipientRow, MessageRow] | None:
+    """The newest unanswered question that knows this choice, else the newest one asked."""
+    for recipient, message in questions:
+        if recipient.answered_at is None and answer.choice in (message.choices or {}):
+            return recipient, message
+    return questions[0] if questions else None
+
+
+def _joined_text(rows: list[IncomingPduRow]) -> str:
+    """The text of all parts. Parts of a long text are kept as UTF-16: one may hold half a pair."""
+    if rows[0].parts is None:
+        return rows[0].text or ""
+    by_part = {row.part: row for row in rows}
+    pieces = []
+    for number in range(1, (rows[0].parts or 1) + 1):
+        row = by_part.get(number)
+        missing = f"【缺第{number}段】"
+        held = bytes.fromhex(row.text or "").decode("utf-16", "surrogatepass") if row else missing
+        pieces.append(held)
+    return storable("".join(pieces))

@@ -1,0 +1,191 @@
+"""The words of the SMS platform: message, recipient, segment, attempt, and their states."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.events import Event
+from core.ids import MessageId, PersonId, RecipientId, SegmentId
+
+
+class MessageClass(enum.StrEnum):
+    """What a message is for; it decides lane, expiry and what happens to an unknown outcome."""
+
+    ALERT = "alert"
+    COMMAND = "command"
+    REPLY = "reply"
+    NOTICE = "notice"
+    BULLETIN = "bulletin"
+
+
+class SegmentState(enum.StrEnum):
+    """A segment's stored state; `sms.lifecycle.transition` is the only way between them."""
+
+    QUEUED = "queued"
+    SENDING = "sending"  # an attempt is journaled; the PDU may be on the air at any moment
+    SENT = "sent"  # the network took it
+    DELIVERED = "delivered"  # a delivery report says so
+    UNKNOWN = "unknown"  # it may or may not be on the air
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class RecipientState(enum.StrEnum):
+    """What a person reads on the board, derived from the segments (`lifecycle.summarise`)."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class AttemptState(enum.StrEnum):
+    """One try to put a segment on the air; `started` after a crash means unknown."""
+
+    STARTED = "started"
+    SENT = "sent"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+class InboundState(enum.StrEnum):
+    """What became of a received text."""
+
+    MATCHED = "matched"  # an answer to one of our messages
+    UNMATCHED = "unmatched"  # waits in the human inbox
+    HANDLED = "handled"  # a person has dealt with it
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom to send to. `number`: E.164 (or a short code); `text`: their own text, if personal."""
+
+    number: str
+    name: str = ""
+    person_id: PersonId | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class ReplySpec:
+    """What answers a message expects: code → meaning, e.g. {"1": "confirm", "2": "decline"}."""
+
+    choices: dict[str, str]
+    open_hours: int = 72
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request to send one text to some recipients.
+
+    `idempotency_key`: a second submission with an equal key returns the first one's id.
+    `expires_at`: what is not on the air by then is never sent; None: the class's default.
+    `context`: ids the sender wants back with every fact, e.g. {"incident_id": …}.
+    """
+
+    class_: MessageClass
+    text: str
+    recipients: tuple[Recipient, ...]
+    idempotency_key: str
+    sender: str = "system"
+    unit_path: str = ""
+    expects_reply: ReplySpec | None = None
+    is_drill: bool = False
+    expires_at: datetime | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A claimed segment, ready to be sent. `attempt_id` comes back with the outcome."""
+
+    attempt_id: str
+    segment_id: SegmentId
+    recipient_id: RecipientId
+    message_id: MessageId
+    class_: MessageClass
+    number: str
+    text: str
+    part: int
+    parts: int
+    concat_reference: int
+    expires_at: datetime
+    is_extra_copy: bool
+    wants_report: bool = True
+
+
+@dataclass(frozen=True)
+class RecipientSent(Event):
+    """The network took every segment for this recipient."""
+
+    message_id: str
+    recipient_id: str
+    person_id: str | None
+    context: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RecipientDelivered(Event):
+    """A delivery report came for every segment."""
+
+    message_id: str
+    recipient_id: str
+    person_id: str | None
+    context: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RecipientFailed(Event):
+    """It will not be sent any more: refused, expired or reported undeliverable."""
+
+    message_id: str
+    recipient_id: str
+    person_id: str | None
+    context: dict[str, Any]
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RecipientUnknown(Event):
+    """The outcome is not known; the class's policy decides what happens now."""
+
+    message_id: str
+    recipient_id: str
+    person_id: str | None
+    context: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RecipientAnswered(Event):
+    """A text answered this message. `choice`: the key of ReplySpec.choices, None if unclear."""
+
+    message_id: str
+    recipient_id: str
+    person_id: str | None
+    context: dict[str, Any]
+    number: str
+    text: str
+    choice: str | None
+    inbound_id: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class InboundReceived(Event):
+    """A text came that answers none of our messages."""
+
+    inbound_id: str
+    number: str
+    text: str
+    at: datetime

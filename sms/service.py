@@ -1,0 +1,145 @@
+"""The face of the SMS platform: submit, follow, cancel, read the inbox, see the modems."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core import changes, timers
+from core.database import Database, UnitOfWork
+from core.errors import NotFound
+from core.ids import MessageId
+from sms import segments
+from sms.inbox import Inbox
+from sms.model import InboundState, Submission
+from sms.modem import ModemView
+from sms.outbox import UNKNOWN_TIMER, Outbox
+from sms.pool import DriverFactory, ModemPool
+from sms.settings import SmsSettings
+from sms.store import inbox as inbox_store
+from sms.store import outbox as outbox_store
+from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message with its counts: recipient states and `answered`."""
+
+    id: str
+    class_: str
+    text: str
+    wire_text: str
+    sender: str
+    is_drill: bool
+    choices: dict[str, str] | None
+    context: dict[str, Any]
+    recipient_count: int
+    segment_count: int
+    counts: dict[str, int]
+    created_at: datetime
+    expires_at: datetime
+    cancelled_at: datetime | None
+
+
+class SmsPlatform:
+    """What other packages and the edge call. Its component to run is `pool`."""
+
+    def __init__(
+        self, settings: SmsSettings, database: Database, make_driver: DriverFactory
+    ) -> None:
+        self._outbox = Outbox(settings)
+        self._inbox = Inbox(database, self._outbox)
+        self.pool = ModemPool(settings, database, self._outbox, self._inbox, make_driver)
+
+    def register(self, runner: timers.TimerRunner) -> None:
+        """Register the durable timers of this package."""
+        runner.register(UNKNOWN_TIMER, self._outbox.on_unknown_timer)
+
+    async def submit(self, uow: UnitOfWork, submission: Submission) -> MessageId:
+        """Store the message in the caller's transaction; it goes out after commit.
+
+        The same idempotency key gives the same message. Raises: InvalidInput.
+        """
+        return await self._outbox.accept(uow, submission)
+
+    def preview(self, submission: Submission) -> segments.Preview:
+        """What the text costs per recipient, with mark and signature."""
+        return segments.preview(self._outbox.full_text(submission, submission.text))
+
+    async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
+        """Withdraw what is not on the air. Returns: segments withdrawn."""
+        await self.message(uow, message_id)
+        return await self._outbox.cancel(uow, message_id)
+
+    async def resend_unknown(self, uow: UnitOfWork, recipient_id: str) -> None:
+        """Send once more what is of unknown outcome; a person takes the risk of a double."""
+        await self._outbox.resend_unknown(uow, recipient_id)
+
+    async def messages(
+        self,
+        uow: UnitOfWork,
+        scopes: tuple[str, ...],
+        *,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[MessageView]:
+        """The newest messages sent from within `scopes` (unit paths)."""
+        rows = await outbox_store.messages(uow, scopes, before=before, limit=limit)
+        counts = await outbox_store.funnel(uow, [row.id for row in rows])
+        return [_view(row, counts[row.id]) for row in rows]
+
+    async def message(self, uow: UnitOfWork, message_id: str) -> MessageView:
+        """One message. Raises: NotFound."""
+        row = await outbox_store.message(uow, message_id)
+        if row is None:
+            raise NotFound("there is no such message")
+        counts = await outbox_store.funnel(uow, [row.id])
+        return _view(row, counts[row.id])
+
+    async def unit_path(self, uow: UnitOfWork, message_id: str) -> str:
+        """The unit a message was sent from, for the check of access. Raises: NotFound."""
+        row = await outbox_store.message(uow, message_id)
+        if row is None:
+            raise NotFound("there is no such message")
+        return row.unit_path
+
+    async def recipients(
+        self, uow: UnitOfWork, message_id: str, *, after: int = -1, limit: int = 500
+    ) -> list[RecipientRow]:
+        """Recipients of a message, a page at a time by position."""
+        return await outbox_store.recipients_of(uow, message_id, after=after, limit=limit)
+
+    async def attempts(self, uow: UnitOfWork, recipient_id: str) -> list[tuple[AttemptRow, int]]:
+        """Every try for one recipient, with the part it sent."""
+        return await outbox_store.attempts_of(uow, recipient_id)
+
+    async def inbound(
+        self,
+        uow: UnitOfWork,
+        *,
+        state: InboundState | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[InboundRow]:
+        """Received texts, newest first."""
+        return await inbox_store.inbound(uow, state=state, before=before, limit=limit)
+
+    async def mark_handled(self, uow: UnitOfWork, inbound_id: str, user_id: str) -> None:
+        """A person has dealt with this text. Raises: NotFound."""
+        row = await inbox_store.inbound_by_id(uow, inbound_id)
+        if row is None:
+            raise NotFound("there is no such text")
+        row.state, row.handled_by, row.handled_at = InboundState.HANDLED, user_id, uow.now
+        await changes.publish(uow, "sms", "inbound.handled", {"inbound_id": inbound_id})
+
+    def modems(self) -> list[ModemView]:
+        """The modems of this node."""
+        return self.pool.views()
+
+
+def _view(row: MessageRow, counts: dict[str, int]) -> MessageView:
+    return MessageView(
+        id=row.id, class_=row.class_.value, text=row.text, wire_text=row.wire_text,
+        sender=row.sender, is_drill=row.is_drill, choices=row.choices, context=row.context,
+        recipient_count=row.recipient_count, segment_count=row.segment_count, counts=counts,
+        created_at=row.created_at, expires_at=row.expires_at, cancelled_at=row.cancelled_at,
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""Settings of the SMS platform."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from core.settings import Section
+
+
+class ModemSettings(Section):
+    """One modem of the pool."""
+
+    name: str = Field(
+        description="Short name shown to people, unique.", min_length=1, max_length=40
+    )
+    path: str = Field(description="Device, best a link under /dev/serial/by-id/.")
+    driver: Literal["at", "gsmmodem"] = Field("at", description="Which driver talks to it.")
+    pin: SecretStr | None = Field(None, description="PIN of the SIM, if it has one.")
+    baud: int = Field(115_200, ge=9600, le=921_600, description="Line speed (bit/s).")
+    family: Literal["sim800", "huawei", "quectel", "generic"] | None = Field(
+        None, description="Empty: recognised by its answers."
+    )
+    is_simulated: bool = Field(
+        False, description="True for the simulator: it alone sends to demo recipients."
+    )
+    per_day: int = Field(
+        1000, ge=1, le=100_000, description="Messages this SIM may send in a day; alerts exempt."
+    )
+
+
+class SmsSettings(Section):
+    """The SMS platform."""
+
+    modems: tuple[ModemSettings, ...] = Field((), description="The pool; empty: nothing is sent.")
+    signature: str = Field(
+        "【县应急指挥中心】", max_length=30, description="Put before every text; empty: none."
+    )
+    unknown_wait_s: float = Field(
+        30.0, ge=5, le=600,
+        description="An alert of unknown outcome gets its one copy after this without report (s).",
+    )  # fmt: skip
+    alert_expiry_minutes: int = Field(
+        60, ge=5, le=1440, description="An alert not sent by then is not sent any more (minutes)."
+    )
+    notice_expiry_hours: int = Field(
+        24, ge=1, le=168, description="Other messages not sent by then are given up (hours)."
+    )
+    sweep_every_s: float = Field(
+        10.0, ge=1, le=120, description="How often stored messages are fetched from a modem (s)."
+    )
+    max_segments: int = Field(
+        10, ge=1, le=255, description="Longest text accepted, in segments of one message."
+    )

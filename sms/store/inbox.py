@@ -1,0 +1,92 @@
+"""Queries on incoming PDUs and inbound texts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from core.database import UnitOfWork
+from sms.model import InboundState
+from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
+
+
+async def is_known_pdu(uow: UnitOfWork, imsi: str, hex_pdu: str) -> bool:
+    """Whether this SIM already handed us exactly this PDU (it carries its own time stamp)."""
+    found = await uow.session.scalar(
+        select(IncomingPduRow.id).where(IncomingPduRow.imsi == imsi, IncomingPduRow.hex == hex_pdu)
+    )
+    return found is not None
+
+
+async def waiting_parts(
+    uow: UnitOfWork, *, imsi: str, sender: str, reference: int, parts: int, since: datetime
+) -> list[IncomingPduRow]:
+    """The unjoined parts of one long text, in any order of arrival."""
+    rows = await uow.session.scalars(
+        select(IncomingPduRow)
+        .where(
+            IncomingPduRow.imsi == imsi,
+            IncomingPduRow.sender == sender,
+            IncomingPduRow.concat_reference == reference,
+            IncomingPduRow.parts == parts,
+            IncomingPduRow.is_joined.is_(False),
+            IncomingPduRow.received_at >= since,
+        )
+        .order_by(IncomingPduRow.received_at)
+    )
+    return list(rows)
+
+
+async def stale_parts(uow: UnitOfWork, before: datetime, limit: int) -> list[IncomingPduRow]:
+    """Parts whose other parts have not come in time."""
+    rows = await uow.session.scalars(
+        select(IncomingPduRow)
+        .where(
+            IncomingPduRow.kind == "deliver",
+            IncomingPduRow.is_joined.is_(False),
+            IncomingPduRow.received_at < before,
+        )
+        .order_by(IncomingPduRow.received_at)
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def mark_joined(uow: UnitOfWork, ids: Sequence[str]) -> None:
+    """These parts belong to a stored text now."""
+    await uow.session.execute(
+        update(IncomingPduRow).where(IncomingPduRow.id.in_(ids)).values(is_joined=True)
+    )
+
+
+async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRow, MessageRow]]:
+    """Messages to `number` that still expect an answer, newest first."""
+    rows = await uow.session.execute(
+        select(RecipientRow, MessageRow)
+        .join(MessageRow, MessageRow.id == RecipientRow.message_id)
+        .where(
+            RecipientRow.number == number,
+            MessageRow.choices.is_not(None),
+            MessageRow.answers_until >= uow.now,
+        )
+        .order_by(RecipientRow.answered_at.is_not(None), MessageRow.created_at.desc())
+        .limit(20)
+    )
+    return [(recipient, message) for recipient, message in rows]
+
+
+async def inbound(
+    uow: UnitOfWork, *, state: InboundState | None, before: str | None, limit: int
+) -> list[InboundRow]:
+    """Received texts, newest first."""
+    statement = select(InboundRow).order_by(InboundRow.id.desc()).limit(limit)
+    if state is not None:
+        statement = statement.where(InboundRow.state == state)
+    if before is not None:
+        statement = statement.where(InboundRow.id < before)
+    return list(await uow.session.scalars(statement))
+
+
+async def inbound_by_id(uow: UnitOfWork, inbound_id: str) -> InboundRow | None:
+    """One received text."""
+    return await uow.session.get(InboundRow, inbound_id)

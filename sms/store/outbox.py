@@ -1,0 +1,246 @@
+"""Queries on messages, recipients, segments and attempts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from core.database import UnitOfWork
+from sms.model import AttemptState, SegmentState
+from sms.store.rows import AttemptRow, CounterRow, MessageRow, RecipientRow, SegmentRow
+
+_ROWS_PER_INSERT = 2000
+
+
+async def message_by_key(uow: UnitOfWork, key: str) -> MessageRow | None:
+    """The message submitted with this idempotency key."""
+    found: MessageRow | None = await uow.session.scalar(
+        select(MessageRow).where(MessageRow.idempotency_key == key)
+    )
+    return found
+
+
+async def next_counter(uow: UnitOfWork, name: str, by: int = 1) -> int:
+    """Take `by` numbers from a stored counter. Returns: the first of them."""
+    dialect_insert = postgresql_insert if uow.is_postgresql else sqlite_insert
+    statement = dialect_insert(CounterRow).values(name=name, value=by)
+    statement = statement.on_conflict_do_update(
+        index_elements=[CounterRow.name], set_={"value": CounterRow.value + by}
+    )
+    value = await uow.session.scalar(statement.returning(CounterRow.value))
+    return int(value or by) - by
+
+
+async def add_message(
+    uow: UnitOfWork,
+    message: MessageRow,
+    recipients: Sequence[Mapping[str, Any]],
+    segments: Sequence[Mapping[str, Any]],
+) -> None:
+    """Insert one message with its recipients and segments, in few statements."""
+    uow.session.add(message)
+    await uow.session.flush()
+    for table, rows in ((RecipientRow, recipients), (SegmentRow, segments)):
+        for start in range(0, len(rows), _ROWS_PER_INSERT):
+            await uow.session.execute(insert(table), rows[start : start + _ROWS_PER_INSERT])
+
+
+async def next_queued(
+    uow: UnitOfWork, *, is_simulated: bool, modem: str, is_alone: bool
+) -> SegmentRow | None:
+    """The segment this modem should send next, locked; None if nothing is due.
+
+    A demo recipient's segment goes to a simulated modem and to nothing else, and the reverse.
+    `is_alone`: no other modem can take what this one was told to avoid.
+    """
+    conditions = [
+        SegmentRow.state == SegmentState.QUEUED,
+        SegmentRow.is_demo.is_(is_simulated),
+        SegmentRow.not_before <= uow.now,
+        SegmentRow.expires_at > uow.now,
+    ]
+    if not is_alone:
+        conditions.append(or_(SegmentRow.avoid_modem.is_(None), SegmentRow.avoid_modem != modem))
+    found: SegmentRow | None = await uow.session.scalar(
+        select(SegmentRow)
+        .where(*conditions)
+        .order_by(SegmentRow.lane, SegmentRow.position)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return found
+
+
+async def next_not_before(uow: UnitOfWork) -> datetime | None:
+    """When the earliest queued segment becomes due."""
+    found: datetime | None = await uow.session.scalar(
+        select(func.min(SegmentRow.not_before)).where(SegmentRow.state == SegmentState.QUEUED)
+    )
+    return found
+
+
+async def segment(uow: UnitOfWork, segment_id: str) -> SegmentRow | None:
+    """One segment, locked for change."""
+    return await uow.session.get(SegmentRow, segment_id, with_for_update=True)
+
+
+async def attempt(uow: UnitOfWork, attempt_id: str) -> AttemptRow | None:
+    """One attempt, locked for change."""
+    return await uow.session.get(AttemptRow, attempt_id, with_for_update=True)
+
+
+async def recipient(uow: UnitOfWork, recipient_id: str) -> RecipientRow | None:
+    """One recipient."""
+    return await uow.session.get(RecipientRow, recipient_id)
+
+
+async def message(uow: UnitOfWork, message_id: str) -> MessageRow | None:
+    """One message."""
+    return await uow.session.get(MessageRow, message_id)
+
+
+async def segments_of(uow: UnitOfWork, recipient_id: str) -> list[SegmentRow]:
+    """All segments of one recipient, in order of parts."""
+    rows = await uow.session.scalars(
+        select(SegmentRow).where(SegmentRow.recipient_id == recipient_id).order_by(SegmentRow.part)
+    )
+    return list(rows)
+
+
+async def open_attempts(uow: UnitOfWork, modem: str) -> list[AttemptRow]:
+    """Attempts of this modem that were journaled and never ended: the process died meanwhile."""
+    rows = await uow.session.scalars(
+        select(AttemptRow).where(
+            AttemptRow.state == AttemptState.STARTED, AttemptRow.modem == modem
+        )
+    )
+    return list(rows)
+
+
+async def attempt_for_report(
+    uow: UnitOfWork, *, imsi: str, number: str, reference: int, since: datetime
+) -> AttemptRow | None:
+    """The attempt a status report speaks of (TS 23.040 §9.2.3.22: TP-MR wraps at 256).
+
+    Newest unreported first among those of this SIM, reference and recipient; else the newest of
+    unknown outcome, whose reference was lost with its answer.
+    """
+    base = (
+        select(AttemptRow)
+        .where(AttemptRow.number == number, AttemptRow.imsi == imsi, AttemptRow.started_at >= since)
+        .order_by(AttemptRow.reported_at.is_not(None), AttemptRow.started_at.desc())
+        .limit(1)
+    )
+    exact: AttemptRow | None = await uow.session.scalar(
+        base.where(AttemptRow.reference == reference)
+    )
+    if exact is not None and exact.reported_at is None:
+        return exact
+    open_states = (AttemptState.UNKNOWN, AttemptState.STARTED)
+    lost: AttemptRow | None = await uow.session.scalar(
+        base.where(
+            AttemptRow.reference.is_(None),
+            AttemptRow.state.in_(open_states),
+            AttemptRow.reported_at.is_(None),
+        )
+    )
+    return lost or exact
+
+
+async def expired_segments(uow: UnitOfWork, limit: int) -> list[SegmentRow]:
+    """Queued segments whose time to be sent is over."""
+    rows = await uow.session.scalars(
+        select(SegmentRow)
+        .where(SegmentRow.state == SegmentState.QUEUED, SegmentRow.expires_at <= uow.now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(rows)
+
+
+async def queued_of_message(uow: UnitOfWork, message_id: str) -> list[SegmentRow]:
+    """The segments of a message that are not on the air yet."""
+    rows = await uow.session.scalars(
+        select(SegmentRow).where(
+            SegmentRow.message_id == message_id, SegmentRow.state == SegmentState.QUEUED
+        )
+    )
+    return list(rows)
+
+
+async def recipients_of(
+    uow: UnitOfWork, message_id: str, *, after: int = -1, limit: int = 500
+) -> list[RecipientRow]:
+    """Recipients of a message in their order, a page at a time."""
+    rows = await uow.session.scalars(
+        select(RecipientRow)
+        .where(RecipientRow.message_id == message_id, RecipientRow.position > after)
+        .order_by(RecipientRow.position)
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def messages(
+    uow: UnitOfWork, scopes: Iterable[str], *, before: str | None, limit: int
+) -> list[MessageRow]:
+    """Newest messages sent from within `scopes` (unit paths)."""
+    reach = or_(*[MessageRow.unit_path.startswith(scope, autoescape=True) for scope in scopes])
+    statement = select(MessageRow).where(reach).order_by(MessageRow.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(MessageRow.id < before)
+    return list(await uow.session.scalars(statement))
+
+
+async def funnel(uow: UnitOfWork, message_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Counts per message: each recipient state, and `answered`."""
+    counts: dict[str, dict[str, int]] = {message_id: {} for message_id in message_ids}
+    rows = await uow.session.execute(
+        select(
+            RecipientRow.message_id,
+            RecipientRow.state,
+            func.count(),
+            func.count(RecipientRow.answered_at),
+        )
+        .where(RecipientRow.message_id.in_(message_ids))
+        .group_by(RecipientRow.message_id, RecipientRow.state)
+    )
+    for message_id, state, total, answered in rows:
+        of_message = counts[message_id]
+        of_message[state.value] = total
+        of_message["answered"] = of_message.get("answered", 0) + answered
+    return counts
+
+
+async def attempts_of(uow: UnitOfWork, recipient_id: str) -> list[tuple[AttemptRow, int]]:
+    """All attempts for one recipient with their part number, oldest first."""
+    rows = await uow.session.execute(
+        select(AttemptRow, SegmentRow.part)
+        .join(SegmentRow, SegmentRow.id == AttemptRow.segment_id)
+        .where(SegmentRow.recipient_id == recipient_id)
+        .order_by(AttemptRow.started_at)
+    )
+    return [(row, part) for row, part in rows]
+
+
+async def sent_today(uow: UnitOfWork, modem: str, since: datetime) -> int:
+    """Attempts of this modem since `since` that count against its daily limit."""
+    counted = (AttemptState.SENT, AttemptState.UNKNOWN, AttemptState.STARTED)
+    found = await uow.session.scalar(
+        select(func.count()).where(
+            AttemptRow.modem == modem,
+            AttemptRow.started_at >= since,
+            AttemptRow.state.in_(counted),
+        )
+    )
+    return int(found or 0)
+
+
+async def mark_message_cancelled(uow: UnitOfWork, message_id: str) -> None:
+    """Note when a person withdrew the message."""
+    await uow.session.execute(
+        update(MessageRow).where(MessageRow.id == message_id).values(cancelled_at=uow.now)
+    )
