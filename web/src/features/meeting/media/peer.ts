@@ -1,0 +1,70 @@
+import { audioCodecs, CAMERA_LAYERS, lines, SCREEN_LAYERS, videoCodecs, withOpusNack } from './offer'
+import type { Device, Source } from '../roomTypes'
+
+const UP: Record<Source, number> = { audio: 0, camera: 1, screen: 2 }
+
+/**
+ * One RTCPeerConnection for the whole stay: offered once, in the order of `lines`. Turning a camera on or
+ * off replaces a track; who fills which slot is the server's business. Owned by RoomSession.
+ */
+export class Peer {
+  readonly connection: RTCPeerConnection
+  /** One stream per receiving mid, so that an element keeps its source when the slot changes hands. */
+  readonly streams = new Map<string, MediaStream>()
+  onState: ((state: RTCPeerConnectionState) => void) | null = null
+  private readonly transceivers: RTCRtpTransceiver[] = []
+
+  constructor(device: Device, iceServers: RTCIceServer[] = []) {
+    this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
+    this.connection.onconnectionstatechange = () => this.onState?.(this.connection.connectionState)
+    for (const line of lines(device)) {
+      const init: RTCRtpTransceiverInit = { direction: line.direction }
+      if (line.kind === 'up_camera') init.sendEncodings = CAMERA_LAYERS.map((layer) => ({ ...layer }))
+      if (line.kind === 'up_screen') init.sendEncodings = SCREEN_LAYERS.map((layer) => ({ ...layer }))
+      this.add(line.media, init)
+    }
+  }
+
+  private add(media: 'audio' | 'video', init: RTCRtpTransceiverInit): void {
+    const transceiver = this.connection.addTransceiver(media, init)
+    const receiver = RTCRtpReceiver.getCapabilities?.(media)?.codecs ?? []
+    const codecs = media === 'audio' ? audioCodecs(receiver) : videoCodecs(receiver)
+    if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs)
+    this.transceivers.push(transceiver)
+  }
+
+  /** The local offer, complete: an ICE-lite server needs no candidates of ours. */
+  async offer(iceRestart = false): Promise<string> {
+    const offer = await this.connection.createOffer({ iceRestart })
+    const sdp = withOpusNack(offer.sdp ?? '')
+    await this.connection.setLocalDescription({ type: 'offer', sdp })
+    return sdp
+  }
+
+  async accept(answer: string): Promise<void> {
+    await this.connection.setRemoteDescription({ type: 'answer', sdp: answer })
+    for (const transceiver of this.transceivers) {
+      if (transceiver.mid === null || transceiver.direction !== 'recvonly') continue
+      if (!this.streams.has(transceiver.mid)) this.streams.set(transceiver.mid, new MediaStream([transceiver.receiver.track]))
+    }
+  }
+
+  async send(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    await this.transceivers[UP[source]]?.sender.replaceTrack(track)
+  }
+
+  /** The server asks for no more than it forwards: unused layers of the camera stop at the source. */
+  async setActiveLayers(source: 'camera' | 'screen', rids: readonly string[]): Promise<void> {
+    const sender = this.transceivers[UP[source]]?.sender
+    if (!sender) return
+    const parameters = sender.getParameters()
+    parameters.encodings.forEach((encoding) => (encoding.active = rids.includes(encoding.rid ?? '')))
+    await sender.setParameters(parameters)
+  }
+
+  close(): void {
+    this.connection.onconnectionstatechange = null
+    this.connection.close()
+    this.streams.clear()
+  }
+}

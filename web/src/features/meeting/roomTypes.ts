@@ -1,0 +1,84 @@
+/** Shapes of the room topic (docs/protocol.md). */
+export type Device = 'pc' | 'phone' | 'wall'
+export type Role = 'chair' | 'staff' | 'site' | 'guest'
+export type Quality = 'good' | 'fair' | 'poor' | 'lost'
+export type Source = 'audio' | 'camera' | 'screen'
+export type SlotKind = 'audio' | 'main' | 'share' | 'thumbnail'
+
+export interface TrackState {
+  is_published: boolean
+  is_on: boolean
+  is_muted: boolean
+}
+
+export interface Participant {
+  participant_id: string
+  unit_id: string | null
+  site: string
+  name: string
+  role: Role
+  is_connected: boolean
+  joined_at: string | null
+  audio: TrackState
+  camera: TrackState
+  screen: TrackState
+  hand_at: string | null
+  quality: Quality
+}
+
+export interface ChatLine {
+  id?: string
+  participant_id: string | null
+  site?: string
+  name: string
+  text: string
+  at: string
+}
+
+export interface RoomFacts {
+  room_id: string
+  meeting_id: string
+  title: string
+  incident_id: string | null
+  is_open: boolean
+  is_locked: boolean
+  mode: 'free' | 'lecture'
+  broadcast: string | null
+  called: string | null
+  speaker: string | null
+  ends_at: string | null
+}
+
+export interface RoomSnapshot extends RoomFacts {
+  chat: ChatLine[]
+  participants: Participant[]
+}
+
+export interface Slot {
+  mid: string
+  kind: SlotKind
+  participant_id: string | null
+  source: Source | null
+}
+
+export interface SlotMap {
+  revision: number
+  slots: Slot[]
+}
+
+export interface JoinAnswer {
+  participant_id: string
+  resume: string
+  answer: string
+  slots: SlotMap | Slot[]
+  ice_servers: RTCIceServer[]
+  topic: string
+  epoch: string | number
+  seq: number
+  snapshot: RoomSnapshot
+}
+
+export type Order =
+  | 'mute' | 'unmute' | 'mute_all' | 'unmute_all' | 'broadcast' | 'unbroadcast' | 'view' | 'call_on' | 'lock' | 'unlock'
+  | 'remove' | 'end' | 'extend' | 'grant_floor' | 'deny_floor' | 'revoke_floor' | 'lecture' | 'poll_start' | 'poll_stop'
+  | 'allow_takeover' | 'unlock_token'

@@ -1,0 +1,34 @@
+import { onScopeDispose, ref, watch, type Ref } from 'vue'
+
+const OPENS_AFTER_S = 5
+
+/**
+ * Being called on: five seconds of warning, then the microphone opens unless refused.
+ *
+ * `isCalled`: the room says this site has the floor. `open` switches the microphone on.
+ */
+export function useCalled(isCalled: Ref<boolean>, open: () => void) {
+  const secondsLeft = ref(0)
+  const isRefused = ref(false)
+  let timer: ReturnType<typeof setInterval> | undefined
+
+  const stop = (): void => clearInterval(timer)
+  function accept(): void {
+    stop()
+    secondsLeft.value = 0
+    open()
+  }
+  function refuse(): void {
+    stop()
+    secondsLeft.value = 0
+    isRefused.value = true
+  }
+  watch(isCalled, (called) => {
+    stop()
+    isRefused.value = false
+    secondsLeft.value = called ? OPENS_AFTER_S : 0
+    if (called) timer = setInterval(() => (--secondsLeft.value <= 0 ? accept() : undefined), 1000)
+  }, { immediate: true })
+  onScopeDispose(stop)
+  return { secondsLeft, isRefused, accept, refuse }
+}

@@ -1,0 +1,37 @@
+export default {
+  app: { name: 'Fengsui', tagline: 'County emergency command · video meetings · SMS' },
+  action: {
+    save: 'Save', cancel: 'Cancel', close: 'Close', confirm: 'OK', back: 'Back', next: 'Next', retry: 'Try again', search: 'Search', add: 'Add',
+    edit: 'Edit', remove: 'Delete', refresh: 'Refresh', print: 'Print', more: 'More', open: 'Open', send: 'Send', undo: 'Undo', copy: 'Copy', all: 'All',
+    hold: 'Hold to confirm', view: 'View', clear: 'Clear', export: 'Export', copied: 'Copied',
+  },
+  link: {
+    online: 'Live connection OK', connecting: 'Connecting to the server', lost: 'Data interrupted', refused: 'Refused by the server',
+    lostFor: 'Data interrupted for {time}', lostHint: 'What you see is as of the interruption. Reconnecting by itself; no reload needed.',
+  },
+  time: {
+    now: 'just now', secondsAgo: '{n} s ago', minutesAgo: '{n} min ago', hoursAgo: '{n} h ago', daysAgo: '{n} d ago',
+    inSeconds: 'in {n} s', inMinutes: 'in {n} min', inHours: 'in {n} h', inDays: 'in {n} d', serverClock: 'Server time',
+  },
+  theme: { light: 'Light', dark: 'Dark, high contrast' },
+  language: 'Language',
+  state: { loading: 'Loading…', empty: 'Nothing here yet', failed: 'The data could not be fetched' },
+  errors: {
+    unreachable: 'The server cannot be reached. Check the cable or Wi-Fi; it is retried by itself.',
+    timeout: 'The server did not answer in time. Try again shortly; if it keeps happening, call the operator.',
+    not_signed_in: 'Your session has ended. Please sign in again.',
+    not_allowed: 'Your role does not permit this. Ask the administrator of your unit.',
+    not_found: 'Not found: it may have been deleted or lie outside your area.',
+    conflict: 'The present state does not allow this. Look at the latest state and try again.',
+    invalid_input: 'Something is not filled in correctly; please follow the hints.',
+    too_many: 'Too many requests. Please wait a moment.',
+    too_large: 'The file is too large. Split it and upload again.',
+    unavailable: 'A part is unavailable now. Try later; the operator sees why under “Self-test”.',
+    internal: 'An internal error occurred and was recorded. Try again; if it keeps happening, call the operator.',
+    bad_credentials: 'User name or password is wrong.',
+    locked: 'Too many attempts; the account is locked for a while. Try later or ask the administrator.',
+    totp_required: 'Please enter the one-time code.',
+    totp_wrong: 'The one-time code is wrong. Wait for the next one and try again.',
+    password_weak: 'The password is too weak: at least 10 characters with letters and digits.',
+  },
+}

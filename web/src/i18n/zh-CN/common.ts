@@ -1,0 +1,37 @@
+export default {
+  app: { name: '烽燧', tagline: '县级应急指挥 · 视频会议 · 短信平台' },
+  action: {
+    save: '保存', cancel: '取消', close: '关闭', confirm: '确定', back: '返回', next: '下一步', retry: '重试', search: '搜索', add: '新增',
+    edit: '修改', remove: '删除', refresh: '刷新', print: '打印', more: '更多', open: '打开', send: '发送', undo: '撤销', copy: '复制', all: '全部',
+    hold: '按住以确认', view: '查看', clear: '清除', export: '导出', copied: '已复制',
+  },
+  link: {
+    online: '实时连接正常', connecting: '正在连接服务器', lost: '数据中断', refused: '服务器拒绝连接',
+    lostFor: '数据中断 {time}', lostHint: '页面上的数据停留在中断之前。正在自动重连,无需刷新。',
+  },
+  time: {
+    now: '刚刚', secondsAgo: '{n} 秒前', minutesAgo: '{n} 分钟前', hoursAgo: '{n} 小时前', daysAgo: '{n} 天前',
+    inSeconds: '{n} 秒后', inMinutes: '{n} 分钟后', inHours: '{n} 小时后', inDays: '{n} 天后', serverClock: '服务器时间',
+  },
+  theme: { light: '浅色', dark: '深色高对比' },
+  language: '语言',
+  state: { loading: '正在加载…', empty: '暂无数据', failed: '没有取到数据' },
+  errors: {
+    unreachable: '连不上服务器。请检查网线或 Wi-Fi,系统会自动重试。',
+    timeout: '服务器没有及时回答。请稍候再试;如反复出现,请联系运维人员。',
+    not_signed_in: '登录已过期,请重新登录。',
+    not_allowed: '您的角色没有此项权限。如需办理,请联系本单位管理员。',
+    not_found: '没有找到,可能已被删除,或不在您的管辖范围内。',
+    conflict: '当前状态不允许此操作。请查看最新状态后再试。',
+    invalid_input: '填写内容有误,请按提示修改。',
+    too_many: '操作过于频繁,请稍候再试。',
+    too_large: '文件太大。请拆分后再上传。',
+    unavailable: '相关部件暂不可用,请稍后再试;运维人员可在“系统自检”中查看原因。',
+    internal: '系统内部出错,已记录。请重试;如反复出现,请联系运维人员。',
+    bad_credentials: '用户名或密码不正确。',
+    locked: '尝试次数过多,账号已暂时锁定。请稍后再试或联系管理员。',
+    totp_required: '请输入动态验证码。',
+    totp_wrong: '动态验证码不正确,请等待下一组数字后重试。',
+    password_weak: '密码强度不足:至少 10 位,并包含字母与数字。',
+  },
+}
