@@ -87,7 +87,7 @@ class Verdict:
 
 
 class Audit:
-    """Appends to and verifies the log. `head_file` should lie on another disk where there is one."""
+    """Appends to and verifies the log; `head_file` best lies on another disk."""
 
     def __init__(self, key: bytes, head_file: Path) -> None:
         self._key = key

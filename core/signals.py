@@ -9,6 +9,8 @@ log = structlog.get_logger(__name__)
 EVENT_RECORDED = "event.recorded"
 TIMER_SCHEDULED = "timer.scheduled"
 CHANGE_PUBLISHED = "change.published"
+SESSION_ENDED = "session.ended"
+"""Value: the session id; None: grants or passwords changed, forget what is cached."""
 
 
 class Signals:

@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.audit import Actor
 from core.errors import NotAllowed
@@ -140,3 +141,38 @@ def require(principal: Principal, permission: Permission, unit_path: str | None 
     held = reach(principal, permission)
     if not held or (unit_path is not None and not is_within(unit_path, held)):
         raise NotAllowed(f"this needs the permission {permission.value} here")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A resolved session: who, and what the edge must know about it."""
+
+    id: str
+    principal: Principal
+    must_change_password: bool
+    login: str
+
+
+@dataclass(frozen=True)
+class User:
+    """A user as administrators see it."""
+
+    id: UserId
+    login: str
+    name: str
+    person_id: PersonId | None
+    grants: tuple[Grant, ...]
+    must_change_password: bool
+    has_totp: bool
+    locked_until: datetime | None
+    disabled_at: datetime | None
+    last_sign_in_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A fresh session and the cookie value that names it."""
+
+    session: Session
+    cookie: str
