@@ -81,11 +81,11 @@ _BY_CME_CODE: Mapping[int, ErrorClass] = {
 def classify(family: ErrorFamily, code: int) -> ErrorClass:
     """The class of `code`.
 
-    After a PDU a code nobody explains is UNKNOWN (the text may be on the air), except the vendor
-    range from 512 up, which all known modems use for refusing before the radio.
+    After a PDU a code nobody explains, or a bare ERROR, is UNKNOWN (the text may be on the air),
+    except the vendor range from 512 up, which all known modems use for refusing before the radio.
     """
     if family is ErrorFamily.PLAIN:
-        return ErrorClass.MODEM
+        return ErrorClass.UNKNOWN
     if family is ErrorFamily.CME:
         return _BY_CME_CODE.get(code, ErrorClass.UNKNOWN)
     if code >= 512:
