@@ -1,0 +1,152 @@
+"""One down section of one participant: a stream that never breaks while its source changes.
+
+The browser sees one SSRC with consecutive numbers and steady timestamps for the whole meeting;
+switching the source or the layer is a change of three offsets on a key frame.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from conf.media.answer import DownStream
+from conf.media.layer import HISTORY, Layer, Sent
+from conf.media.model import Slot, SlotKind, SourceKind
+from conf.media.rtp import HeaderForm
+from conf.media.sdp import Role, Section
+
+if TYPE_CHECKING:
+    from conf.media.publisher import Track
+    from conf.media.session import Session
+
+KIND_OF: Final = {
+    Role.AUDIO_DOWN: SlotKind.AUDIO,
+    Role.MAIN_DOWN: SlotKind.MAIN,
+    Role.SHARE_DOWN: SlotKind.SHARE,
+    Role.THUMBNAIL_DOWN: SlotKind.THUMBNAIL,
+}
+_M32: Final = 0xFFFFFFFF
+MAX_SEGMENTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Offsets in force from out number `first` on; repair of older packets needs the older ones."""
+
+    first: int
+    ts_offset: int
+    picture_offset: int
+    tl0_offset: int
+
+
+class DownSlot:
+    """Owner: the Subscriber; the forwarding loop reads and advances it.
+
+    `layer`: what feeds it now; `wanted`: what shall feed it from the next key frame on.
+    """
+
+    def __init__(self, session: "Session", section: Section, stream: DownStream) -> None:
+        self.session = session
+        self.mid = section.mid
+        self.kind = KIND_OF[section.role]
+        self.ssrc = stream.ssrc
+        self.rtx_ssrc = stream.rtx_ssrc
+        self.form = HeaderForm(section.extensions)
+        self.types = {codec.name: codec.payload_type for codec in section.codecs}
+        self.rtx_types = {
+            codec.payload_type: codec.rtx_payload_type
+            for codec in section.codecs
+            if codec.rtx_payload_type is not None
+        }
+        self.clock_hz = 48_000 if self.kind is SlotKind.AUDIO else 90_000
+        self.track: Track | None = None
+        self.layer: Layer | None = None
+        self.wanted: Layer | None = None
+        self.offset = 0  # out number = incoming extended number + offset
+        self.from_ext = 0  # older incoming packets belong to before the switch
+        self.ts_offset = 0
+        self.last = 65536 + random.randrange(1, 1 << 15)  # libsrtp needs room before a wrap
+        self.last_ts = random.randrange(1 << 32)
+        self.last_at = -1.0
+        self.picture_offset = 0
+        self.tl0_offset = 0
+        self.newest: Sent | None = None  # what went out under `last`
+        self.segments: list[Segment] = []
+        self.sent: list[Sent | None] = [None] * HISTORY
+        self.sent_numbers = [-1] * HISTORY
+        self.ciphertexts: dict[int, bytes] = {}
+        self.rtx_number = random.randrange(1 << 15)
+        # Opus has no RTX in browsers; a lost packet is repeated as the very bytes first sent.
+        self.keeps_ciphertext = self.kind is SlotKind.AUDIO
+        self.packets = 0
+        self.octets = 0
+        self.repaired = 0
+        self.loss = 0.0
+        self.switches = 0
+
+    @property
+    def fills(self) -> tuple[str, SourceKind] | None:
+        """The source assigned to this slot."""
+        return (self.track.owner, self.track.kind) if self.track else None
+
+    def describe(self) -> Slot:
+        """As told to the browser."""
+        owner, source = self.fills or (None, None)
+        return Slot(self.mid, self.kind, owner, source)
+
+    def assign(self, track: "Track | None") -> None:
+        """Give the slot to another track or to none: nothing of the old one leaves any more."""
+        if track is self.track:
+            return
+        self.detach()
+        self.track = track
+
+    def detach(self) -> None:
+        """Stop at once; also no repair of what was sent before (it may be muted now)."""
+        for layer in (self.layer, self.wanted):
+            if layer is not None:
+                layer.remove_slot(self)
+        self.layer = self.wanted = None
+        self.sent = [None] * HISTORY
+        self.sent_numbers = [-1] * HISTORY
+        self.ciphertexts.clear()
+
+    def want(self, layer: Layer) -> None:
+        """Switch to `layer` at its next key frame; until then the present one goes on."""
+        if self.wanted is not None and self.wanted is not layer:
+            if self in self.wanted.waiting:
+                self.wanted.waiting.remove(self)
+        self.wanted = layer
+        if self not in layer.waiting:
+            layer.waiting.append(self)
+
+    def settle(self) -> None:
+        """No switch is wanted after all: the present layer stays."""
+        if self.wanted is not None and self in self.wanted.waiting:
+            self.wanted.waiting.remove(self)
+        self.wanted = None
+
+    def switch(
+        self, layer: Layer, ext: int, timestamp: int, picture: tuple[int, int] | None, now: float
+    ) -> None:
+        """Begin `layer` with the packet numbered `ext`. `picture`: its PictureID and TL0PICIDX."""
+        if self.layer is not None:
+            self.layer.remove_slot(self)
+        self.settle()
+        self.layer = layer
+        self.from_ext = ext
+        self.offset = self.last + 1 - ext
+        elapsed = max(now - self.last_at, 0.02) if self.last_at >= 0 else 0.0
+        target = self.last_ts + round(min(elapsed, 3600.0) * self.clock_hz)
+        self.ts_offset = (target - timestamp) & _M32
+        if picture is not None:
+            last = self.newest.picture if self.newest is not None else None
+            last_picture = last.picture + self.picture_offset if last is not None else 0
+            last_tl0 = last.tl0 + self.tl0_offset if last is not None else 0
+            self.picture_offset = last_picture + 1 - picture[0]
+            self.tl0_offset = last_tl0 + 1 - picture[1]
+        self.segments.append(
+            Segment(self.last + 1, self.ts_offset, self.picture_offset, self.tl0_offset)
+        )
+        del self.segments[:-MAX_SEGMENTS]
+        self.switches += 1
+        layer.add_slot(self)

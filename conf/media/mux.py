@@ -1,0 +1,211 @@
+"""The guard and the switchboard: every datagram of the worker's port passes here (design §3).
+
+A datagram is looked at only if its size is 1..1500, its first byte names a class (RFC 7983) and its
+source is a binding request with the right ufrag and integrity, or an address so validated.
+Everything else is counted by reason and dropped; nothing a stranger sends changes any other state.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from pylibsrtp._binding import ffi as srtp_ffi
+
+from conf.media import stun
+from conf.media.session import Session
+from conf.media.srtp import OK, unprotect, unprotect_rtcp
+from conf.media.udp import HEADROOM, MAX_DATAGRAM, Endpoint, MmsgPort, SlotArray
+
+BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
+HIJACK_GUARD_S: Final = 3.0
+
+
+class Counters:
+    """What was dropped and why, and what passed; numbers only grow."""
+
+    __slots__ = (
+        "bad_class",
+        "bad_rtcp",
+        "bad_rtp",
+        "bad_size",
+        "bad_stun",
+        "received",
+        "replayed_stun",
+        "unknown_source",
+    )
+
+    def __init__(self) -> None:
+        for name in self.__slots__:
+            setattr(self, name, 0)
+
+    received: int
+    bad_size: int
+    bad_class: int
+    bad_stun: int
+    replayed_stun: int
+    unknown_source: int
+    bad_rtp: int
+    bad_rtcp: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Prometheus-ready names."""
+        return {f"datagrams_{name}_total": float(getattr(self, name)) for name in self.__slots__}
+
+
+class Mux:
+    """Owner of the port's receive side and of the tables ufrag → session and address → session."""
+
+    def __init__(
+        self,
+        port: MmsgPort,
+        clock: Callable[[], float],
+        start_handshake: Callable[[Session], None],
+        after_batch: Callable[[float], None],
+    ) -> None:
+        """`after_batch` sends what the batch's packets put into the outbox."""
+        self._port = port
+        self._clock = clock
+        self._start_handshake = start_handshake
+        self._after_batch = after_batch
+        self._by_ufrag: dict[str, Session] = {}
+        self._by_key: dict[bytes, Session] = {}
+        self._size = srtp_ffi.new("int *")
+        self._stream_slot = SlotArray(1, HEADROOM)
+        self.counters = Counters()
+
+    def add(self, session: Session) -> None:
+        """Make the session reachable by its present ufrag; again after each restart."""
+        self._by_ufrag[session.credentials.ufrag] = session
+
+    def remove(self, session: Session) -> None:
+        """Forget all of the session's ufrags and addresses; idempotent."""
+        for credentials in (session.credentials, session.previous_credentials):
+            if credentials is not None:
+                self._by_ufrag.pop(credentials.ufrag, None)
+        for key in session.candidates:
+            if self._by_key.get(key) is session:
+                del self._by_key[key]
+
+    def on_readable(self) -> None:
+        """Take what has arrived, batch by batch."""
+        port, memory, bases = self._port, self._port.rx.memory, self._port.rx.bases
+        pointers = port.rx.pointers
+        for _ in range(BATCHES_PER_WAKE):
+            count = port.receive()
+            if not count:
+                return
+            now = self._clock()
+            self.counters.received += count
+            for i in range(count):
+                size = port.received_length(i)
+                if size < 1 or size > MAX_DATAGRAM:
+                    self.counters.bad_size += 1
+                    continue
+                self._accept(memory, bases[i], pointers[i], size, port.received_key(i), None, now)
+            self._after_batch(now)
+            if count < len(bases):
+                return
+
+    def on_stream_packet(self, data: bytes, endpoint: Endpoint) -> None:
+        """A packet unframed from a TCP connection (RFC 4571); the same guard applies."""
+        self.counters.received += 1
+        if not 1 <= len(data) <= MAX_DATAGRAM:
+            self.counters.bad_size += 1
+            return
+        now = self._clock()
+        slot = self._stream_slot
+        base = slot.bases[0]
+        slot.memory[base : base + len(data)] = data
+        self._accept(slot.memory, base, slot.pointers[0], len(data), endpoint.key, endpoint, now)
+        self._after_batch(now)
+
+    def forget_endpoint(self, endpoint: Endpoint) -> None:
+        """A TCP connection ended."""
+        session = self._by_key.pop(endpoint.key, None)
+        if session is not None:
+            session.candidates.pop(endpoint.key, None)
+            if session.endpoint is endpoint:
+                session.endpoint, session.pointer = None, 0
+
+    def _accept(
+        self,
+        memory: memoryview,
+        base: int,
+        pointer: object,
+        size: int,
+        key: bytes,
+        endpoint: Endpoint | None,
+        now: float,
+    ) -> None:
+        first = memory[base]
+        if 127 < first < 192:
+            session = self._by_key.get(key)
+            if session is None or session.srtp is None:
+                self.counters.unknown_source += 1
+                return
+            self._on_media(session, memory, base, pointer, size, key, now)
+        elif first < 4:
+            self._on_stun(bytes(memory[base : base + size]), key, endpoint, now)
+        elif 19 < first < 64:
+            session = self._by_key.get(key)
+            if session is None:
+                self.counters.unknown_source += 1
+            elif session.on_dtls(bytes(memory[base : base + size]), key):
+                self._start_handshake(session)
+        else:
+            self.counters.bad_class += 1
+
+    def _on_media(
+        self,
+        session: Session,
+        memory: memoryview,
+        base: int,
+        pointer: object,
+        size: int,
+        key: bytes,
+        now: float,
+    ) -> None:
+        """SRTP or SRTCP from a known address (RFC 5761 §4 tells them apart)."""
+        assert session.srtp is not None
+        length = self._size
+        length[0] = size
+        if 191 < memory[base + 1] < 224:
+            if size < 8 or unprotect_rtcp(session.srtp.receive, pointer, length) != OK:
+                self.counters.bad_rtcp += 1
+                return
+            self._heard(session, key, now)
+            session.sink.on_rtcp(bytes(memory[base : base + length[0]]), now)
+            return
+        if size < 12 or unprotect(session.srtp.receive, pointer, length) != OK:
+            self.counters.bad_rtp += 1
+            return
+        self._heard(session, key, now)
+        session.sink.on_rtp(memory, base, length[0], now)
+
+    @staticmethod
+    def _heard(session: Session, key: bytes, now: float) -> None:
+        session.heard_at = now
+        if session.endpoint is None or session.endpoint.key != key:
+            session.move_to(key)
+
+    def _on_stun(self, data: bytes, key: bytes, endpoint: Endpoint | None, now: float) -> None:
+        ufrag = stun.requested_ufrag(data)
+        session = self._by_ufrag.get(ufrag) if ufrag else None
+        password = session.password_of(ufrag) if session and ufrag else None
+        check = stun.authenticate(data, password) if password else None
+        if session is None or password is None or check is None or session.is_closed:
+            self.counters.bad_stun += 1
+            return
+        owner = self._by_key.get(key)
+        taken = owner is not None and owner is not session and not owner.is_closed
+        if taken and owner is not None and now - owner.heard_at < HIJACK_GUARD_S:
+            self.counters.bad_stun += 1  # somebody else is talking from there
+            return
+        if session.is_replayed(check.transaction_id, key):
+            self.counters.replayed_stun += 1
+            return
+        known = session.candidates.get(key) or endpoint or Endpoint(key)
+        pushed_out = session.add_candidate(known, len(data), now)
+        if pushed_out is not None and self._by_key.get(pushed_out) is session:
+            del self._by_key[pushed_out]
+        self._by_key[key] = session
+        self._port.send(stun.answer(check, key, password), known)

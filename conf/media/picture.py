@@ -1,0 +1,57 @@
+"""What the forwarding loop needs to know of a video payload: key frame or not, picture numbers."""
+
+from conf.media.sdp import CodecName
+
+
+class Picture:
+    """Offsets are into the buffer inspected (or the template, after `moved`); -1 when absent."""
+
+    __slots__ = ("is_key", "is_wide", "picture", "picture_at", "tl0", "tl0_at")
+
+    def __init__(
+        self, is_key: bool, picture_at: int, picture: int, is_wide: bool, tl0_at: int, tl0: int
+    ) -> None:
+        self.is_key = is_key  # the first packet of a key frame
+        self.picture_at = picture_at
+        self.picture = picture
+        self.is_wide = is_wide
+        self.tl0_at = tl0_at
+        self.tl0 = tl0
+
+    def moved(self, start: int) -> "Picture":
+        """The same with offsets counted from `start`."""
+        self.picture_at = self.picture_at - start if self.picture_at >= 0 else -1
+        self.tl0_at = self.tl0_at - start if self.tl0_at >= 0 else -1
+        return self
+
+
+_NOTHING = None
+
+
+def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Picture | None:
+    """Read a video payload's descriptor; None for padding and for what cannot be read."""
+    if end - start < 2:
+        return None
+    if codec is CodecName.H264:
+        kind = buffer[start] & 0x1F
+        is_key = kind in (7, 5) or (kind == 24 and end - start > 3 and buffer[start + 3] & 31 == 7)
+        return Picture(is_key, -1, 0, False, -1, 0)
+    first = buffer[start]
+    at = start + 1
+    picture_at, picture, wide, tl0_at, tl0 = -1, 0, False, -1, 0
+    if first & 0x80:
+        flags = buffer[at]
+        at += 1
+        if flags & 0x80 and at + 1 < end:
+            picture_at, wide = at, bool(buffer[at] & 0x80)
+            picture = (buffer[at] & 0x7F) << 8 | buffer[at + 1] if wide else buffer[at]
+            at += 2 if wide else 1
+        if flags & 0x40 and at < end:
+            tl0_at, tl0 = at, buffer[at]
+            at += 1
+        if flags & 0x30:
+            at += 1
+    if at >= end:
+        return None
+    is_key = first & 0x17 == 0x10 and not buffer[at] & 1
+    return Picture(is_key, picture_at, picture, wide, tl0_at, tl0)

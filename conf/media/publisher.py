@@ -1,0 +1,132 @@
+"""What one participant sends up: its tracks, their simulcast layers, and which SSRC is which.
+
+Sources are learned from the MID and RID header extensions (RFC 8843 §9.2, RFC 8852), since browsers
+name no SSRC for RID simulcast; a repair source by repaired-RID or by its payload type.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from conf.media.layer import Layer
+from conf.media.model import SourceKind
+from conf.media.rtp import Packet
+from conf.media.sdp import CodecName, Offer, Role, Section
+
+MAX_SOURCES: Final = 32  # SSRCs learned per participant; a browser needs at most 14
+QUIET_AFTER_S: Final = 2.0  # a layer without packets for so long is not there
+
+_KINDS: Final = {
+    Role.AUDIO_UP: SourceKind.AUDIO,
+    Role.CAMERA_UP: SourceKind.CAMERA,
+    Role.SCREEN_UP: SourceKind.SCREEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """An RTX source: its packets are those of `layer` once unwrapped (RFC 4588)."""
+
+    layer: Layer
+
+
+class Track:
+    """One up section. `layers` smallest picture first; one entry when it is no simulcast."""
+
+    def __init__(self, owner: str, section: Section) -> None:
+        self.owner = owner
+        self.kind = _KINDS[section.role]
+        self.mid = section.mid
+        self.codecs = {codec.payload_type: codec.name for codec in section.codecs}
+        self.repairs = {
+            codec.rtx_payload_type: codec.payload_type
+            for codec in section.codecs
+            if codec.rtx_payload_type is not None
+        }
+        self.is_allowed = False
+        self.layers = [Layer(self, rid, i) for i, rid in enumerate(section.layers or ("",))]
+
+    @property
+    def clock_hz(self) -> int:
+        """RTP clock of the track (RFC 7587, RFC 7741)."""
+        return 48_000 if self.kind is SourceKind.AUDIO else 90_000
+
+    def layer_of(self, rid: str | None) -> Layer | None:
+        """The layer a RID names; the only layer when there is no RID."""
+        if rid is None:
+            return self.layers[0] if len(self.layers) == 1 else None
+        return next((layer for layer in self.layers if layer.rid == rid), None)
+
+    def alive(self, now: float) -> list[Layer]:
+        """Layers that arrive, smallest first."""
+        return [layer for layer in self.layers if layer.is_alive(now, self.quiet_after_s)]
+
+    @property
+    def quiet_after_s(self) -> float:
+        """Screens stand still and Opus DTX sends a packet per 400 ms: both get more patience."""
+        return 10.0 if self.kind is SourceKind.SCREEN else QUIET_AFTER_S
+
+
+class Publisher:
+    """Owner: the participant's Seat. `on_packet` takes each authenticated packet, already parsed."""
+
+    def __init__(
+        self, owner: str, offer: Offer, forward: Callable[[Layer, Packet, memoryview, float], None]
+    ) -> None:
+        self._forward = forward
+        self.tracks = {
+            _KINDS[section.role]: Track(owner, section)
+            for section in offer.sections
+            if section.role.is_up and section.direction != "inactive"
+        }
+        self._by_mid = {track.mid: track for track in self.tracks.values()}
+        self._sources: dict[int, Layer | Repair] = {}
+        self.unknown_packets = 0
+        for section in offer.sections:
+            if section.role.is_up and not section.layers and section.mid in self._by_mid:
+                self._learn_named(self._by_mid[section.mid], section)
+
+    def _learn_named(self, track: Track, section: Section) -> None:
+        for ssrc, rtx in section.ssrcs[:1]:
+            self._sources[ssrc] = track.layers[0]
+            track.layers[0].ssrc = ssrc
+            if rtx is not None:
+                self._sources[rtx] = Repair(track.layers[0])
+
+    def on_packet(self, packet: Packet, memory: memoryview, now: float) -> None:
+        """Find the layer and forward; packets of nobody's source are counted and dropped."""
+        source = self._sources.get(packet.ssrc) or self._learn(packet)
+        if source is None:
+            self.unknown_packets += 1
+        elif isinstance(source, Layer):
+            self._forward(source, packet, memory, now)
+        else:
+            layer = source.layer
+            media = layer.track.repairs.get(packet.payload_type)
+            if media is not None and packet.read_rtx(memory, media, layer.ssrc):
+                self._forward(layer, packet, memory, now)
+
+    def _learn(self, packet: Packet) -> Layer | Repair | None:
+        track = self._by_mid.get(packet.mid or "")
+        if track is None or len(self._sources) >= MAX_SOURCES:
+            return None
+        if packet.payload_type in track.repairs:
+            layer = track.layer_of(packet.repaired_rid)
+            learned: Layer | Repair | None = Repair(layer) if layer else None
+        else:
+            layer = track.layer_of(packet.rid)
+            learned = layer
+            if layer is not None:
+                layer.restart(packet.ssrc)
+        if learned is not None:
+            self._sources[packet.ssrc] = learned
+        return learned
+
+    def layer_by_ssrc(self, ssrc: int) -> Layer | None:
+        """The layer whose media SSRC this is (sender reports)."""
+        source = self._sources.get(ssrc)
+        return source if isinstance(source, Layer) else None
+
+    def codec(self, track: Track, payload_type: int) -> CodecName | None:
+        """Which codec a payload type is in that track."""
+        return track.codecs.get(payload_type)

@@ -1,0 +1,185 @@
+"""One participant in a room: joins its session, its publisher and its subscriber; owns none else.
+
+Deliberately thin: transport is in `session`, what it sends in `publisher`, what it gets in
+`subscriber`, who gets what in `room`.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from conf.media import rtcp
+from conf.media.answer import DownStream
+from conf.media.errors import DecodeError
+from conf.media.layer import Layer
+from conf.media.model import SourceKind
+from conf.media.publisher import Publisher
+from conf.media.rtp import Packet, extension_table
+from conf.media.sdp import Offer
+from conf.media.session import Session
+from conf.media.subscriber import Subscriber
+from conf.media.twcc import FeedbackBuilder
+
+if TYPE_CHECKING:
+    from conf.media.room import Room
+    from conf.media.worker import Worker
+
+_NTP_FRACTION: Final = 1 << 32
+
+
+class Seat:
+    """Owner: its Room. Implements `session.PacketSink`."""
+
+    def __init__(
+        self,
+        worker: "Worker",
+        room: "Room",
+        participant_id: str,
+        offer: Offer,
+        streams: Mapping[str, DownStream],
+        now: float,
+    ) -> None:
+        self._worker = worker
+        self.room = room
+        self.participant_id = participant_id
+        self.offer = offer
+        self.streams = streams
+        self.session = Session(
+            worker.certificates.current(), offer.fingerprints, worker.port.send, self, now
+        )
+        self.publisher = Publisher(participant_id, offer, worker.forwarder.on_packet)
+        for track in self.publisher.tracks.values():
+            for layer in track.layers:
+                layer.ask = self._ask_keyframe
+        self.subscriber = Subscriber(self.session, offer, streams, worker.outbox)
+        self.feedback = FeedbackBuilder()
+        self.sender_ssrc = secrets.randbits(32)
+        self.revision = 0
+        self.version = 1  # of our answer
+        self.published: frozenset[SourceKind] = frozenset()
+        self.is_connected = False
+        self._table = extension_table(offer.extensions)
+        self._packet = Packet()
+        self._clock_offset: int | None = None  # our NTP time minus the participant's, least seen
+        self.malformed = 0
+
+    # -- PacketSink -----------------------------------------------------------------------------
+
+    def on_rtp(self, memory: memoryview, base: int, size: int, now: float) -> None:
+        """Parse, note the arrival for transport feedback, pass on."""
+        packet = self._packet
+        try:
+            packet.read(memory, base, base + size, self._table)
+        except DecodeError:
+            self.malformed += 1
+            return
+        if packet.transport_sequence >= 0:
+            self.feedback.add(packet.transport_sequence, int(now * 1e6))
+        self.publisher.on_packet(packet, memory, now)
+
+    def on_rtcp(self, packet: bytes, now: float) -> None:
+        """Act on each report of a compound packet."""
+        try:
+            reports = rtcp.parse(packet)
+        except DecodeError:
+            self.malformed += 1
+            return
+        for report in reports:
+            self._on_report(report, now)
+
+    def on_connected(self) -> None:
+        """DTLS is up."""
+        self.is_connected = True
+        self.room.on_connected(self)
+
+    def on_lost(self, reason: str) -> None:
+        """The browser closed, fell silent, or failed its handshake."""
+        self.is_connected = False
+        self.room.on_lost(self, reason)
+
+    # -- RTCP -----------------------------------------------------------------------------------
+
+    def _on_report(self, report: rtcp.Report, now: float) -> None:
+        match report:
+            case rtcp.SenderReport():
+                self._on_sender_report(report, now)
+                self.subscriber.on_blocks(report.blocks, self._worker.ntp_now())
+            case rtcp.ReceiverReport():
+                self.subscriber.on_blocks(report.blocks, self._worker.ntp_now())
+            case rtcp.Nack():
+                self.subscriber.on_nack(report, now)
+            case rtcp.Pli():
+                self._want_keyframe(report.media, now)
+            case rtcp.Fir():
+                for ssrc, _ in report.requests:
+                    self._want_keyframe(ssrc, now)
+            case rtcp.Remb():
+                self.subscriber.remb_bps = report.bitrate_bps
+            case rtcp.TransportFeedback():
+                self.subscriber.on_transport_feedback(report.body, now)
+            case _:
+                pass
+
+    def _want_keyframe(self, ssrc: int, now: float) -> None:
+        slot = self.subscriber.slot_by_ssrc(ssrc)
+        if slot is not None:
+            layer = slot.wanted or slot.layer
+            if layer is not None:
+                layer.request_keyframe(now)
+
+    def _ask_keyframe(self, layer: Layer) -> None:
+        self._worker.counters["keyframe_requests"] += 1
+        self.session.send_rtcp(rtcp.build([rtcp.Pli(self.sender_ssrc, layer.ssrc)]))
+
+    def _on_sender_report(self, report: rtcp.SenderReport, now: float) -> None:
+        """Tell each slot fed by this layer the same moment in the slot's own timestamps."""
+        layer = self.publisher.layer_by_ssrc(report.ssrc)
+        if layer is None:
+            return
+        offset = self._worker.ntp_now() - report.ntp
+        if self._clock_offset is None or offset < self._clock_offset:
+            self._clock_offset = offset  # the least delayed report is nearest to the truth
+        ntp = (report.ntp + self._clock_offset) & 0xFFFFFFFFFFFFFFFF
+        layer.report = (report.ntp, report.timestamp, now)
+        for slots in layer.groups.values():
+            for slot in slots:
+                timestamp = (report.timestamp + slot.ts_offset) & 0xFFFFFFFF
+                slot.session.send_rtcp(
+                    rtcp.build(
+                        [
+                            rtcp.SenderReport(slot.ssrc, ntp, timestamp, slot.packets, slot.octets),
+                            rtcp.SourceDescription(((slot.ssrc, "fengsui"),)),
+                        ]
+                    )
+                )
+
+    def send_feedback(self) -> None:
+        """Transport-wide feedback on what arrived; every 50..100 ms."""
+        arrived = (
+            layer.ssrc
+            for track in self.publisher.tracks.values()
+            for layer in track.layers
+            if layer.highest >= 0
+        )
+        media = next(arrived, None)
+        if media is None:
+            return
+        for packet in self.feedback.build(self.sender_ssrc, media):
+            if packet:
+                self.session.send_rtcp(packet)
+
+    def send_reports(self, now: float) -> None:
+        """A receiver report on every layer that arrives; every second."""
+        blocks = [
+            layer.report_block(now)
+            for track in self.publisher.tracks.values()
+            for layer in track.layers
+            if layer.highest >= 0
+        ]
+        if blocks:
+            report = rtcp.ReceiverReport(self.sender_ssrc, tuple(blocks[:31]))
+            self.session.send_rtcp(rtcp.build([report]))
+
+    def publishing(self, now: float) -> frozenset[SourceKind]:
+        """Which of its tracks arrive now."""
+        return frozenset(kind for kind, track in self.publisher.tracks.items() if track.alive(now))

@@ -1,0 +1,186 @@
+"""One participant's transport: ICE credentials, addresses, DTLS, SRTP. Knows no track and no room.
+
+Addresses (design §3, "Never open"): a connectivity check makes its source a *candidate*; media moves
+there after an authenticated packet came from it, and stays at the old address until then.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from aiortc.rtcdtlstransport import RTCCertificate
+
+from conf.media import stun
+from conf.media.dtls import DtlsLink, HandshakeFailed
+from conf.media.srtp import SrtpContexts
+from conf.media.twcc import SendHistory
+from conf.media.udp import Endpoint
+
+MAX_CANDIDATES: Final = 8
+REMEMBERED_TRANSACTIONS: Final = 128
+AMPLIFICATION: Final = 3  # bytes sent per byte received before the handshake ends
+
+
+class PacketSink(Protocol):
+    """Takes a session's authenticated packets."""
+
+    def on_rtp(self, memory: memoryview, base: int, size: int, now: float) -> None:
+        """A decrypted RTP packet lies at `memory[base:base + size]` until this returns."""
+        ...
+
+    def on_rtcp(self, packet: bytes, now: float) -> None:
+        """A decrypted RTCP compound packet."""
+        ...
+
+    def on_connected(self) -> None:
+        """The handshake is over; the session can send."""
+        ...
+
+    def on_lost(self, reason: str) -> None:
+        """The peer closed, or the handshake failed."""
+        ...
+
+
+class Session:
+    """Owner: the worker's loop. `pointer` is 0 while there is no address or it is a TCP one."""
+
+    def __init__(
+        self,
+        certificate: RTCCertificate,
+        fingerprints: tuple[tuple[str, str], ...],
+        send: Callable[[bytes, Endpoint], None],
+        sink: PacketSink,
+        now: float,
+    ) -> None:
+        self.certificate = certificate
+        self._fingerprints = fingerprints
+        self._send = send
+        self.sink = sink
+        self.credentials = stun.make_credentials()
+        self.previous_credentials: stun.Credentials | None = None
+        self.candidates: OrderedDict[bytes, Endpoint] = OrderedDict()
+        self.endpoint: Endpoint | None = None
+        self.pointer = 0
+        self.srtp: SrtpContexts | None = None
+        self.context: object | None = None  # srtp.send, one look-up less in the forwarding loop
+        self.history = SendHistory()
+        self.heard_at = now
+        self.is_closed = False
+        self.is_handshaking = False
+        self.profile = 0
+        self._dtls: DtlsLink | None = None
+        self._transactions: OrderedDict[bytes, bytes] = OrderedDict()
+        self._received = 0
+        self._sent = 0
+
+    def restart(self, fingerprints: tuple[tuple[str, str], ...]) -> None:
+        """New ICE credentials (RFC 8445 §9); the old ones hold until the new are used.
+
+        Raises: ValueError: another certificate; that is a new session, not a restart.
+        """
+        if fingerprints != self._fingerprints:
+            raise ValueError("certificate changed")
+        self.previous_credentials = self.credentials
+        self.credentials = stun.make_credentials()
+
+    def password_of(self, ufrag: str) -> str | None:
+        """The password that goes with one of our ufrags."""
+        if ufrag == self.credentials.ufrag:
+            return self.credentials.password
+        previous = self.previous_credentials
+        return previous.password if previous and ufrag == previous.ufrag else None
+
+    def is_replayed(self, transaction_id: bytes, key: bytes) -> bool:
+        """Has this transaction id been used from another address? Remembers it otherwise."""
+        known = self._transactions.setdefault(transaction_id, key)
+        if len(self._transactions) > REMEMBERED_TRANSACTIONS:
+            self._transactions.popitem(last=False)
+        return known != key
+
+    def add_candidate(self, endpoint: Endpoint, size: int, now: float) -> bytes | None:
+        """A check of `size` bytes authenticated from `endpoint`; returns a key pushed out, if any."""
+        self.heard_at = now
+        if self.srtp is None:
+            self._received += size
+        if endpoint.key in self.candidates:
+            self.candidates.move_to_end(endpoint.key)
+            return None
+        self.candidates[endpoint.key] = endpoint
+        if len(self.candidates) <= MAX_CANDIDATES:
+            return None
+        current = self.endpoint.key if self.endpoint else None
+        oldest = next(key for key in self.candidates if key != current)
+        del self.candidates[oldest]
+        return oldest
+
+    def move_to(self, key: bytes) -> None:
+        """An authenticated packet came from candidate `key`: media goes there from now on."""
+        endpoint = self.candidates.get(key)
+        if endpoint is not None:
+            self.endpoint = endpoint
+            self.pointer = endpoint.pointer
+
+    def on_dtls(self, datagram: bytes, key: bytes) -> bool:
+        """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`)."""
+        if self.is_closed:
+            return False
+        if self.srtp is None:
+            self._received += len(datagram)
+            self.move_to(key)  # nothing flows yet; replies follow the last flight's source
+        starts = self._dtls is None
+        if self._dtls is None:
+            self._dtls = DtlsLink(self.certificate, self._send_dtls, self._closed_by_peer)
+        self._dtls.feed(datagram)
+        return starts
+
+    def _send_dtls(self, data: bytes) -> None:
+        if self.endpoint is None:
+            return
+        if self.srtp is None:
+            if self._sent + len(data) > AMPLIFICATION * self._received:
+                return  # lost for now; the peer's retransmission brings new allowance
+            self._sent += len(data)
+        self._send(data, self.endpoint)
+
+    async def handshake(self) -> None:
+        """Run the DTLS handshake, then tell the sink. The worker runs this as a task."""
+        assert self._dtls is not None
+        self.is_handshaking = True
+        try:
+            keys = await self._dtls.handshake(self._fingerprints)
+        except (HandshakeFailed, TimeoutError):
+            await self._dtls.close()
+            self._dtls = None
+            self.sink.on_lost("handshake")
+            return
+        finally:
+            self.is_handshaking = False
+        if self.is_closed:
+            return
+        self.profile = keys.profile
+        self.srtp = SrtpContexts(keys)
+        self.context = self.srtp.send
+        self.sink.on_connected()
+
+    def _closed_by_peer(self) -> None:
+        if not self.is_closed:
+            self.sink.on_lost("closed")
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and send a compound RTCP packet; silently nothing before the handshake."""
+        if self.srtp is None or self.endpoint is None or self.is_closed:
+            return
+        protected = self.srtp.protect_rtcp(packet)
+        if protected is not None:
+            self._send(protected, self.endpoint)
+
+    async def close(self) -> None:
+        """Say goodbye and forget the keys; idempotent."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self._dtls is not None:
+            await self._dtls.close()
+        self.srtp = self.context = None
+        self.pointer = 0
+        self.endpoint = None

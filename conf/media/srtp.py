@@ -1,0 +1,64 @@
+"""SRTP in place on packet slots, through pylibsrtp's own binding (RFC 3711, RFC 7714).
+
+`allow_repeat_tx` stays off: with it libsrtp would encrypt a changed packet under a used nonce, which
+breaks GCM. Two private names of pylibsrtp are used, `Session._srtp` here and `_binding` (also in
+`udp`); `test_private_names.py` fails when they move.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pylibsrtp import Policy, Session
+from pylibsrtp._binding import ffi, lib
+
+OK: Final[int] = lib.srtp_err_status_ok
+WINDOW: Final = 1024  # packets a sequence number may lie behind the newest, both directions
+REPLAY_ERRORS: Final = frozenset((9, 10))  # srtp_err_status_replay_fail, …_replay_old
+
+protect: Final[Any] = lib.srtp_protect
+unprotect: Final[Any] = lib.srtp_unprotect
+protect_rtcp: Final[Any] = lib.srtp_protect_rtcp
+unprotect_rtcp: Final[Any] = lib.srtp_unprotect_rtcp
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the DTLS handshake agreed on (RFC 5764 §4.2); keys are master key + master salt."""
+
+    profile: int
+    send: bytes
+    receive: bytes
+
+
+class SrtpContexts:
+    """The two directions of one participant's SRTP; `send` and `receive` go to the lib calls."""
+
+    __slots__ = ("_rx", "_scratch", "_size", "_tx", "receive", "send")
+
+    def __init__(self, keys: Keys) -> None:
+        self._rx = Session(_policy(keys.receive, Policy.SSRC_ANY_INBOUND, keys.profile))
+        self._tx = Session(_policy(keys.send, Policy.SSRC_ANY_OUTBOUND, keys.profile))
+        self.receive = self._rx._srtp[0]  # noqa: SLF001 - contract test in test_private_names.py
+        self.send = self._tx._srtp[0]  # noqa: SLF001
+        self._scratch = ffi.new("char[]", 2048)
+        self._size = ffi.new("int *")
+
+    def protect_rtcp(self, packet: bytes) -> bytes | None:
+        """SRTCP of a compound packet of ≤1400 bytes, or None when libsrtp refuses it."""
+        ffi.memmove(self._scratch, packet, len(packet))
+        self._size[0] = len(packet)
+        if protect_rtcp(self.send, self._scratch, self._size) != OK:
+            return None
+        protected: bytes = ffi.buffer(self._scratch, self._size[0])[:]
+        return protected
+
+    def forget(self, ssrc: int) -> None:
+        """Free the receive state of an SSRC that will not come back."""
+        lib.srtp_remove_stream(self.receive, int.from_bytes(ssrc.to_bytes(4, "big"), "little"))
+
+
+def _policy(key: bytes, direction: int, profile: int) -> Policy:
+    policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile)
+    policy.window_size = WINDOW
+    policy.allow_repeat_tx = False
+    return policy

@@ -1,0 +1,88 @@
+"""The server's half of ICE-lite: answering connectivity checks (RFC 8445 §2.5, RFC 8489).
+
+Pure functions over bytes; the codec is aioice's. A cheap look at the fixed header comes before any
+parsing, so that a flood of noise costs a few comparisons a datagram.
+"""
+
+import secrets
+import string
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from aioice import stun
+
+from conf.media.udp import unpack_sockaddr
+
+_HEADER = struct.Struct("!HHI12s")
+_BINDING_REQUEST: Final = 0x0001
+_USERNAME: Final = 0x0006
+_ICE_CHARS: Final = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """ICE user fragment and password (RFC 8445 §5.3): 48 and 143 random bits."""
+
+    ufrag: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """An authenticated connectivity check."""
+
+    transaction_id: bytes
+    is_nominated: bool
+
+
+def make_credentials() -> Credentials:
+    """Fresh random credentials."""
+    return Credentials(_random(8), _random(24))
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ICE_CHARS) for _ in range(length))
+
+
+def requested_ufrag(data: bytes) -> str | None:
+    """Our ufrag named by a binding request, read without trusting anything; None if it is not one.
+
+    The USERNAME is `ours:theirs` (RFC 8445 §7.2.2).
+    """
+    if len(data) < 28:
+        return None
+    kind, length, cookie, _ = _HEADER.unpack_from(data)
+    if kind != _BINDING_REQUEST or cookie != stun.COOKIE or length + 20 != len(data):
+        return None
+    at = 20
+    while at + 4 <= len(data):
+        name, size = struct.unpack_from("!HH", data, at)
+        if name == _USERNAME:
+            ours, colon, _ = data[at + 4 : at + 4 + min(size, 513)].partition(b":")
+            return ours.decode("ascii", "replace") if colon else None
+        at += 4 + size + (-size % 4)
+    return None
+
+
+def authenticate(data: bytes, password: str) -> Check | None:
+    """The check in `data` if its MESSAGE-INTEGRITY holds under `password`, else None."""
+    try:
+        message = stun.parse_message(data)
+        if not message.check_message_integrity(password.encode()):
+            return None
+    except (ValueError, struct.error, UnicodeDecodeError, IndexError):
+        return None
+    return Check(message.transaction_id, "USE-CANDIDATE" in message.attributes)
+
+
+def answer(check: Check, source: bytes, password: str) -> bytes:
+    """The success response to `check`; `source`: raw sockaddr it came from. ≤76 bytes."""
+    response = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.RESPONSE,
+        transaction_id=check.transaction_id,
+        attributes={"XOR-MAPPED-ADDRESS": unpack_sockaddr(source)},
+    )
+    response.add_message_integrity(password.encode())
+    return bytes(response)

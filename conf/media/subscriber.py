@@ -1,0 +1,121 @@
+"""What one participant is sent: its down slots, repair on request, and what it reports back."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from conf.media import rtcp
+from conf.media.answer import DownStream
+from conf.media.downslot import DownSlot
+from conf.media.forward import patch_picture
+from conf.media.layer import HISTORY
+from conf.media.outbox import Outbox
+from conf.media.rtp import stamp_plain, wrap_rtx
+from conf.media.sdp import Offer
+from conf.media.session import Session
+
+_MASK: Final = HISTORY - 1
+_M32: Final = 0xFFFFFFFF
+MAX_REPAIRS_PER_NACK: Final = 64
+
+
+class Subscriber:
+    """Owner: the participant's Seat."""
+
+    def __init__(
+        self, session: Session, offer: Offer, streams: Mapping[str, DownStream], outbox: Outbox
+    ) -> None:
+        self._session = session
+        self._outbox = outbox
+        self.slots = [
+            DownSlot(session, section, streams[section.mid])
+            for section in offer.sections
+            if not section.role.is_up
+        ]
+        self._by_ssrc = {slot.ssrc: slot for slot in self.slots}
+        self._scratch = bytearray(2048)
+        self.round_trip_s = 0.0
+        self.nacked = 0
+        self.repaired = 0
+        self.remb_bps = 0
+
+    def slot_by_ssrc(self, ssrc: int) -> DownSlot | None:
+        """The slot whose media SSRC this is."""
+        return self._by_ssrc.get(ssrc)
+
+    def on_nack(self, nack: rtcp.Nack, now: float) -> None:
+        """Send again what was lost: video as RTX, audio as the stored ciphertext."""
+        slot = self._by_ssrc.get(nack.media)
+        if slot is None:
+            return
+        for number in nack.sequences[:MAX_REPAIRS_PER_NACK]:
+            self.nacked += 1
+            out = slot.last - ((slot.last - number) & 0xFFFF)
+            place = out & _MASK
+            if slot.sent_numbers[place] != out:
+                continue
+            if slot.keeps_ciphertext:
+                self._repeat(slot.ciphertexts[place])
+            else:
+                self._repair(slot, out, now)
+            slot.repaired += 1
+            self.repaired += 1
+
+    def _repeat(self, ciphertext: bytes) -> None:
+        endpoint = self._session.endpoint
+        if endpoint is None:
+            return
+        outbox = self._outbox
+        i = outbox.room()
+        tx = outbox.port.tx
+        tx.memory[tx.bases[i] : tx.bases[i] + len(ciphertext)] = ciphertext
+        tx.lengths[2 * i + 1] = len(ciphertext)
+        outbox.commit_protected(endpoint)
+
+    def _repair(self, slot: DownSlot, out: int, now: float) -> None:
+        """Wrap the packet as first sent into RTX (RFC 4588)."""
+        sent = slot.sent[out & _MASK]
+        session = self._session
+        if sent is None or session.endpoint is None or session.context is None:
+            return
+        media_type = slot.types.get(sent.codec, -1)
+        rtx_type = slot.rtx_types.get(media_type)
+        segment = next((s for s in reversed(slot.segments) if s.first <= out), None)
+        if rtx_type is None or segment is None:
+            return
+        scratch, size = self._scratch, len(sent.template)
+        scratch[:size] = sent.template
+        if sent.picture is not None:
+            patch_picture(scratch, 0, sent.picture, segment.picture_offset, segment.tl0_offset)
+        outbox = self._outbox
+        i = outbox.room()
+        tx = outbox.port.tx
+        base = tx.bases[i]
+        stop = wrap_rtx(scratch, sent.header, size, tx.memory, base, out & 0xFFFF)
+        slot.rtx_number = (slot.rtx_number + 1) & 0xFFFF
+        timestamp = (sent.timestamp + segment.ts_offset) & _M32
+        head = (tx.memory, base + 1, sent.marker | rtx_type, slot.rtx_number, timestamp)
+        if sent.form.has_transport:
+            transport = session.history.add(int(now * 1e6), stop - base)
+            sent.form.stamp(*head, slot.rtx_ssrc, sent.word, sent.form.tag, transport)
+        else:
+            stamp_plain(*head, slot.rtx_ssrc)
+        outbox.commit(stop - base, session.context, session.endpoint)
+
+    def on_blocks(self, blocks: tuple[rtcp.ReportBlock, ...], now_ntp: int) -> None:
+        """Loss and round trip as the participant reports them."""
+        for block in blocks:
+            slot = self._by_ssrc.get(block.ssrc)
+            if slot is None:
+                continue
+            slot.loss = block.fraction_lost / 256
+            trip = rtcp.round_trip_s(block, now_ntp)
+            if trip is not None:
+                self.round_trip_s = trip
+
+    def on_transport_feedback(self, body: bytes, now: float) -> None:
+        """Arrival times of what we sent."""
+
+    def close(self) -> None:
+        """Leave every layer."""
+        for slot in self.slots:
+            slot.assign(None)

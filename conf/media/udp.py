@@ -1,0 +1,322 @@
+"""A UDP socket that receives and sends datagrams in batches, in memory allocated once.
+
+`recvmmsg` and `sendmmsg` are called through cffi in ABI mode, so nothing is compiled at install.
+Every datagram lives in a 2 KiB slot; the `mmsghdr`, `iovec` and `sockaddr` arrays point at the slots
+for ever, and the hot path only writes a length and an address pointer into them. Where the calls
+are missing (not Linux), `PlainPort` keeps the same face over recvfrom and sendto.
+
+Layout relied upon and checked at import: 64-bit little-endian, `mmsghdr` of 64 bytes.
+"""
+
+import errno
+import socket
+import struct
+import sys
+from typing import Any, Final
+
+import cffi
+from pylibsrtp._binding import ffi as srtp_ffi
+
+SLOT: Final = 2048
+HEADROOM: Final = 64  # before a received packet, so that its header can grow in place
+MAX_DATAGRAM: Final = 1500
+RX_SLOTS: Final = 64
+TX_SLOTS: Final = 512
+SOCKET_BUFFER: Final = 4 * 1024 * 1024
+
+_ffi = cffi.FFI()
+_ffi.cdef(
+    """
+    struct iovec { void *iov_base; size_t iov_len; };
+    struct msghdr { void *msg_name; unsigned int msg_namelen; struct iovec *msg_iov;
+                    size_t msg_iovlen; void *msg_control; size_t msg_controllen; int msg_flags; };
+    struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
+    int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, void *timeout);
+    int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags);
+    ssize_t sendto(int fd, const void *data, size_t size, int flags, void *name, unsigned int n);
+    """
+)
+MSG_DONTWAIT: Final = 0x40
+_SOCKADDR_IN6 = struct.Struct("=HHI16sI")  # the port is in network order inside
+_SOCKADDR_IN = struct.Struct("=HH4s8x")
+_V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
+
+
+def _load_mmsg() -> Any | None:
+    """The C library when it offers mmsg calls with the layout we write by hand, else None."""
+    if sys.byteorder != "little" or _ffi.sizeof("struct mmsghdr") != 64:
+        return None
+    try:
+        lib = _ffi.dlopen(None)
+        _ = lib.recvmmsg, lib.sendmmsg
+    except (OSError, AttributeError):
+        return None
+    return lib
+
+
+_libc = _load_mmsg()
+
+
+class Endpoint:
+    """A peer's address as the kernel wants it; `pointer` goes straight into a `mmsghdr`.
+
+    A TCP endpoint (`conf.media.tcp`) has pointer 0 and takes its frames through `send_frame`.
+    """
+
+    __slots__ = ("_memory", "key", "pointer")
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: the raw sockaddr as received; also the dictionary key of the address."""
+        self.key = key
+        self._memory = _ffi.new("char[]", key)
+        self.pointer = int(_ffi.cast("uintptr_t", self._memory))
+
+    def send_frame(self, data: bytes) -> None:
+        """Only TCP endpoints take frames."""
+        raise NotImplementedError
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port as text; an IPv4-mapped address is shown as IPv4."""
+        return unpack_sockaddr(self.key)
+
+
+def unpack_sockaddr(key: bytes) -> tuple[str, int]:
+    """Host and port of a raw `sockaddr_in` or `sockaddr_in6`."""
+    if len(key) >= _SOCKADDR_IN6.size:
+        _, port, _, host, _ = _SOCKADDR_IN6.unpack_from(key)
+        if host[:12] == _V4_MAPPED:
+            return socket.inet_ntop(socket.AF_INET, host[12:]), socket.ntohs(port)
+        return socket.inet_ntop(socket.AF_INET6, host), socket.ntohs(port)
+    _, port, host = _SOCKADDR_IN.unpack_from(key)
+    return socket.inet_ntop(socket.AF_INET, host), socket.ntohs(port)
+
+
+def pack_sockaddr(family: int, address: tuple[Any, ...]) -> bytes:
+    """The raw sockaddr of what `recvfrom` returned; inverse of `unpack_sockaddr`."""
+    host, port = address[0], socket.htons(address[1])
+    if family == socket.AF_INET6:
+        raw = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+        scope = address[3] if len(address) > 3 else 0
+        return _SOCKADDR_IN6.pack(family, port, 0, raw, scope)
+    return _SOCKADDR_IN.pack(family, port, socket.inet_pton(socket.AF_INET, host))
+
+
+def open_udp(host: str, port: int) -> socket.socket:
+    """A bound, non-blocking UDP socket; `::` serves both families, or IPv4 where IPv6 is absent.
+
+    Raises: OSError: the address is taken or cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError:
+        if host != "::":
+            raise
+        family, host = socket.AF_INET, "0.0.0.0"  # noqa: S104 - the IPv4 spelling of the asked ::
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class SlotArray:
+    """`count` slots in one block, with the pointers libsrtp needs for working in place.
+
+    `memory[bases[i]:]` is slot i's packet. `sizes[i]` is an `int *` aliasing the low half of slot i's
+    `iov_len`: libsrtp's in-place length update is thereby also the length the kernel sends. Not for
+    receive slots, whose `iov_len` stays the slot's room.
+    """
+
+    def __init__(self, count: int, headroom: int = 0) -> None:
+        self.count = count
+        self._block = _ffi.new("char[]", count * SLOT)
+        self.memory = memoryview(_ffi.buffer(self._block)).cast("B")
+        start = int(_ffi.cast("uintptr_t", self._block))
+        self.bases = [i * SLOT + headroom for i in range(count)]
+        self.pointers = [srtp_ffi.cast("char *", start + base) for base in self.bases]
+        self._iovecs = _ffi.new("struct iovec[]", count)
+        self.lengths = memoryview(_ffi.buffer(self._iovecs)).cast("B").cast("Q")  # [2*i + 1]
+        first = int(_ffi.cast("uintptr_t", self._iovecs))
+        self.sizes = [srtp_ffi.cast("int *", first + 16 * i + 8) for i in range(count)]
+        self.headers = _ffi.new("struct mmsghdr[]", count)
+        self.names = memoryview(_ffi.buffer(self.headers)).cast("B").cast("Q")  # [8*i]
+        for i in range(count):
+            self._iovecs[i].iov_base = self._block + self.bases[i]
+            self._iovecs[i].iov_len = SLOT - headroom
+            self.headers[i].msg_hdr.msg_iov = self._iovecs + i
+            self.headers[i].msg_hdr.msg_iovlen = 1
+
+
+class MmsgPort:
+    """Batched I/O on one UDP socket (Linux)."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        assert _libc is not None
+        self._lib = _libc
+        self._sock = sock
+        self._fd = sock.fileno()
+        name_size = 28 if sock.family == socket.AF_INET6 else 16
+        self._name_size = name_size
+        self.rx = SlotArray(RX_SLOTS, HEADROOM)
+        self.tx = SlotArray(TX_SLOTS)
+        self._rx_names = _ffi.new("char[]", RX_SLOTS * name_size)
+        self._rx_name_bytes = _ffi.buffer(self._rx_names)
+        self._received = memoryview(_ffi.buffer(self.rx.headers)).cast("B").cast("I")  # [16*i + 14]
+        for i in range(RX_SLOTS):
+            self.rx.headers[i].msg_hdr.msg_name = self._rx_names + i * name_size
+            self.rx.headers[i].msg_hdr.msg_namelen = name_size
+        for i in range(TX_SLOTS):
+            self.tx.headers[i].msg_hdr.msg_namelen = name_size
+        self._diverted: list[tuple[int, Endpoint]] = []
+        self.dropped_sends = 0
+
+    def fileno(self) -> int:
+        """For `loop.add_reader`."""
+        return self._fd
+
+    def local_port(self) -> int:
+        """The bound port."""
+        port: int = self._sock.getsockname()[1]
+        return port
+
+    def receive(self) -> int:
+        """Fill the receive slots with what has arrived; returns how many, 0 when nothing."""
+        n: int = self._lib.recvmmsg(self._fd, self.rx.headers, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
+        return max(n, 0)
+
+    def received_length(self, i: int) -> int:
+        """Bytes of received datagram i (cut to the slot: more than 1500 means over-long)."""
+        return self._received[16 * i + 14]
+
+    def received_key(self, i: int) -> bytes:
+        """Raw source address of received datagram i."""
+        at = i * self._name_size
+        key: bytes = self._rx_name_bytes[at : at + self._name_size]
+        return key
+
+    def divert(self, i: int, endpoint: Endpoint) -> None:
+        """Slot i of the batch goes to `endpoint` over TCP instead of the socket."""
+        self._diverted.append((i, endpoint))
+
+    def flush(self, count: int) -> None:
+        """Send transmit slots 0..count-1; what the kernel refuses is dropped and counted."""
+        if self._diverted:
+            self._flush_around_diverted(count)
+        else:
+            self._send_range(0, count)
+
+    def _send_range(self, start: int, end: int) -> None:
+        headers, lib, fd = self.tx.headers, self._lib, self._fd
+        while start < end:
+            sent = lib.sendmmsg(fd, headers + start, end - start, MSG_DONTWAIT)
+            if sent > 0:
+                start += sent
+            elif _ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
+                self.dropped_sends += end - start  # the kernel is full: media is late, not queued
+                return
+            else:
+                self.dropped_sends += 1  # this destination is unreachable; the rest is not
+                start += 1
+
+    def _flush_around_diverted(self, count: int) -> None:
+        start = 0
+        for i, endpoint in self._diverted:
+            self._send_range(start, i)
+            base = self.tx.bases[i]
+            endpoint.send_frame(bytes(self.tx.memory[base : base + self.tx.lengths[2 * i + 1]]))
+            start = i + 1
+        self._diverted.clear()
+        self._send_range(start, count)
+
+    def send(self, data: bytes, endpoint: Endpoint) -> None:
+        """Send one datagram now (slow paths: STUN, DTLS)."""
+        if not endpoint.pointer:
+            endpoint.send_frame(data)
+            return
+        name = _ffi.cast("void *", endpoint.pointer)
+        sent = self._lib.sendto(self._fd, data, len(data), MSG_DONTWAIT, name, self._name_size)
+        if sent < 0:
+            self.dropped_sends += 1
+
+    def close(self) -> None:
+        """Release the port."""
+        self._sock.close()
+
+
+class PlainPort(MmsgPort):
+    """The same face over recvfrom and sendto, for systems without the mmsg calls."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._fd = sock.fileno()
+        self.rx = SlotArray(RX_SLOTS, HEADROOM)
+        self.tx = SlotArray(TX_SLOTS)
+        self._keys = [b""] * RX_SLOTS
+        self._sizes = [0] * RX_SLOTS
+        self._name_size = 28 if sock.family == socket.AF_INET6 else 16
+        self._diverted = []
+        self.dropped_sends = 0
+
+    def receive(self) -> int:
+        """As in MmsgPort."""
+        for i, base in enumerate(self.rx.bases):
+            try:
+                slot = self.rx.memory[base : base + SLOT - HEADROOM]
+                size, address = self._sock.recvfrom_into(slot)
+            except BlockingIOError:
+                return i
+            except OSError:  # an ICMP error of an earlier send, reported here on some systems
+                self._sizes[i], self._keys[i] = 0, b""
+                continue
+            self._sizes[i] = size
+            self._keys[i] = pack_sockaddr(self._sock.family, address)
+        return RX_SLOTS
+
+    def received_length(self, i: int) -> int:
+        """As in MmsgPort."""
+        return self._sizes[i]
+
+    def received_key(self, i: int) -> bytes:
+        """As in MmsgPort."""
+        return self._keys[i]
+
+    def _send_range(self, start: int, end: int) -> None:
+        for i in range(start, end):
+            name = _ffi.cast("char *", self.tx.names[8 * i])
+            key = bytes(_ffi.buffer(name, self._name_size))
+            base = self.tx.bases[i]
+            self._send_to(self.tx.memory[base : base + self.tx.lengths[2 * i + 1]], key)
+
+    def send(self, data: bytes, endpoint: Endpoint) -> None:
+        """As in MmsgPort."""
+        if endpoint.pointer:
+            self._send_to(data, endpoint.key)
+        else:
+            endpoint.send_frame(data)
+
+    def _send_to(self, data: bytes | memoryview, key: bytes) -> None:
+        host, port = unpack_sockaddr(key)
+        if self._sock.family == socket.AF_INET6 and ":" not in host:
+            host = "::ffff:" + host
+        try:
+            self._sock.sendto(data, (host, port))
+        except OSError:
+            self.dropped_sends += 1
+
+
+def open_port(host: str, port: int) -> MmsgPort:
+    """The fastest port this system offers, bound to `host` and `port` (0: any free one).
+
+    Raises: OSError: the address is taken or cannot be bound.
+    """
+    sock = open_udp(host, port)
+    return MmsgPort(sock) if _libc is not None else PlainPort(sock)

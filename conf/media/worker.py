@@ -1,0 +1,333 @@
+"""The media worker process: ports, timers, and the control connection to the server.
+
+One asyncio loop, no threads, no database. `run_worker` ends when the control connection does, so a
+worker never outlives its server.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from conf.media import control, rtcp
+from conf.media.addresses import candidates
+from conf.media.answer import AnswerPlan, Endpoint, build_answer, plan_streams
+from conf.media.dtls import CertificateStore, fingerprint
+from conf.media.forward import Forwarder
+from conf.media.lag import LagMeter
+from conf.media.layer import Layer
+from conf.media.model import RoomState, StatsReport, WorkerEvent
+from conf.media.mux import Mux
+from conf.media.outbox import Outbox
+from conf.media.room import Room
+from conf.media.rtp import Packet
+from conf.media.sdp import Offer, parse_offer
+from conf.media.seat import Seat
+from conf.media.session import Session
+from conf.media.udp import open_port
+from conf.settings import MediaSettings
+from core.errors import AppError, Conflict, InvalidInput, NotFound
+
+TICK_S: Final = 0.05
+MAX_QUEUED_EVENTS: Final = 10_000
+REPORT_EVERY_S: Final = 2.0
+
+
+class Worker:
+    """Owner of everything in the process; all methods run on the loop."""
+
+    def __init__(self, settings: MediaSettings, index: int, tasks: asyncio.TaskGroup) -> None:
+        """Raises: OSError: the port is taken."""
+        self.settings = settings
+        self.index = index
+        self._tasks = tasks
+        loop = asyncio.get_running_loop()
+        self.clock: Callable[[], float] = loop.time
+        self.port = open_port(settings.listen, settings.port + index if settings.port else 0)
+        self.outbox = Outbox(self.port)
+        self.forwarder = Forwarder(self.outbox, self._on_level)
+        self.certificates = CertificateStore()
+        self.mux = Mux(self.port, self.clock, self._start_handshake, self._after_batch)
+        self.rooms: dict[str, Room] = {}
+        self.seats: dict[str, Seat] = {}
+        self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
+        self.counters = {"keyframe_requests": 0, "events_dropped": 0}
+        self.lag = LagMeter()
+        self.udp_port: int = self.port.local_port()
+        loop.add_reader(self.port.fileno(), self.mux.on_readable)
+
+    def ntp_now(self) -> int:
+        """Wall time as NTP, for sender reports only."""
+        return rtcp.ntp_time(time.time())
+
+    def emit(self, event: WorkerEvent) -> None:
+        """Queue an event; when the server has not read ten thousand, drop it and count."""
+        try:
+            self.events.put_nowait(event)
+        except asyncio.QueueFull:
+            self.counters["events_dropped"] += 1
+
+    def _after_batch(self, now: float) -> None:
+        self.outbox.flush()
+
+    def _start_handshake(self, session: Session) -> None:
+        self._tasks.create_task(session.handshake(), name="dtls")
+
+    def _on_level(self, layer: Layer, packet: Packet, now: float) -> None:
+        seat = self.seats.get(layer.track.owner)
+        if seat is not None and packet.audio_level >= 0 and layer.track.is_allowed:
+            seat.room.on_level(seat.participant_id, packet.audio_level, packet.has_voice)
+
+    # -- what the server asks ---------------------------------------------------------------------
+
+    def open_room(self, room_id: str) -> None:
+        """Idempotent."""
+        if room_id not in self.rooms:
+            self.rooms[room_id] = Room(room_id, self.emit)
+
+    async def close_room(self, room_id: str) -> None:
+        """Everybody leaves; idempotent."""
+        room = self.rooms.pop(room_id, None)
+        if room is not None:
+            for seat in list(room.seats.values()):
+                await self.leave(seat.participant_id)
+
+    def apply(self, room_id: str, state: RoomState) -> None:
+        """In force when this returns. Raises: NotFound; Conflict: an older version."""
+        if not self._room(room_id).apply(state, self.clock()):
+            raise Conflict("a newer state is in force")
+
+    async def join(self, room_id: str, participant_id: str, offer_sdp: str) -> dict[str, Any]:
+        """Take a seat, in place of an earlier one of the same participant.
+
+        Raises: NotFound: no such room; InvalidInput: the offer.
+        """
+        room = self._room(room_id)
+        offer = parse_offer(offer_sdp)
+        if participant_id in self.seats:
+            await self.leave(participant_id)
+        streams = plan_streams(offer, secrets.randbits(32))
+        seat = Seat(self, room, participant_id, offer, streams, self.clock())
+        self.seats[participant_id] = seat
+        self.mux.add(seat.session)
+        room.add(seat, self.clock())
+        return self._answer(seat, offer)
+
+    def restart(self, participant_id: str, offer_sdp: str) -> dict[str, Any]:
+        """ICE restart. Raises: NotFound; InvalidInput; Conflict: not a restart, join anew."""
+        seat = self.seats.get(participant_id)
+        if seat is None:
+            raise NotFound("no such participant in this worker")
+        offer = parse_offer(offer_sdp)
+        same = [s.mid for s in offer.sections] == [s.mid for s in seat.offer.sections]
+        try:
+            if not same:
+                raise ValueError("sections changed")
+            seat.session.restart(offer.fingerprints)
+        except ValueError as error:
+            raise Conflict("this is another connection; join anew", code="rejoin") from error
+        self.mux.add(seat.session)
+        seat.version += 1
+        return self._answer(seat, offer)
+
+    async def leave(self, participant_id: str) -> None:
+        """Idempotent."""
+        seat = self.seats.pop(participant_id, None)
+        if seat is not None:
+            seat.room.remove(seat, self.clock())
+            self.mux.remove(seat.session)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await seat.session.close()
+
+    def _room(self, room_id: str) -> Room:
+        room = self.rooms.get(room_id)
+        if room is None:
+            raise NotFound("no such room in this worker")
+        return room
+
+    def _answer(self, seat: Seat, offer: Offer) -> dict[str, Any]:
+        algorithm, _, digest = fingerprint(seat.session.certificate).partition(" ")
+        credentials = seat.session.credentials
+        plan = AnswerPlan(
+            session_id=seat.sender_ssrc,
+            endpoint=Endpoint(
+                credentials.ufrag,
+                credentials.password,
+                (algorithm, digest),
+                candidates(self.settings, self.udp_port),
+            ),
+            streams=seat.streams,
+            version=seat.version,
+        )
+        slots = [slot.describe() for slot in seat.subscriber.slots]
+        return {
+            "answer_sdp": build_answer(offer, plan),
+            "slots": [
+                {"mid": s.mid, "kind": s.kind, "participant_id": None, "source": None}
+                for s in slots
+            ],
+        }
+
+    # -- timers -----------------------------------------------------------------------------------
+
+    async def run_timers(self) -> None:
+        """Feedback every 50 ms, rooms every 250 ms, reports every second, figures every two."""
+        count = 0
+        due = self.clock()
+        while True:
+            due += TICK_S
+            await asyncio.sleep(max(0.0, due - self.clock()))
+            now = self.clock()
+            self.lag.add(now - due)
+            if now - due > 1.0:
+                due = now  # the machine slept; do not catch up tick by tick
+            count += 1
+            self._tick(count, now)
+            self.outbox.flush()
+
+    def _tick(self, count: int, now: float) -> None:
+        for seat in self.seats.values():
+            seat.send_feedback()
+            for track in seat.publisher.tracks.values():
+                for layer in track.layers:
+                    layer.tick(now)
+        if count % 5 == 0:
+            for room in self.rooms.values():
+                room.tick(now)
+            self._drop_silent(now)
+        if count % 20 == 0:
+            for seat in self.seats.values():
+                seat.send_reports(now)
+        if count % 40 == 0:
+            self.emit(self.report())
+
+    def _drop_silent(self, now: float) -> None:
+        limit = self.settings.silence_timeout_s
+        for seat in self.seats.values():
+            if seat.is_connected and now - seat.session.heard_at > limit:
+                seat.on_lost("silence")
+            elif (
+                not seat.is_connected and seat.session.srtp and now - seat.session.heard_at < limit
+            ):
+                seat.on_connected()
+
+    def report(self) -> StatsReport:
+        """Counters of the process; Prometheus-ready names."""
+        worker = self.mux.counters.as_dict()
+        worker |= {
+            "packets_forwarded_total": float(self.forwarder.forwarded),
+            "packets_sent_total": float(self.outbox.packets),
+            "packets_refused_total": float(self.outbox.failed + self.port.dropped_sends),
+            "packets_late_total": float(self.forwarder.late),
+            "packets_duplicate_total": float(self.forwarder.duplicates),
+            "rooms": float(len(self.rooms)),
+            "participants": float(len(self.seats)),
+            "loop_lag_p99_s": self.lag.p99(),
+        }
+        worker |= {f"{name}_total": float(value) for name, value in self.counters.items()}
+        return StatsReport(worker)
+
+    async def close(self) -> None:
+        """Say goodbye to everybody and release the ports."""
+        asyncio.get_running_loop().remove_reader(self.port.fileno())
+        for participant_id in list(self.seats):
+            await self.leave(participant_id)
+        self.port.close()
+
+
+async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, Any]:
+    """One request. Raises: AppError for the wire; ControlError: the server broke the protocol."""
+    match op:
+        case "open_room":
+            worker.open_room(str(args["room_id"]))
+        case "close_room":
+            await worker.close_room(str(args["room_id"]))
+        case "join":
+            return await worker.join(
+                str(args["room_id"]), str(args["participant_id"]), str(args["offer_sdp"])
+            )
+        case "restart":
+            return worker.restart(str(args["participant_id"]), str(args["offer_sdp"]))
+        case "leave":
+            await worker.leave(str(args["participant_id"]))
+        case "apply":
+            worker.apply(str(args["room_id"]), control.state_from_wire(args["state"]))
+        case "stats":
+            return dict(worker.report().worker)
+        case _:
+            raise InvalidInput("unknown operation", field="op")
+    return {}
+
+
+async def _serve_requests(
+    worker: Worker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Answer requests in order until the server hangs up."""
+    while (message := await control.read_frame(reader)) is not None:
+        reply: dict[str, Any] = {"id": message.get("id")}
+        try:
+            reply["ok"] = await _handle(worker, str(message.get("op")), message.get("args") or {})
+        except AppError as error:
+            reply["error"] = error.as_wire()
+        except KeyError as error:
+            reply["error"] = InvalidInput("missing argument", field=str(error)).as_wire()
+        writer.write(control.encode_frame(reply))
+        await writer.drain()
+
+
+async def _send_events(worker: Worker, writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(control.encode_frame(control.event_to_wire(await worker.events.get())))
+        await writer.drain()
+
+
+class _ServerGone(Exception):
+    """The control connection ended: so does the worker."""
+
+
+async def run_worker(settings: MediaSettings, index: int, socket_path: Path) -> None:
+    """Serve media until the server hangs up.
+
+    Raises: OSError: the port is taken, or nobody listens at `socket_path`.
+    """
+    reader, writer = await asyncio.open_unix_connection(str(socket_path), limit=control.MAX_FRAME)
+    worker: Worker | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            worker = Worker(settings, index, tasks)
+            hello = {"version": control.VERSION, "index": index, "pid": os.getpid()}
+            hello["port"] = worker.udp_port
+            writer.write(control.encode_frame({"hello": hello}))
+            tasks.create_task(worker.run_timers(), name="timers")
+            tasks.create_task(_send_events(worker, writer), name="events")
+            await _serve_requests(worker, reader, writer)
+            raise _ServerGone
+    except* (_ServerGone, ConnectionError):
+        pass
+    finally:
+        if worker is not None:
+            await worker.close()
+        writer.close()
+
+
+def main() -> None:
+    """`python -m conf.media.worker --index I --socket PATH [--settings JSON]`."""
+    parser = argparse.ArgumentParser(description="Fengsui media worker")
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--settings", default="{}")
+    arguments = parser.parse_args()
+    settings = MediaSettings.model_validate_json(arguments.settings)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server; it then hangs up
+    asyncio.run(run_worker(settings, arguments.index, arguments.socket))
+
+
+if __name__ == "__main__":
+    main()

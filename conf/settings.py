@@ -1,0 +1,71 @@
+"""Settings of the bridge and of meetings; one nested section each of the root `Settings`."""
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class TurnSettings(BaseModel):
+    """A coturn server clients may relay through; credentials are of its REST form, time-limited."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urls: tuple[str, ...] = Field(
+        default=(),
+        description="turn: and turns: addresses handed to clients; empty means no relay.",
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Shared secret of coturn's `use-auth-secret`; needed when urls are given.",
+    )
+    lifetime_s: int = Field(
+        default=12 * 3600,
+        ge=300,
+        le=7 * 86400,
+        description="Seconds a handed-out credential stays valid.",
+    )
+
+
+class MediaSettings(BaseModel):
+    """The media workers: worker i listens on UDP and TCP `port + i`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    port: Port = Field(default=7000, description="UDP and TCP port of worker 0; 0: any free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Media worker processes, one a core.")
+    listen: str = Field(
+        default="::",
+        description="Address the media ports bind to; :: serves IPv6 and IPv4, 0.0.0.0 IPv4 only.",
+    )
+    addresses: tuple[IPv4Address | IPv6Address, ...] = Field(
+        default=(),
+        description="Addresses told to clients (1:1 NAT); empty means those of this machine.",
+    )
+    is_tcp_enabled: bool = Field(
+        default=True, description="Also accept media over TCP (ICE-TCP passive, RFC 6544)."
+    )
+    silence_timeout_s: float = Field(
+        default=7.0,
+        ge=3.0,
+        le=60.0,
+        description="Seconds without any authenticated packet after which a participant is lost.",
+    )
+    audio_slots: int = Field(
+        default=3, ge=1, le=8, description="Loudest sites heard at once; the page offers as many."
+    )
+    max_down_bps: int = Field(
+        default=6_000_000,
+        ge=64_000,
+        le=100_000_000,
+        description="Ceiling of what one participant is sent, bits per second.",
+    )
+    max_up_bps: int = Field(
+        default=4_000_000,
+        ge=64_000,
+        le=100_000_000,
+        description="Ceiling of what one participant may send, bits per second.",
+    )
+    turn: TurnSettings = Field(default_factory=TurnSettings, description="Relay for clients.")
