@@ -43,6 +43,18 @@ class Directory:
             raise NotFound("no such unit", field="unit_path")
         return found[0]
 
+    async def unit_called(self, uow: UnitOfWork, id_or_code: str) -> Unit:
+        """The unit with this id, else the first with this code: how plans name units.
+
+        Raises: NotFound.
+        """
+        found = await units.find(uow, id_or_code)
+        if found is None and id_or_code:
+            found = await units.with_code(uow, id_or_code)
+        if found is None:
+            raise NotFound(f"no unit is called {id_or_code}", field="unit")
+        return found
+
     async def units(self, uow: UnitOfWork, ids: Collection[UnitId]) -> list[Unit]:
         """The present units among `ids`, parents before children."""
         return await units.listed(uow, ids=ids)

@@ -47,6 +47,18 @@ async def find(uow: UnitOfWork, unit_id: str) -> Unit | None:
     return _unit(row) if row is not None else None
 
 
+async def with_code(uow: UnitOfWork, code: str) -> Unit | None:
+    """The present unit with this code that is highest in the tree."""
+    rows = await uow.session.scalars(
+        select(UnitRow)
+        .where(UnitRow.code == code, UnitRow.removed_at.is_(None))
+        .order_by(func.length(UnitRow.path), UnitRow.path)
+        .limit(1)
+    )
+    row = rows.first()
+    return _unit(row) if row is not None else None
+
+
 async def listed(
     uow: UnitOfWork,
     *,

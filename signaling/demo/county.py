@@ -149,6 +149,12 @@ def _offices(draft: _Draft) -> tuple[str, ...]:
         for person_id in held.person_ids
     ]
     draft.appoint(COUNTY_ID, Post.DUTY, *desk)
+    bureau = next(
+        held.person_ids
+        for held in draft.appointments
+        if (held.unit_id, held.post) == ("emergency", Post.HEAD)
+    )
+    draft.appoint(COUNTY_ID, Post.EMERGENCY_OFFICE, *bureau)
     return tuple(desk)
 
 

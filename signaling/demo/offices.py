@@ -27,11 +27,11 @@ DEPARTMENTS = (
     Office("health", "卫生健康局", "局长", staff=2),
     Office("police", "公安局", "局长", staff=2),
     Office("traffic_police", "公安局交通警察大队", "大队长"),
-    Office("ecology", "生态环境分局", "局长", staff=2),
+    Office("environment", "生态环境分局", "局长", staff=2),
     Office("water", "水利局", "局长", staff=2),
     Office("forestry", "林业局", "局长", staff=2),
     Office("weather", "气象局", "局长", staff=2),
-    Office("media", "融媒体中心", "主任"),
+    Office("publicity", "县委宣传部", "部长"),
     Office("resources", "自然资源局", "局长", staff=2),
     Office("housing", "住房和城乡建设局", "局长"),
     Office("transport", "交通运输局", "局长"),
@@ -45,6 +45,7 @@ DEPARTMENTS = (
     Office("armed_forces", "人民武装部", "部长"),
 )
 STATIONS = (
+    Office("media", "县融媒体中心", "主任", "publicity", _STATION),
     Office("fire_1", "城区消防救援站", "站长", "fire", _STATION),
     Office("fire_2", "烽台消防救援站", "站长", "fire", _STATION),
     Office("fire_3", "化工园区专职消防站", "站长", "fire", _STATION),
@@ -52,7 +53,7 @@ STATIONS = (
     Office("hospital_2", "县中医院", "院长", "health", _STATION),
     Office("ambulance", "县急救中心", "主任", "health", _STATION),
     Office("cdc", "县疾病预防控制中心", "主任", "health", _STATION),
-    Office("monitoring", "县环境监测站", "站长", "ecology", _STATION),
+    Office("monitoring", "县环境监测站", "站长", "environment", _STATION),
     Office("hydrology", "县水文站", "站长", "water", _STATION),
     Office("forest_team", "县森林防火扑救队", "队长", "forestry", _STATION),
 )
