@@ -1,7 +1,6 @@
 """VP8 payload descriptor: read, rewrite, thin out temporal layers (RFC 7741 §4.2)."""
 
 import struct
-from typing import Final
 
 from conf.media.errors import DecodeError
 from conf.media.sequence import NONE, Continuity

@@ -1,0 +1,189 @@
+"""Who gets what of one subscriber's bandwidth, and when a picture may change.
+
+Order, fixed: audio, key-frame repair, main picture, shared screen, thumbnails. Main and share first
+get their lowest rung both, so that a shared page is never black for the sake of a sharper face.
+Down at once; up only to a rate that has been proved, and 10 s after the last step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final
+
+from conf.media.layers import Rung
+
+HOLD_US: Final = 10_000_000
+MAX_HOLD_US: Final = 80_000_000
+FIRST_HOLD_US: Final = 1_000_000  # until the first fall: a site that joins need not wait
+_RELAPSE_US: Final = 20_000_000  # a fall so soon after a rise makes the next hold longer
+_MARGIN: Final = 1.1  # a rise must leave this much room below the estimate
+_MAX_REPAIR_SHARE: Final = 0.3
+_LOWEST: Final = (-1, -1)
+
+
+class Rank(IntEnum):
+    """Order of spending among pictures."""
+
+    MAIN = 0
+    SHARE = 1
+    THUMBNAIL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What one slot could show. `source`: changes when the slot is given to another source.
+
+    `rungs`: from layers.ladder, of what arrives now.
+    """
+
+    slot: str
+    rank: Rank
+    source: str
+    rungs: tuple[Rung, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What there is to spend, in bit/s of everything sent.
+
+    `proven_bps`: what has arrived of late, or a probe's result; `audio_bps`: what the audio slots
+    use; `loss`: 0..1, the share of packets to be repeated.
+    """
+
+    estimate_bps: int
+    proven_bps: int
+    audio_bps: int
+    loss: float = 0.0
+
+    def pictures_bps(self, total_bps: int) -> int:
+        """What `total_bps` leaves for pictures after audio and repair."""
+        return max(0, int((total_bps - self.audio_bps) * (1 - min(self.loss, _MAX_REPAIR_SHARE))))
+
+    def total_bps(self, pictures_bps: int) -> int:
+        """What must be carried for pictures of `pictures_bps` to fit; undoes `pictures_bps`."""
+        return self.audio_bps + 1 + int(pictures_bps / (1 - min(self.loss, _MAX_REPAIR_SHARE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to send in each slot (None: nothing), and the total rate worth probing for (0: none)."""
+
+    rungs: Mapping[str, Rung | None]
+    probe_bps: int = 0
+
+
+def allocate(pictures_bps: int, wants: Sequence[Want]) -> dict[str, Rung | None]:
+    """The rung of each slot; their sum never exceeds `pictures_bps`.
+
+    Within a rank in the order given.
+    """
+    chosen: dict[str, Rung | None] = {want.slot: None for want in wants}
+    left = pictures_bps
+    stage = sorted((want for want in wants if want.rank is not Rank.THUMBNAIL), key=_rank)
+    thumbnails = [want for want in wants if want.rank is Rank.THUMBNAIL]
+    for want, rungs in (
+        *((want, want.rungs[:1]) for want in stage),
+        *((want, want.rungs) for want in (*stage, *thumbnails)),
+    ):
+        paid = _bps(chosen[want.slot])
+        best = next((rung for rung in reversed(rungs) if rung.bps - paid <= left), None)
+        if best is not None and best.bps > paid:
+            left -= best.bps - paid
+            chosen[want.slot] = best
+    return chosen
+
+
+def _rank(want: Want) -> Rank:
+    return want.rank
+
+
+def _bps(rung: Rung | None) -> int:
+    return rung.bps if rung is not None else 0
+
+
+def _quality(rung: Rung | None) -> tuple[int, int]:
+    return (rung.layer, rung.temporal) if rung is not None else _LOWEST
+
+
+class Allocator:
+    """Steadies one subscriber's choices: call `choose` every 100 ms, and when wants change."""
+
+    __slots__ = ("_caps", "_fallen_us", "_hold_us", "_risen_us", "_sources")
+
+    def __init__(self) -> None:
+        self._sources: dict[str, str] = {}
+        # Best quality a slot may have without rising; a slot that is new or had nothing to show
+        # is absent and may start with all it can be given.
+        self._caps: dict[str, tuple[int, int]] = {}
+        self._hold_us = FIRST_HOLD_US
+        self._risen_us = self._fallen_us = -(1 << 60)
+
+    def choose(self, budget: Budget, wants: Sequence[Want], now_us: int) -> Choice:
+        """The rung of each slot for now."""
+        self._follow(wants)
+        capped = [self._capped(want) for want in wants]
+        kept = allocate(budget.pictures_bps(budget.estimate_bps), capped)
+        if any(self._has_fallen(want, kept[want.slot]) for want in capped):
+            self._note_fall(now_us)
+        probe_bps = 0
+        if now_us - max(self._risen_us, self._fallen_us) >= self._hold_us:
+            risen = self._rise(budget, wants, kept)
+            if risen is not None:
+                kept = risen
+                self._risen_us = now_us
+            else:
+                probe_bps = _next_step_bps(budget, wants, kept)
+        for want in wants:
+            if want.rungs:
+                self._caps[want.slot] = _quality(kept[want.slot])
+        return Choice(kept, probe_bps)
+
+    def _follow(self, wants: Sequence[Want]) -> None:
+        now = {want.slot: want.source for want in wants}
+        for slot, source in self._sources.items():
+            if now.get(slot) != source:
+                self._caps.pop(slot, None)
+        self._sources = now
+
+    def _capped(self, want: Want) -> Want:
+        cap = self._caps.get(want.slot)
+        if cap is None:
+            return want
+        rungs = tuple(rung for rung in want.rungs if (rung.layer, rung.temporal) <= cap)
+        if not rungs and cap != _LOWEST:
+            rungs = want.rungs[:1]  # the layer it had no longer arrives: the next best will do
+        return replace(want, rungs=rungs)
+
+    def _has_fallen(self, capped: Want, kept: Rung | None) -> bool:
+        """True when the slot could keep more by its source, and had it."""
+        had = capped.slot in self._caps and bool(capped.rungs)
+        return had and _quality(kept) < _quality(capped.rungs[-1])
+
+    def _note_fall(self, now_us: int) -> None:
+        """Wait before the next rise; longer when the last one did not last."""
+        has_relapsed = now_us - self._risen_us < _RELAPSE_US
+        longer = min(2 * self._hold_us, MAX_HOLD_US) if has_relapsed else HOLD_US
+        self._hold_us = max(HOLD_US, longer)
+        self._fallen_us = now_us
+
+    def _rise(
+        self, budget: Budget, wants: Sequence[Want], kept: Mapping[str, Rung | None]
+    ) -> dict[str, Rung | None] | None:
+        """A better choice within what is proved, by the order of ranks; None when there is none."""
+        total = min(int(budget.estimate_bps / _MARGIN), budget.proven_bps)
+        better = allocate(budget.pictures_bps(total), wants)
+        order = sorted(wants, key=_rank)
+        old = [_quality(kept[want.slot]) for want in order]
+        new = [_quality(better[want.slot]) for want in order]
+        return better if new > old else None
+
+
+def _next_step_bps(budget: Budget, wants: Sequence[Want], kept: Mapping[str, Rung | None]) -> int:
+    """The total at which the first slot that could show more would get its next rung."""
+    spent = sum(_bps(rung) for rung in kept.values())
+    for want in sorted(wants, key=_rank):
+        held = kept[want.slot]
+        step = next((rung for rung in want.rungs if _quality(rung) > _quality(held)), None)
+        if step is not None:
+            return int(budget.total_bps(spent - _bps(held) + step.bps) * _MARGIN)
+    return 0

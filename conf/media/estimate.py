@@ -1,0 +1,325 @@
+"""How much one subscriber's link carries, estimated on the sending side (draft-ietf-rmcat-gcc-02).
+
+Three signals, the lowest wins: the trend of one-way delay (first on 4G and DSL, where queues
+are long), loss that grows with the rate (first on radio bridges), and what demonstrably arrived.
+Loss that stays the same whatever the rate is the link's own and does not lower the rate.
+Rates are integer bit/s, times integer microseconds.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from conf.media.twcc import LOST
+
+FLOOR_BPS: Final = 60_000  # below it only audio is sent, and that is never held back
+CEILING_BPS: Final = 50_000_000
+START_BPS: Final = 500_000
+
+_GROUP_US = 5_000
+_WINDOW = 20
+_SMOOTHING = 0.9
+_GAIN = 4.0
+_OVERUSE_US = 10_000
+_THRESHOLD_MS = (6.0, 600.0)
+_RISE, _FALL = 0.0087, 0.039
+
+_BACK_OFF = 0.85
+_RATE_WINDOW_US = 500_000
+_LOSS_WINDOW_US = 1_000_000
+_LOSS_PAUSE_US = 300_000
+_STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked
+_MIN_LOSS_PACKETS = 20
+_EXCESS_LOSS = 0.10
+_TOLERABLE_LOSS = 0.02
+
+
+class DelayTrend:
+    """Is the queue growing? Slope of the smoothed delay against a threshold that adapts."""
+
+    __slots__ = (
+        "_accumulated_ms",
+        "_first_arrival_us",
+        "_group",
+        "_overuse_us",
+        "_points",
+        "_previous",
+        "_previous_slope",
+        "_samples",
+        "_smoothed_ms",
+        "is_overused",
+        "is_underused",
+        "threshold_ms",
+    )
+
+    def __init__(self) -> None:
+        self._group: tuple[int, int, int] | None = None  # first sent, last sent, last arrival
+        self._previous: tuple[int, int] | None = None  # last sent, last arrival of the group before
+        self._accumulated_ms = self._smoothed_ms = 0.0
+        self._points: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._first_arrival_us = 0
+        self._samples = 0
+        self._overuse_us = 0.0
+        self._previous_slope = 0.0
+        self.threshold_ms = 12.5
+        self.is_overused = self.is_underused = False
+
+    def add(self, sent_us: int, arrival_us: int) -> None:
+        """Note one packet; packets sent within 5 ms count as one."""
+        group = self._group
+        if group is None:
+            self._group = (sent_us, sent_us, arrival_us)
+            self._first_arrival_us = arrival_us
+            return
+        first, last, arrived = group
+        if sent_us < first:
+            return  # reordered or repeated: says nothing about the queue
+        if sent_us - first <= _GROUP_US:
+            self._group = (first, max(last, sent_us), max(arrived, arrival_us))
+            return
+        if self._previous is not None:
+            self._compare(self._previous, (last, arrived))
+        self._previous = (last, arrived)
+        self._group = (sent_us, sent_us, arrival_us)
+
+    def _compare(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        sent_ms = (after[0] - before[0]) / 1_000
+        arrived_ms = (after[1] - before[1]) / 1_000
+        if not -3_000 < arrived_ms < 3_000:
+            self._points.clear()  # the receiver's clock was set, or the link slept
+            return
+        self._samples = min(self._samples + 1, 60)
+        self._accumulated_ms += arrived_ms - sent_ms
+        smoothed = _SMOOTHING * self._smoothed_ms + (1 - _SMOOTHING) * self._accumulated_ms
+        self._smoothed_ms = smoothed
+        self._points.append(((after[1] - self._first_arrival_us) / 1_000, smoothed))
+        if len(self._points) == _WINDOW:
+            self._judge(_slope(self._points), sent_ms)
+
+    def _judge(self, slope: float, elapsed_ms: float) -> None:
+        trend_ms = slope * self._samples * _GAIN
+        self.is_underused = trend_ms < -self.threshold_ms
+        if trend_ms > self.threshold_ms:
+            self._overuse_us += elapsed_ms * 1_000
+            if self._overuse_us > _OVERUSE_US and slope >= self._previous_slope:
+                self.is_overused = True
+                self._overuse_us = 0.0
+        else:
+            self._overuse_us = 0.0
+            self.is_overused = False
+        self._previous_slope = slope
+        self._adapt(trend_ms, elapsed_ms)
+
+    def _adapt(self, trend_ms: float, elapsed_ms: float) -> None:
+        """Let jitter raise the threshold, so that only growth counts; spikes do not move it."""
+        distance = abs(trend_ms) - self.threshold_ms
+        if distance > 15.0:
+            return
+        factor = _FALL if distance < 0 else _RISE
+        moved = self.threshold_ms + factor * distance * min(elapsed_ms, 100.0)
+        self.threshold_ms = max(_THRESHOLD_MS[0], min(moved, _THRESHOLD_MS[1]))
+
+
+def _slope(points: Iterable[tuple[float, float]]) -> float:
+    """Least squares; 0 when all points are at one time."""
+    pairs = list(points)
+    mean_x = sum(x for x, _ in pairs) / len(pairs)
+    mean_y = sum(y for _, y in pairs) / len(pairs)
+    numerator = sum((x - mean_x) * (y - mean_y) for x, y in pairs)
+    denominator = sum((x - mean_x) ** 2 for x, _ in pairs)
+    return numerator / denominator if denominator else 0.0
+
+
+class LossWatch:
+    """Loss of the last second, apart from the loss the link has at any rate."""
+
+    __slots__ = ("_entries", "_judged_us", "_lost", "_reduced_from", "inherent")
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[int, int]] = deque()  # when told, 1 lost / 0 received
+        self._lost = 0
+        self._judged_us = 0
+        self._reduced_from: float | None = None  # the loss that caused the last reduction
+        self.inherent = 0.0
+
+    def add(self, now_us: int, *, is_lost: bool) -> None:
+        """Note one packet's fate, told at `now_us`."""
+        self._entries.append((now_us, int(is_lost)))
+        self._lost += is_lost
+        while self._entries[0][0] < now_us - _LOSS_WINDOW_US:
+            self._lost -= self._entries.popleft()[1]
+
+    @property
+    def fraction(self) -> float:
+        """Share lost in the last second, 0 while too little is known."""
+        count = len(self._entries)
+        return self._lost / count if count >= _MIN_LOSS_PACKETS else 0.0
+
+    @property
+    def excess(self) -> float:
+        """Loss beyond the link's own."""
+        return max(0.0, self.fraction - self.inherent)
+
+    def judge(self, now_us: int) -> bool:
+        """Must the rate go down now for its loss? At most every 300 ms, a second after the last.
+
+        When a reduction did not help, the loss is the link's own from then on.
+        """
+        loss = self.fraction
+        self.inherent = min(self.inherent, loss + 0.02)
+        if now_us - self._judged_us < _LOSS_PAUSE_US:
+            return False
+        if self._reduced_from is not None:
+            if now_us - self._judged_us < _LOSS_WINDOW_US + _LOSS_PAUSE_US:
+                return False
+            if loss > 0.7 * self._reduced_from:
+                self.inherent = min(0.5, loss)
+            self._reduced_from = None
+        if self.excess <= _EXCESS_LOSS:
+            return False
+        self._judged_us = now_us
+        self._reduced_from = loss
+        return True
+
+
+class _RateMeter:
+    """Bit/s over the last half second, by arrival."""
+
+    __slots__ = ("_bytes", "_entries", "_first_us")
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[int, int]] = deque()
+        self._bytes = 0
+        self._first_us: int | None = None
+
+    def add(self, at_us: int, size: int) -> None:
+        if self._entries and abs(at_us - self._entries[-1][0]) > 3_000_000:
+            self._entries.clear()
+            self._bytes, self._first_us = 0, None
+        if self._first_us is None:
+            self._first_us = at_us
+        self._entries.append((at_us, size))
+        self._bytes += size
+        while self._entries[0][0] < at_us - _RATE_WINDOW_US:
+            self._bytes -= self._entries.popleft()[1]
+
+    @property
+    def bps(self) -> int:
+        """0 until a third of the window is filled."""
+        if self._first_us is None:
+            return 0
+        span = min(self._entries[-1][0] - self._first_us, _RATE_WINDOW_US)
+        return self._bytes * 8_000_000 // span if span >= _RATE_WINDOW_US // 3 else 0
+
+
+class Estimate:
+    """The budget of one subscriber. Feed every feedback; read `target_bps`.
+
+    The estimate grows by itself only to 1.5 times what arrives; more takes a probe.
+    """
+
+    __slots__ = (
+        "_acked",
+        "_capacity_bps",
+        "_ceiling_bps",
+        "_decreased_us",
+        "_increased_us",
+        "_last_feedback_us",
+        "_round_trip_us",
+        "decreases",
+        "loss",
+        "target_bps",
+        "trend",
+    )
+
+    def __init__(self, start_bps: int = START_BPS, ceiling_bps: int = CEILING_BPS) -> None:
+        """`ceiling_bps`: the site's administrative cap, never exceeded."""
+        self._ceiling_bps = max(FLOOR_BPS, ceiling_bps)
+        self.target_bps = max(FLOOR_BPS, min(start_bps, self._ceiling_bps))
+        self.trend = DelayTrend()
+        self.loss = LossWatch()
+        self.decreases = 0
+        self._acked = _RateMeter()
+        self._capacity_bps = 0.0  # smoothed rate at which the link last proved full
+        self._round_trip_us = 100_000
+        self._increased_us = self._last_feedback_us = -1
+        self._decreased_us = -(1 << 60)
+
+    @property
+    def acked_bps(self) -> int:
+        """What arrived in the last half second; 0 when unknown."""
+        return self._acked.bps
+
+    def set_ceiling(self, ceiling_bps: int) -> None:
+        """Change the site's cap; takes effect at once."""
+        self._ceiling_bps = max(FLOOR_BPS, ceiling_bps)
+        self._set(self.target_bps)
+
+    def set_round_trip(self, round_trip_us: int) -> None:
+        """From receiver reports (RFC 3550 §6.4.1)."""
+        self._round_trip_us = max(10_000, min(round_trip_us, 2_000_000))
+
+    def on_feedback(self, settled: Iterable[tuple[int, int, int]], now_us: int) -> None:
+        """Take what SendHistory.settle yields for one feedback that came at `now_us`."""
+        for sent_us, arrival_us, size in settled:
+            is_lost = arrival_us == LOST
+            self.loss.add(now_us, is_lost=is_lost)
+            if not is_lost:
+                self._acked.add(arrival_us, size)
+                self.trend.add(sent_us, arrival_us)
+        self._last_feedback_us = now_us
+        if self.loss.judge(now_us):
+            self._decrease(now_us, self._after_loss())
+        elif self.trend.is_overused:
+            if now_us - self._decreased_us > self._round_trip_us + 100_000:
+                self._decrease(now_us, int(_BACK_OFF * (self._acked.bps or self.target_bps)))
+        elif not self.trend.is_underused and self.loss.excess <= _TOLERABLE_LOSS:
+            self._increase(now_us)
+            return
+        self._increased_us = now_us  # time spent holding is not made up for later
+
+    def on_silence(self, now_us: int) -> None:
+        """Call every 100 ms or so while packets go out: no feedback halves the rate."""
+        if self._last_feedback_us < 0:
+            self._last_feedback_us = now_us
+        elif now_us - self._last_feedback_us > _STALL_US + self._round_trip_us:
+            self._last_feedback_us = now_us
+            self._decrease(now_us, self.target_bps // 2)
+
+    def on_probe(self, measured_bps: int, now_us: int) -> None:
+        """A probe proved that the link carries `measured_bps`; see probe.py."""
+        if measured_bps > self.target_bps and not self.trend.is_overused:
+            self._set(measured_bps)
+            self._increased_us = now_us
+
+    def _after_loss(self) -> int:
+        kept = 1.0 - 0.5 * self.loss.excess
+        return int(min(self.target_bps, self._acked.bps or self.target_bps) * kept)
+
+    def _decrease(self, now_us: int, wanted_bps: int) -> None:
+        acked = self._acked.bps
+        if acked:
+            known = self._capacity_bps or acked
+            self._capacity_bps = 0.9 * known + 0.1 * acked if acked < 1.3 * known else acked
+        self._set(min(self.target_bps, wanted_bps))
+        self._decreased_us = self._increased_us = now_us
+        self.decreases += 1
+
+    def _increase(self, now_us: int) -> None:
+        elapsed_s = (
+            min(now_us - self._increased_us, 1_000_000) / 1e6 if self._increased_us >= 0 else 0
+        )
+        self._increased_us = now_us
+        acked = self._acked.bps
+        if not acked or elapsed_s <= 0:
+            return
+        bound = max(self.target_bps, int(1.5 * acked) + 10_000)
+        if self._capacity_bps and acked > 0.85 * self._capacity_bps:
+            # Near what last filled the link: about one packet per round trip.
+            step = 9_600 * elapsed_s / (self._round_trip_us / 1e6 + 0.1)
+        else:
+            step = self.target_bps * 0.08 * elapsed_s
+        self._set(min(bound, self.target_bps + max(1, int(step))))
+
+    def _set(self, bps: int) -> None:
+        self.target_bps = max(FLOOR_BPS, min(bps, self._ceiling_bps))
