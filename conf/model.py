@@ -1,0 +1,179 @@
+"""The words of the conference: meeting, site, link, seat, order, and the state of a room."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.ids import IncidentId, MeetingId, ParticipantId, UnitId
+
+
+class MeetingState(enum.StrEnum):
+    """A meeting's life; `open` from the first join or at once for an emergency."""
+
+    SCHEDULED = "scheduled"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class SiteRole(enum.StrEnum):
+    """What a participant may do; chair and staff give orders."""
+
+    CHAIR = "chair"
+    STAFF = "staff"
+    SITE = "site"
+    GUEST = "guest"
+
+    @property
+    def may_order(self) -> bool:
+        return self in (SiteRole.CHAIR, SiteRole.STAFF)
+
+
+class Device(enum.StrEnum):
+    """What a participant joins from; decides the number of thumbnails."""
+
+    PHONE = "phone"
+    PC = "pc"
+    WALL = "wall"
+
+
+@dataclass(frozen=True)
+class SiteInvite:
+    """A unit invited to a meeting, under the name shown to others."""
+
+    unit_id: UnitId
+    name: str
+    role: SiteRole = SiteRole.SITE
+
+
+@dataclass(frozen=True)
+class MeetingOrder:
+    """A meeting to be stored. `key`: an equal key names the same meeting."""
+
+    key: str
+    title: str
+    unit_path: str
+    starts_at: datetime
+    ends_at: datetime
+    sites: tuple[SiteInvite, ...]
+    opened_by: str
+    incident_id: IncidentId | None = None
+    is_drill: bool = False
+
+
+@dataclass(frozen=True)
+class OpenedMeeting:
+    """`paths`: the path of each site's join link, `/j/<token>`, 20 characters."""
+
+    meeting_id: MeetingId
+    paths: dict[UnitId, str]
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a join token opens."""
+
+    id: str
+    meeting_id: MeetingId
+    unit_id: UnitId
+    site: str
+    role: SiteRole
+
+
+@dataclass(frozen=True)
+class TrackState:
+    """One track of a participant. `is_on`: the browser says it sends; `is_published`: the bridge
+    receives it; `is_muted`: the chair forbids it, and the forwarder drops it."""
+
+    is_on: bool = False
+    is_published: bool = False
+    is_muted: bool = False
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One participant of a room: a site or a person, whether connected or not."""
+
+    participant_id: ParticipantId
+    unit_id: str
+    site: str
+    name: str
+    role: SiteRole
+    joined_at: datetime
+    is_connected: bool = True
+    audio: TrackState = TrackState()
+    camera: TrackState = TrackState()
+    screen: TrackState = TrackState()
+    hand_at: datetime | None = None
+    has_floor: bool = False
+    view: ParticipantId | None = None
+    quality: str = "good"
+    may_be_taken: bool = False
+
+
+@dataclass(frozen=True)
+class ChatLine:
+    """One line everybody in the room reads."""
+
+    participant_id: ParticipantId
+    name: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RoomView:
+    """The whole state of a room. `version` counts every change the forwarder must know."""
+
+    meeting_id: MeetingId
+    title: str
+    incident_id: str | None
+    ends_at: datetime
+    version: int = 0
+    is_open: bool = True
+    is_locked: bool = False
+    is_lecture: bool = False
+    is_muting_all: bool = False
+    broadcast: ParticipantId | None = None
+    called: ParticipantId | None = None
+    poll_source: ParticipantId | None = None
+    speaker: ParticipantId | None = None
+    seats: Mapping[ParticipantId, Seat] = field(default_factory=dict)
+    removed: frozenset[ParticipantId] = frozenset()
+
+
+class OrderKind(enum.StrEnum):
+    """What a chair may order; each is enforced in the forwarder or the room, never only asked."""
+
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    MUTE_ALL = "mute_all"
+    UNMUTE_ALL = "unmute_all"
+    BROADCAST = "broadcast"
+    UNBROADCAST = "unbroadcast"
+    VIEW = "view"
+    CALL_ON = "call_on"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    REMOVE = "remove"
+    END = "end"
+    EXTEND = "extend"
+    GRANT_FLOOR = "grant_floor"
+    DENY_FLOOR = "deny_floor"
+    REVOKE_FLOOR = "revoke_floor"
+    LECTURE = "lecture"
+    POLL_START = "poll_start"
+    POLL_STOP = "poll_stop"
+    ALLOW_TAKEOVER = "allow_takeover"
+    UNLOCK_TOKEN = "unlock_token"  # noqa: S105 - the name of an order
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order. `value` by kind: mute/unmute: `audio|camera|screen` (default audio); view: the
+    participant to look at, empty for none; lecture: `on|off`; extend: minutes; poll_start: dwell
+    in seconds; unlock_token: the link's id."""
+
+    kind: OrderKind
+    target: ParticipantId | None = None
+    value: str | None = None

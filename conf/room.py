@@ -1,0 +1,481 @@
+"""The owner of one room: one task, one inbox; joins, orders and media events take their turn.
+
+An order is checked (conf.orders), stored, sent to the forwarder, and acknowledged once the
+forwarder enforces it. Changes are numbered here and kept for browsers that missed some.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from conf import links, orders, store
+from conf.media import model as media
+from conf.media.client import MediaWorker
+from conf.model import (
+    ChatLine,
+    Device,
+    Link,
+    MeetingState,
+    Order,
+    OrderKind,
+    RoomView,
+    Seat,
+    SiteRole,
+)
+from conf.ports import RoomAudit
+from conf.service import Meetings
+from conf.store import ChatRow, MeetingRow, OrderRow, PresenceRow, SeatRow
+from conf.turns import Turns
+from conf.wire import room_state, seat_wire, state_to_store, stored_into
+from core.changes import KEPT, Change
+from core.clock import Clock
+from core.database import Database
+from core.errors import AppError, Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
+from core.ids import MeetingId, ParticipantId, new_id
+
+log = structlog.get_logger(__name__)
+
+Emit = Callable[[str, dict[str, Any]], Awaitable[None]]
+Deliver = Callable[[Change], None]
+
+CHAT_KEPT = 200
+CHAT_LONGEST = 500
+GONE_AFTER_S = 90.0
+"""A seat whose browser has been away so long leaves the media; it can still be taken again."""
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """Who asks for a seat: a link holder, or a signed-in user (`user_id`)."""
+
+    unit_id: str
+    site: str
+    name: str
+    role: SiteRole
+    link: Link | None = None
+    user_id: str | None = None
+
+    @property
+    def seat_key(self) -> str:
+        return f"link:{self.link.id}" if self.link else f"user:{self.user_id}"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What a successful join gives back. `resume`: the secret that brings the seat back."""
+
+    participant_id: ParticipantId
+    resume: str
+    answer: str
+    slots: tuple[media.Slot, ...]
+
+
+class Room(Turns):
+    """Owner of its `RoomView`; what changes it is called through `ask` or `tell`."""
+
+    def __init__(
+        self,
+        meeting: MeetingRow,
+        database: Database,
+        clock: Clock,
+        worker: MediaWorker,
+        meetings: Meetings,
+        audit: RoomAudit,
+        deliver: Deliver,
+    ) -> None:
+        self.meeting_id = MeetingId(meeting.id)
+        self.topic = f"room:{meeting.id}"
+        self.unit_path = meeting.unit_path
+        self.epoch = new_id()
+        self.seq = 0
+        self.state = stored_into(
+            RoomView(
+                self.meeting_id, meeting.title, meeting.incident_id, meeting.ends_at,
+                is_open=meeting.state is not MeetingState.ENDED,
+            ),
+            meeting.room_state,
+        )  # fmt: skip
+        super().__init__(f"room:{meeting.id}")
+        self._database = database
+        self._clock = clock
+        self._worker = worker
+        self._meetings = meetings
+        self._audit = audit
+        self._deliver = deliver
+        self._kept: deque[Change] = deque(maxlen=KEPT)
+        self._emits: dict[ParticipantId, tuple[object, Emit]] = {}
+        self._away: dict[ParticipantId, float] = {}
+        self.chat: deque[ChatLine] = deque(maxlen=CHAT_KEPT)
+        self._poll: asyncio.Task[None] | None = None
+
+    # -- what browsers see -----------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state as in docs/protocol.md."""
+        return room_state(self.state, self.chat)
+
+    def since(self, epoch: str, seq: int) -> list[Change] | None:
+        """The changes after (`epoch`, `seq`); None where only a snapshot can help."""
+        if epoch != self.epoch or not self.seq - len(self._kept) <= seq <= self.seq:
+            return None
+        return [change for change in self._kept if change.seq > seq]
+
+    def _publish(self, kind: str, data: dict[str, Any]) -> None:
+        self.seq += 1
+        change = Change(self.topic, self.epoch, self.seq, kind, data, self._clock.now())
+        self._kept.append(change)
+        self._deliver(change)
+
+    def _become(self, state: RoomView) -> None:
+        """Replace the state and publish what differs."""
+        before, self.state = self.state, state
+        for key in before.seats.keys() - state.seats.keys():
+            self._publish("participant.left", {"participant_id": key})
+        for key, seat in state.seats.items():
+            if key not in before.seats:
+                self._publish("participant.joined", seat_wire(seat))
+            elif seat != before.seats[key]:
+                self._publish("participant.changed", seat_wire(seat))
+        room = {**room_state(state, ()), "participants": None, "chat": None}
+        if room != {**room_state(before, ()), "participants": None, "chat": None}:
+            del room["participants"], room["chat"]
+            self._publish("room.changed", room)
+
+    async def _emit(self, participant_id: ParticipantId, event: str, data: dict[str, Any]) -> None:
+        if participant_id in self._emits:
+            await self._emits[participant_id][1](event, data)
+
+    # -- seats -----------------------------------------------------------------------------------
+
+    async def join(
+        self,
+        applicant: Applicant,
+        offer: str,
+        device: Device,
+        resume: str | None,
+        connection: object,
+        emit: Emit,
+    ) -> Joined:
+        """Give the applicant its seat, with media. Raises: Conflict, NotAllowed, InvalidInput."""
+        if not self.state.is_open:
+            raise Conflict("this meeting is over", code="meeting_over")
+        seat, secret = await self._take_seat(applicant, resume)
+        state = orders.seated(self.state, seat)
+        await self._worker.open_room(self.meeting_id)
+        await self._worker.apply(self.meeting_id, orders.media_state(state))
+        self._become(state)
+        try:
+            answer = await self._worker.join(
+                self.meeting_id, seat.participant_id, offer, device=device.value
+            )
+        except AppError:
+            await self.leave(seat.participant_id, "no_media")
+            raise
+        earlier = self._emits.get(seat.participant_id)
+        self._emits[seat.participant_id] = (connection, emit)
+        self._away.pop(seat.participant_id, None)
+        if earlier is not None and earlier[0] is not connection:
+            await earlier[1]("room.removed", {"reason": "taken_over"})
+        return Joined(seat.participant_id, secret, answer.answer_sdp, answer.slots)
+
+    async def _take_seat(self, applicant: Applicant, resume: str | None) -> tuple[Seat, str]:
+        async with self._database.write() as uow:
+            row = await store.seat(uow, self.meeting_id, applicant.seat_key)
+            if row is None:
+                if self.state.is_locked and not applicant.role.may_order:
+                    raise Conflict("the meeting is locked", code="room_locked")
+                row = SeatRow(
+                    participant_id=new_id(), meeting_id=self.meeting_id,
+                    seat_key=applicant.seat_key, unit_id=applicant.unit_id, site=applicant.site,
+                    created_at=uow.now,
+                )  # fmt: skip
+                uow.session.add(row)
+            else:
+                self._check_return(row, resume)
+            secret = secrets.token_urlsafe(24)
+            row.resume_hash = links.hash_token(secret)
+            row.name, row.role = applicant.name, applicant.role
+            participant_id = ParticipantId(row.participant_id)
+            for stay in await store.open_stays(uow, self.meeting_id, participant_id):
+                stay.left_at, stay.reason = uow.now, "rejoined"
+            uow.session.add(
+                PresenceRow(
+                    id=new_id(), meeting_id=self.meeting_id, participant_id=participant_id,
+                    unit_id=row.unit_id, site=row.site, name=row.name, joined_at=uow.now,
+                )
+            )  # fmt: skip
+            meeting = await store.meeting(uow, self.meeting_id)
+            if meeting is not None and meeting.state is MeetingState.SCHEDULED:
+                meeting.state = MeetingState.OPEN
+            seat = Seat(
+                participant_id, row.unit_id, row.site, row.name, row.role, joined_at=uow.now
+            )
+        return seat, secret
+
+    def _check_return(self, row: SeatRow, resume: str | None) -> None:
+        """May this seat be taken (again)? A seat in use needs its secret or the chair's consent."""
+        if row.removed_at is not None:
+            raise NotAllowed("the chair has removed this site from the meeting", code="removed")
+        if resume is not None and secrets.compare_digest(links.hash_token(resume), row.resume_hash):
+            return
+        seat = self.state.seats.get(ParticipantId(row.participant_id))
+        if seat is not None and seat.is_connected and not seat.may_be_taken:
+            raise Conflict(
+                "this site is already in the meeting; the chair can let you take its place",
+                code="seat_taken",
+            )
+
+    async def restart(self, participant_id: ParticipantId, offer: str) -> str:
+        """ICE restart. Returns: the answer."""
+        self._seat(participant_id)
+        return (await self._worker.restart(participant_id, offer)).answer_sdp
+
+    async def leave(self, participant_id: ParticipantId, reason: str = "left") -> None:
+        """Free the seat; idempotent."""
+        self._emits.pop(participant_id, None)
+        self._away.pop(participant_id, None)
+        if participant_id in self.state.seats:
+            self._become(orders.vacated(self.state, participant_id))
+            await self._worker.apply(self.meeting_id, orders.media_state(self.state))
+        await self._worker.leave(participant_id)
+        await self._end_stay(participant_id, reason)
+
+    async def connection_lost(self, participant_id: ParticipantId, connection: object) -> None:
+        """The browser's connection has gone; its seat waits for it."""
+        if self._emits.get(participant_id, (None,))[0] is not connection:
+            return  # a newer connection holds the seat
+        self._emits.pop(participant_id, None)
+        seat = self.state.seats.get(participant_id)
+        if seat is not None:
+            self._away[participant_id] = self._clock.monotonic()
+            self._become(
+                orders.with_seat(self.state, replace(seat, is_connected=False, quality="lost"))
+            )
+
+    async def tidy(self) -> None:
+        """Let go of seats that have been away too long, and end a meeting past its time."""
+        now = self._clock.monotonic()
+        gone = [key for key, since in self._away.items() if now - since >= GONE_AFTER_S]
+        for participant_id in gone:
+            await self.leave(participant_id, "lost")
+        if self.state.is_open and not self.state.seats and self._clock.now() > self.state.ends_at:
+            await self._end("over")
+
+    async def _end_stay(self, participant_id: ParticipantId, reason: str) -> None:
+        async with self._database.write() as uow:
+            for stay in await store.open_stays(uow, self.meeting_id, participant_id):
+                stay.left_at, stay.reason = uow.now, reason
+
+    def _seat(self, participant_id: ParticipantId) -> Seat:
+        seat = self.state.seats.get(participant_id)
+        if seat is None:
+            raise NotFound("you are not in this room; join again", code="not_in_room")
+        return seat
+
+    # -- what participants say -------------------------------------------------------------------
+
+    async def publishing(
+        self, participant_id: ParticipantId, *, audio: bool, camera: bool, screen: bool
+    ) -> None:
+        """The browser says which of its tracks it sends now."""
+        seat = self._seat(participant_id)
+        self._become(
+            orders.with_seat(
+                self.state,
+                replace(
+                    seat,
+                    audio=replace(seat.audio, is_on=audio),
+                    camera=replace(seat.camera, is_on=camera),
+                    screen=replace(seat.screen, is_on=screen),
+                ),
+            )
+        )
+
+    async def floor(self, participant_id: ParticipantId, action: str) -> None:
+        """Request, withdraw or release the floor."""
+        seat = self._seat(participant_id)
+        match action:
+            case "request":
+                self._become(orders.raise_hand(self.state, seat, self._clock.now()))
+            case "withdraw":
+                self._become(orders.lower_hand(self.state, seat))
+            case "release":
+                await self._enforce(orders.release_floor(self.state, seat))
+            case _:
+                raise InvalidInput("one of request, withdraw, release", field="action")
+
+    async def say(self, participant_id: ParticipantId, text: str) -> None:
+        """One chat line, stored and told to everybody."""
+        seat = self._seat(participant_id)
+        text = text.strip()
+        if not 0 < len(text) <= CHAT_LONGEST:
+            raise InvalidInput(f"1 to {CHAT_LONGEST} characters", field="text")
+        line = ChatLine(participant_id, seat.site or seat.name, text, self._clock.now())
+        async with self._database.write() as uow:
+            uow.session.add(
+                ChatRow(
+                    id=new_id(), meeting_id=self.meeting_id, participant_id=participant_id,
+                    name=line.name, text=text, at=line.at,
+                )
+            )  # fmt: skip
+        self.chat.append(line)
+        self._publish(
+            "chat.said",
+            {"participant_id": participant_id, "name": line.name, "text": text,
+             "at": line.at.isoformat()},
+        )  # fmt: skip
+
+    # -- orders ----------------------------------------------------------------------------------
+
+    async def order(self, by: ParticipantId, order: Order) -> None:
+        """Obey an order of the chair or staff: checked, stored, enforced, then acknowledged."""
+        giver = self._seat(by)
+        if not giver.role.may_order:
+            raise NotAllowed("only the chair and meeting staff give orders")
+        await self.obey(order, giver.participant_id, giver.name or giver.site)
+
+    async def obey(self, order: Order, by: str, by_name: str) -> None:
+        """As `order`, for somebody already found to be allowed."""
+        state = orders.obey(self.state, order, self._clock.now())
+        await self._store(state, order, by, by_name)
+        await self._enforce(state)
+        await self._follow(order)
+
+    async def _store(self, state: RoomView, order: Order, by: str, by_name: str) -> None:
+        async with self._database.write() as uow:
+            uow.session.add(
+                OrderRow(
+                    id=new_id(), meeting_id=self.meeting_id, version=state.version,
+                    kind=order.kind.value, target=order.target, value=order.value, ordered_by=by,
+                    at=uow.now,
+                )
+            )  # fmt: skip
+            await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
+            if order.kind is OrderKind.UNLOCK_TOKEN and order.value:
+                await self._meetings.unlock_link(uow, order.value)
+            if order.kind is OrderKind.REMOVE and order.target:
+                row = await store.seat_by_id(uow, order.target)
+                if row is not None:
+                    row.removed_at = uow.now
+            if order.kind is OrderKind.EXTEND:
+                meeting = await store.meeting(uow, self.meeting_id)
+                if meeting is not None:
+                    meeting.ends_at = state.ends_at
+            await self._audit.ordered(uow, self.meeting_id, order, by, by_name)
+
+    async def _enforce(self, state: RoomView) -> None:
+        """Wait for the forwarder, then show. A worker that is down gets it before it forwards."""
+        if state.seats:
+            try:
+                await self._worker.apply(self.meeting_id, orders.media_state(state))
+            except Unavailable:
+                log.warning("order_waits_for_worker", room_id=self.meeting_id)
+        self._become(state)
+
+    async def _follow(self, order: Order) -> None:
+        """What an order brings with it beside the state."""
+        match order.kind:
+            case OrderKind.REMOVE if order.target:
+                await self._emit(order.target, "room.removed", {"reason": "removed"})
+                self._emits.pop(order.target, None)
+                await self._worker.leave(order.target)
+                await self._end_stay(order.target, "removed")
+            case OrderKind.END:
+                await self._end("ended")
+            case OrderKind.POLL_START:
+                self._stop_poll()
+                self._poll = asyncio.create_task(self._turn_pages(float(order.value or "15")))
+            case OrderKind.POLL_STOP:
+                self._stop_poll()
+            case _:
+                pass
+
+    async def _end(self, reason: str) -> None:
+        self._stop_poll()
+        async with self._database.write() as uow:
+            await self._meetings.end(uow, self.meeting_id)
+        self._become(replace(self.state, is_open=False))
+        for participant_id in list(self._emits):
+            await self._emit(participant_id, "room.removed", {"reason": reason})
+        self._emits.clear()
+        await self._worker.close_room(self.meeting_id)
+
+    async def _turn_pages(self, dwell_s: float) -> None:
+        while True:
+            await self._clock.sleep(dwell_s)
+            await self.ask(self._next_page)
+
+    async def _next_page(self) -> None:
+        shown = orders.next_in_poll(self.state)
+        if shown != self.state.poll_source:
+            version = self.state.version + 1
+            await self._enforce(replace(self.state, poll_source=shown, version=version))
+
+    def on_closed(self) -> None:
+        self._stop_poll()
+
+    def _stop_poll(self) -> None:
+        if self._poll is not None:
+            self._poll.cancel()
+            self._poll = None
+
+    # -- what the bridge says --------------------------------------------------------------------
+
+    async def media_event(self, event: media.WorkerEvent) -> None:
+        """Facts from the worker about this room."""
+        match event:
+            case media.SpeakerChanged():
+                speaker = ParticipantId(event.participant_id) if event.participant_id else None
+                self._become(replace(self.state, speaker=speaker))
+            case media.SlotMapChanged():
+                slots = [slot_wire(slot) for slot in event.slots]
+                await self._emit(
+                    ParticipantId(event.participant_id),
+                    "slots",
+                    {"revision": event.revision, "slots": slots},
+                )
+            case media.PublishingChanged():
+                self._show_published(event)
+            case media.QualityChanged():
+                self._show_quality(ParticipantId(event.participant_id), event.quality.value)
+            case media.ParticipantConnected():
+                self._show_quality(ParticipantId(event.participant_id), "good")
+            case media.ParticipantLost():
+                self._show_quality(ParticipantId(event.participant_id), "lost")
+            case media.WorkerRestarted():
+                for participant_id in list(self._emits):
+                    await self._emit(participant_id, "room.rejoin", {"reason": "worker_restarted"})
+            case _:
+                pass
+
+    def _show_published(self, event: media.PublishingChanged) -> None:
+        seat = self.state.seats.get(ParticipantId(event.participant_id))
+        if seat is None:
+            return
+        seat = replace(
+            seat,
+            audio=replace(seat.audio, is_published=event.audio),
+            camera=replace(seat.camera, is_published=event.camera),
+            screen=replace(seat.screen, is_published=event.screen),
+        )
+        self._become(orders.with_seat(self.state, seat))
+
+    def _show_quality(self, participant_id: ParticipantId, quality: str) -> None:
+        seat = self.state.seats.get(participant_id)
+        if seat is not None and seat.quality != quality:
+            self._become(orders.with_seat(self.state, replace(seat, quality=quality)))
+
+
+def slot_wire(slot: media.Slot) -> dict[str, Any]:
+    """One slot as in docs/protocol.md."""
+    return {
+        "mid": slot.mid,
+        "kind": slot.kind.value,
+        "participant_id": slot.participant_id,
+        "source": slot.source.value if slot.source else None,
+    }

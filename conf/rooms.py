@@ -1,0 +1,188 @@
+"""All rooms of this node and the media workers they live on: a component."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from conf import store
+from conf.media import model as media
+from conf.media.client import MediaWorker
+from conf.model import Device, MeetingState, Order
+from conf.ports import RoomAudit
+from conf.room import Applicant, Deliver, Emit, Joined, Room
+from conf.service import Meetings
+from conf.settings import MediaSettings
+from core.changes import Change
+from core.clock import Clock
+from core.database import Database
+from core.errors import AppError, Conflict, NotFound, Unavailable
+from core.ids import ParticipantId
+
+log = structlog.get_logger(__name__)
+
+_TIDY_EVERY_S = 5.0
+
+
+class Rooms:
+    """Opens rooms when somebody joins, routes media events to them, supervises the workers."""
+
+    name = "rooms"
+    stop_deadline_s = 10.0
+
+    def __init__(
+        self,
+        settings: MediaSettings,
+        sockets: Path,
+        database: Database,
+        clock: Clock,
+        meetings: Meetings,
+        audit: RoomAudit,
+        worker_command: Sequence[str] | None = None,
+    ) -> None:
+        """`sockets`: folder of the workers' control sockets. `worker_command`: see MediaWorker."""
+        self.workers = [
+            MediaWorker(settings, index, sockets / f"media-{index}.sock", worker_command)
+            for index in range(settings.workers)
+        ]
+        self._database = database
+        self._clock = clock
+        self._meetings = meetings
+        self._audit = audit
+        self._rooms: dict[str, Room] = {}
+        self._room_of: dict[ParticipantId, Room] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+        self._deliver: Deliver = lambda change: None
+        self.stats: dict[int, media.StatsReport] = {}
+
+    def deliver_with(self, deliver: Callable[[Change], None]) -> None:
+        """How numbered changes reach browsers (signaling.topics)."""
+        self._deliver = deliver
+
+    async def run(self, ready: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            pumps = []
+            for worker in self.workers:
+                is_ready = asyncio.Event()
+                tasks.create_task(worker.run(is_ready), name=worker.name)
+                pumps.append(tasks.create_task(self._pump(worker), name=f"{worker.name}:events"))
+                await is_ready.wait()
+            tidying = tasks.create_task(self._tidy(), name="rooms:tidy")
+            ready.set()
+            await self._stopping.wait()
+            tidying.cancel()
+            for pump in pumps:
+                pump.cancel()
+            for room in self._rooms.values():
+                room.close()
+            for worker in self.workers:
+                await worker.stop()
+        self._tasks = None
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    # -- joins and orders ------------------------------------------------------------------------
+
+    async def join(
+        self,
+        meeting_id: str,
+        applicant: Applicant,
+        offer: str,
+        *,
+        device: Device,
+        resume: str | None,
+        connection: object,
+        emit: Emit,
+    ) -> tuple[Room, Joined]:
+        """Take a seat. Raises: NotFound, Conflict, NotAllowed, InvalidInput, Unavailable."""
+        room = await self._room(meeting_id)
+        joined = await room.ask(
+            lambda: room.join(applicant, offer, device, resume, connection, emit)
+        )
+        self._room_of[joined.participant_id] = room
+        return room, joined
+
+    def room_of(self, participant_id: ParticipantId) -> Room:
+        """The room a participant sits in. Raises: NotFound."""
+        room = self._room_of.get(participant_id)
+        if room is None:
+            raise NotFound("you are not in this room; join again", code="not_in_room")
+        return room
+
+    async def order(self, meeting_id: str, order: Order, by: str, by_name: str) -> None:
+        """An order from outside the room (the console); the caller has checked the permission."""
+        room = await self._room(meeting_id)
+        await room.ask(lambda: room.obey(order, by, by_name))
+
+    async def _room(self, meeting_id: str) -> Room:
+        room = self._rooms.get(meeting_id)
+        if room is not None:
+            return room
+        async with self._database.read() as uow:
+            meeting = await store.meeting(uow, meeting_id)
+        if meeting is None:
+            raise NotFound("there is no such meeting")
+        if meeting.state is MeetingState.ENDED:
+            raise Conflict("this meeting is over", code="meeting_over")
+        if meeting_id in self._rooms:  # somebody was faster while we read
+            return self._rooms[meeting_id]
+        if self._tasks is None or self._stopping.is_set():
+            raise Unavailable("the server is stopping; try again shortly")
+        worker = self.workers[zlib.crc32(meeting_id.encode()) % len(self.workers)]
+        room = Room(
+            meeting, self._database, self._clock, worker, self._meetings, self._audit, self._deliver
+        )
+        self._rooms[meeting_id] = room
+        self._tasks.create_task(room.run(), name=f"room:{meeting_id}")
+        return room
+
+    # -- topics kept in memory (signaling.topics.OwnedTopics) --------------------------------------
+
+    async def snapshot(self, visitor: object, key: str) -> tuple[str, int, dict[str, Any]]:
+        """Epoch, number and state of the room `key`."""
+        room = await self._room(key)
+        return room.epoch, room.seq, room.snapshot()
+
+    async def since(self, key: str, epoch: str, seq: int) -> Sequence[Change] | None:
+        """The changes of room `key` after (`epoch`, `seq`)."""
+        room = await self._room(key)
+        return room.since(epoch, seq)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    async def _pump(self, worker: MediaWorker) -> None:
+        async for event in worker.events():
+            if isinstance(event, media.StatsReport):
+                self.stats[worker.index] = event
+            elif isinstance(event, media.WorkerRestarted):
+                for room in list(self._rooms.values()):
+                    self._tell(room, event)
+            else:
+                known = self._rooms.get(event.room_id)
+                if known is not None:
+                    self._tell(known, event)
+
+    def _tell(self, room: Room, event: media.WorkerEvent) -> None:
+        room.tell(lambda: room.media_event(event))
+
+    async def _tidy(self) -> None:
+        while True:
+            await self._clock.sleep(_TIDY_EVERY_S)
+            for meeting_id, room in list(self._rooms.items()):
+                try:
+                    await room.ask(room.tidy)
+                except AppError as error:
+                    log.warning("room_not_tidied", room_id=meeting_id, cause=error.message)
+                if not room.state.is_open:
+                    room.close()
+                    self._forget(meeting_id)
+
+    def _forget(self, meeting_id: str) -> None:
+        room = self._rooms.pop(meeting_id)
+        self._room_of = {key: value for key, value in self._room_of.items() if value is not room}

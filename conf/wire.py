@@ -1,0 +1,93 @@
+"""A room as browsers see it (docs/protocol.md) and as the database keeps it (pure)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from conf.model import ChatLine, RoomView, Seat, TrackState
+from core.ids import ParticipantId
+
+
+def seat_wire(seat: Seat) -> dict[str, Any]:
+    """One participant."""
+    return {
+        "participant_id": seat.participant_id,
+        "unit_id": seat.unit_id,
+        "site": seat.site,
+        "name": seat.name,
+        "role": seat.role.value,
+        "is_connected": seat.is_connected,
+        "joined_at": seat.joined_at.isoformat(),
+        "audio": _track(seat.audio),
+        "camera": _track(seat.camera),
+        "screen": _track(seat.screen),
+        "hand_at": seat.hand_at.isoformat() if seat.hand_at else None,
+        "has_floor": seat.has_floor,
+        "view": seat.view,
+        "quality": seat.quality,
+        "may_be_taken": seat.may_be_taken,
+    }
+
+
+def room_state(state: RoomView, chat: Iterable[ChatLine]) -> dict[str, Any]:
+    """The snapshot of a room."""
+    return {
+        "room_id": state.meeting_id,
+        "meeting_id": state.meeting_id,
+        "title": state.title,
+        "incident_id": state.incident_id,
+        "is_open": state.is_open,
+        "is_locked": state.is_locked,
+        "is_muting_all": state.is_muting_all,
+        "mode": "lecture" if state.is_lecture else "free",
+        "broadcast": state.broadcast,
+        "called": state.called,
+        "poll_source": state.poll_source,
+        "speaker": state.speaker,
+        "ends_at": state.ends_at.isoformat(),
+        "chat": [
+            {
+                "participant_id": line.participant_id,
+                "name": line.name,
+                "text": line.text,
+                "at": line.at.isoformat(),
+            }
+            for line in chat
+        ],
+        "participants": [seat_wire(seat) for seat in state.seats.values()],
+    }
+
+
+def state_to_store(state: RoomView) -> dict[str, Any]:
+    """What the chair has ordered; seats come back when their browsers do."""
+    return {
+        "version": state.version,
+        "is_locked": state.is_locked,
+        "is_lecture": state.is_lecture,
+        "is_muting_all": state.is_muting_all,
+        "broadcast": state.broadcast,
+        "called": state.called,
+        "removed": sorted(state.removed),
+    }
+
+
+def stored_into(state: RoomView, stored: dict[str, Any]) -> RoomView:
+    """`state` with what `state_to_store` kept."""
+    return replace(
+        state,
+        version=int(stored.get("version", 0)),
+        is_locked=bool(stored.get("is_locked", False)),
+        is_lecture=bool(stored.get("is_lecture", False)),
+        is_muting_all=bool(stored.get("is_muting_all", False)),
+        broadcast=stored.get("broadcast"),
+        called=stored.get("called"),
+        removed=frozenset(ParticipantId(key) for key in stored.get("removed", ())),
+    )
+
+
+def _track(track: TrackState) -> dict[str, bool]:
+    return {
+        "is_on": track.is_on,
+        "is_published": track.is_published,
+        "is_muted": track.is_muted,
+    }
