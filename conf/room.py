@@ -111,6 +111,7 @@ class Room(Turns):
         self._emits: dict[ParticipantId, tuple[object, Emit]] = {}
         self._away: dict[ParticipantId, float] = {}
         self.chat: deque[ChatLine] = deque(maxlen=CHAT_KEPT)
+        self.page_stats: dict[ParticipantId, dict[str, Any]] = {}
         self._poll: asyncio.Task[None] | None = None
 
     # -- what browsers see -----------------------------------------------------------------------
@@ -329,6 +330,11 @@ class Room(Turns):
             {"participant_id": participant_id, "name": line.name, "text": text,
              "at": line.at.isoformat()},
         )  # fmt: skip
+
+    def note_stats(self, participant_id: ParticipantId, figures: dict[str, Any]) -> None:
+        """What a page measured itself; kept for the chair's view of qualities."""
+        if participant_id in self.state.seats:
+            self.page_stats[participant_id] = figures
 
     # -- orders ----------------------------------------------------------------------------------
 

@@ -65,6 +65,10 @@ class Directory:
         """The unit at `path` and all below it (of these kinds), parents first; `""`: the county."""
         return await units.listed(uow, scopes=[path], kinds=kinds)
 
+    async def units_below(self, uow: UnitOfWork, paths: Sequence[str]) -> list[Unit]:
+        """The units at `paths` and all below them, parents first."""
+        return await units.listed(uow, scopes=paths)
+
     async def person(self, uow: UnitOfWork, person_id: PersonId) -> Person:
         """Raises: NotFound."""
         found = await people.by_ids(uow, [person_id])
