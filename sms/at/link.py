@@ -120,7 +120,7 @@ class Link:
         return heard.lines
 
     async def ask(self, command: Command, limit_s: float) -> tuple[str, ...]:
-        """`run`, with silence and a lost port as faults. Raises: CommandRefused, ModemUnavailable."""
+        """`run`; silence and a lost port are faults. Raises: CommandRefused, ModemUnavailable."""
         try:
             return await self.run(command, limit_s)
         except Silence:

@@ -1,0 +1,7 @@
+"""`python -m sms.simulator`."""
+
+import sys
+
+from sms.simulator.process import main
+
+sys.exit(main())
