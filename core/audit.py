@@ -86,6 +86,34 @@ class Verdict:
     explanation: str = ""
 
 
+@dataclass(frozen=True)
+class AuditQuery:
+    """Which entries. `action`, `target`: beginnings; `before_seq`: continue below this number."""
+
+    before_seq: int | None = None
+    action: str = ""
+    target: str = ""
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry, as readers see it."""
+
+    seq: int
+    at: datetime
+    actor: str
+    actor_name: str
+    action: str
+    target: str
+    reason: str | None
+    detail: dict[str, Any]
+    hash: str
+
+
 class Audit:
     """Appends to and verifies the log; `head_file` best lies on another disk."""
 
@@ -154,6 +182,23 @@ class Audit:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self._head_file)
+
+    async def entries(self, uow: UnitOfWork, query: AuditQuery) -> list[Entry]:
+        """The entries that fit `query`, newest first."""
+        wanted = select(AuditRow).order_by(AuditRow.seq.desc()).limit(query.limit)
+        if query.before_seq is not None:
+            wanted = wanted.where(AuditRow.seq < query.before_seq)
+        if query.action:
+            wanted = wanted.where(AuditRow.action.startswith(query.action, autoescape=True))
+        if query.target:
+            wanted = wanted.where(AuditRow.target.startswith(query.target, autoescape=True))
+        if query.actor:
+            wanted = wanted.where(AuditRow.actor == query.actor)
+        if query.since is not None:
+            wanted = wanted.where(AuditRow.at >= query.since)
+        if query.until is not None:
+            wanted = wanted.where(AuditRow.at < query.until)
+        return [_entry(row) for row in await uow.session.scalars(wanted)]
 
     async def verify(self, uow: UnitOfWork) -> Verdict:
         """Recompute the whole chain and compare it with the head row and the head file."""
@@ -237,6 +282,20 @@ class Audit:
             return None
         expected = self._mac(json.dumps(content, sort_keys=True))
         return content if hmac.compare_digest(str(mac), expected) else None
+
+
+def _entry(row: AuditRow) -> Entry:
+    return Entry(
+        seq=row.seq,
+        at=row.at,
+        actor=row.actor,
+        actor_name=row.actor_name,
+        action=row.action,
+        target=row.target,
+        reason=row.reason,
+        detail=row.detail,
+        hash=row.hash,
+    )
 
 
 def load_or_create_key(path: Path) -> bytes:

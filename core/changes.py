@@ -103,6 +103,12 @@ async def head(uow: UnitOfWork, topic: str) -> Head:
     return Head(row.epoch, row.seq) if row is not None else Head("", 0)
 
 
+async def heads(uow: UnitOfWork, topics: list[str]) -> dict[str, Head]:
+    """Where each of `topics` stands; topics nobody has written to are left out."""
+    rows = await uow.session.scalars(select(TopicRow).where(TopicRow.topic.in_(topics)))
+    return {row.topic: Head(row.epoch, row.seq) for row in rows}
+
+
 async def since(uow: UnitOfWork, topic: str, epoch: str, seq: int) -> list[Change] | None:
     """The changes after (`epoch`, `seq`); None where only a new snapshot can help."""
     now_at = await head(uow, topic)

@@ -1,20 +1,28 @@
 """What a handler can reach: the built parts of one server process."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.audit import Audit
 from core.clock import Clock
+from core.components import Component, States
 from core.database import Database
 from core.events import EventDispatcher
 from core.timers import TimerRunner
 
 if TYPE_CHECKING:
     from core.auth.service import Accounts
-
+    from core.auth.users import Users
+    from directory.service import Directory
+    from signaling.presence import Presence
     from signaling.settings import Settings
-    from signaling.topics import Topics
+    from signaling.sockets import Sockets
+    from signaling.topics import LinkPrincipal, Topics
+
+LinkResolver = Callable[[str], Awaitable["LinkPrincipal"]]
+"""The visitor a meeting link's token stands for. Raises NotAllowed, NotFound, TooMany."""
 
 
 @dataclass
@@ -32,15 +40,21 @@ class AppContext:
     events: EventDispatcher
     timers: TimerRunner
     auth: "Accounts"
+    users: "Users"
     topics: "Topics"
+    directory: "Directory"
     started_at: datetime
     is_demo: bool = False
-    directory: Any = None
     sms: Any = None
     meetings: Any = None
     rooms: Any = None
     plans: Any = None
     command: Any = None
+    resolve_link: LinkResolver | None = None
+    components: list[Component] = field(default_factory=list)
+    states: States = field(default_factory=States)
+    sockets: "Sockets | None" = None
+    presence: "Presence | None" = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def part(self, name: str) -> Any:

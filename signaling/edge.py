@@ -19,13 +19,15 @@ How to write an area's events (in `signaling/routes/<area>.py`; models in signal
 - `message.visitor` is a Principal (session) or a LinkPrincipal (join token); an event is closed to
   links unless `is_open_to_links`, and the handler then checks what the link opens.
 - Server to one client: `await message.connection.emit("slots", {...})`; to all who watch a topic:
-  core.changes.publish, or `topics.deliver` for topics kept in memory.
+  core.changes.publish, or `topics.deliver` for topics kept in memory. A handler that answers with a
+  topic's snapshot (room.join) first calls `await message.connection.enter(topic)`.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -34,6 +36,7 @@ from core.auth.model import Permission, Principal, require
 from core.errors import AppError, InvalidInput, NotAllowed, NotSignedIn, TooMany
 from signaling.attempt import Outcome, attempt, invalid_input
 from signaling.context import AppContext
+from signaling.metrics import MESSAGE_SECONDS
 from signaling.topics import Visitor
 
 log = structlog.get_logger(__name__)
@@ -43,7 +46,18 @@ DEADLINE_S = 5.0
 TOPICS_PER_CONNECTION = 64
 
 M = TypeVar("M")
-Emit = Callable[[str, Any], Awaitable[None]]
+
+
+class Wire(Protocol):
+    """What a connection can do to its client; signaling.sockets implements it."""
+
+    async def emit(self, sid: str, event: str, data: dict[str, Any]) -> None: ...
+
+    async def enter(self, sid: str, topic: str) -> None: ...
+
+    async def leave(self, sid: str, topic: str) -> None: ...
+
+    async def disconnect(self, sid: str) -> None: ...
 
 
 class Connection:
@@ -53,20 +67,40 @@ class Connection:
     """
 
     def __init__(
-        self, sid: str, visitor: Visitor, *, session_id: str | None, remote: str, emit: Emit
+        self, sid: str, visitor: Visitor, *, cookie: str | None, remote: str, wire: Wire
     ) -> None:
         self.sid = sid
         self.visitor = visitor
-        self.session_id = session_id
+        self.cookie = cookie
+        self.session_id: str | None = None
         self.remote = remote
         self.topics: set[str] = set()
         self.state: dict[str, Any] = {}
-        self._emit = emit
+        self._wire = wire
         self._on_close: dict[str, Callable[[], Awaitable[None]]] = {}
 
     async def emit(self, event: str, data: dict[str, Any]) -> None:
         """Send `event` to this client; a connection that is gone swallows it."""
-        await self._emit(event, data)
+        await self._wire.emit(self.sid, event, data)
+
+    async def enter(self, topic: str) -> None:
+        """From now on the client gets the changes of `topic`; call before reading its snapshot.
+
+        Raises: TooMany: it watches too many already.
+        """
+        if topic not in self.topics and len(self.topics) >= TOPICS_PER_CONNECTION:
+            raise TooMany("this connection watches too many topics")
+        self.topics.add(topic)
+        await self._wire.enter(self.sid, topic)
+
+    async def leave(self, topic: str) -> None:
+        """No more changes of `topic`."""
+        self.topics.discard(topic)
+        await self._wire.leave(self.sid, topic)
+
+    async def disconnect(self) -> None:
+        """Close the connection from our side."""
+        await self._wire.disconnect(self.sid)
 
     def on_close(self, key: str, call: Callable[[], Awaitable[None]]) -> None:
         """Await `call` when the connection has ended; a second call with `key` replaces it."""
@@ -167,6 +201,14 @@ class Inbox:
             await self.connection.run_on_close()
 
     async def _handle(self, letter: _Letter) -> dict[str, Any]:
+        began = time.perf_counter()
+        answer = await self._answer(letter)
+        known = letter.event if letter.event in self.events else "unknown"
+        outcome = "ok" if "ok" in answer else answer["error"]["code"]
+        MESSAGE_SECONDS.labels(known, outcome).observe(time.perf_counter() - began)
+        return answer
+
+    async def _answer(self, letter: _Letter) -> dict[str, Any]:
         event = self.events.get(letter.event)
         if event is None:
             return as_error(InvalidInput("no such event", field="event", code="unknown_event"))
@@ -181,7 +223,7 @@ class Inbox:
         return {"ok": as_json(outcome.value)}
 
     async def _call(self, event: SocketEvent, data: object) -> BaseModel | dict[str, Any] | None:
-        visitor = await self.refresh(self.connection)
+        visitor = self.connection.visitor = await self.refresh(self.connection)
         authorize(event, visitor)
         parsed: Any = None
         if event.request is not None:

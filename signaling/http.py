@@ -44,10 +44,12 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from core.auth.model import Permission, Principal, require
+from core.auth.model import Permission, Principal, Session, require
 from core.database import UnitOfWork
 from core.errors import NotSignedIn
+from core.ids import UnitId
 from signaling.context import AppContext
+from signaling.limiter import Limiter
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -65,8 +67,16 @@ class Request(Generic[Q, B]):
     body: B
     path: Mapping[str, str]
     remote: str
-    session_id: str | None
+    session: Session | None
     raw: web.Request
+    limiter: Limiter
+
+    async def limit(self, rate: str, name: str, caller: str) -> None:
+        """Count this request against a limit of the handler's own, as `20/minute`.
+
+        Raises: TooMany.
+        """
+        await self.limiter.hit(rate, name, caller)
 
     @property
     def principal(self) -> Principal:
@@ -96,7 +106,7 @@ class Request(Generic[Q, B]):
 
 @dataclass(frozen=True)
 class File:
-    """A download. `content`: bytes, or a path to stream from disk."""
+    """A download; what must be streamed returns an aiohttp StreamResponse instead."""
 
     content: bytes
     name: str
@@ -113,7 +123,8 @@ UnitFinder = Callable[[AnyRequest], Awaitable[str]]
 class Route:
     """One row of an area's table; see the module's docstring.
 
-    `rate`: limit of its own, as `10/minute` per remote address (public) or user.
+    `rate`: limit of its own, as `10/minute`, per user (per address without a session).
+    `demo_only`: exists only in a demo. `before_password_change`: open to a first sign-in.
     """
 
     method: str
@@ -145,7 +156,7 @@ def path_of(parameter: str) -> UnitFinder:
 
     async def find(request: AnyRequest) -> str:
         async with request.read() as uow:
-            unit = await request.app.directory.unit(uow, request.path[parameter])
-        return str(unit.path)
+            unit = await request.app.directory.unit(uow, UnitId(request.path[parameter]))
+        return unit.path
 
     return find

@@ -100,7 +100,7 @@ class Accounts:
             return _locked()  # guesses sent side by side all fail once one of them has locked
         if fits and user.totp_is_on:
             if not code:
-                return NotSignedIn("enter the one-time code", field="code", code="totp_needed")
+                return NotSignedIn("enter the one-time code", field="totp", code="totp_needed")
             fits = self._accept_code(user, code, uow.now)
         if not fits:
             return await self._count_failure(uow, user, visit)
@@ -156,15 +156,16 @@ class Accounts:
         )
         return SignedIn(await _session(uow, row, user), cookie)
 
-    async def resolve(self, cookie: str) -> Session:
-        """The session `cookie` names; using it keeps it alive.
+    async def resolve(self, cookie: str, *, touch: bool = True) -> Session:
+        """The session `cookie` names; using it keeps it alive, a mere look (`touch` False) not.
 
         Raises: NotSignedIn: unknown, ended, idle or expired session, or a disabled user.
         """
         token_hash = self.tokens.session_hash(cookie)
         cached = self._cache.get(token_hash)
         now = self._clock.monotonic()
-        if cached is not None and cached.until > now:
+        is_touch_due = touch and (cached is None or now - cached.touched_at >= TOUCH_EVERY_S)
+        if cached is not None and cached.until > now and not is_touch_due:
             return cached.session
         async with self._database.read() as uow:
             found = await store.session_by_hash(uow, token_hash)
@@ -173,8 +174,8 @@ class Accounts:
             row, user = found
             self._check_alive(row, user, uow.now)
             session = await _session(uow, row, user)
-        touched_at = cached.touched_at if cached else -TOUCH_EVERY_S
-        if now - touched_at >= TOUCH_EVERY_S:
+        touched_at = cached.touched_at if cached else float("-inf")
+        if is_touch_due:
             async with self._database.write() as uow:
                 await store.touch_session(uow, session.id, uow.now)
             touched_at = now
@@ -186,7 +187,7 @@ class Accounts:
         if row.ended_at is not None or user.disabled_at is not None or now >= row.expires_at:
             raise NotSignedIn("the session has ended")
         if now - row.last_seen_at > idle:
-            raise NotSignedIn("signed out after a time without use", code="idle")
+            raise NotSignedIn("signed out after a time without use")
 
     def _remember(self, token_hash: str, entry: _Cached) -> None:
         if len(self._cache) > 10_000:
@@ -220,7 +221,7 @@ class Accounts:
         async with self._database.read() as uow:
             user = await store.user_by_id(uow, session.principal.user_id)
         if user is None or not await self.passwords.verify(user.password_hash, old):
-            raise InvalidInput("the present password is wrong", field="old_password")
+            raise InvalidInput("the present password is wrong", field="current_password")
         encoded = await self.passwords.hash(new)
         async with self._database.write() as uow:
             user = await store.user_by_id(uow, session.principal.user_id, lock=True)
@@ -255,7 +256,7 @@ class Accounts:
             user = await store.user_by_id(uow, session.principal.user_id, lock=True)
             assert user is not None
             if not self._accept_code(user, code, uow.now):
-                raise InvalidInput("the code does not fit; check the phone's clock", field="code")
+                raise InvalidInput("the code does not fit; check the phone's clock", field="totp")
             user.totp_is_on = True
             await self._note_totp(uow, session, is_on=True)
 

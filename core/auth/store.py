@@ -114,6 +114,15 @@ async def replace_grants(uow: UnitOfWork, user_id: str, grants: tuple[Grant, ...
     await uow.session.flush()
 
 
+async def move_grants(uow: UnitOfWork, old_path: str, new_path: str) -> None:
+    """A unit has moved: grants on it and below it follow."""
+    rows = await uow.session.scalars(
+        select(GrantRow).where(GrantRow.unit_path.startswith(old_path, autoescape=True))
+    )
+    for row in rows:
+        row.unit_path = new_path + row.unit_path[len(old_path) :]
+
+
 async def holders_of(uow: UnitOfWork, role: Role) -> list[str]:
     """Ids of enabled users who hold `role` anywhere."""
     rows = await uow.session.scalars(

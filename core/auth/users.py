@@ -149,6 +149,11 @@ class Users:
             await self._note(uow, manager.actor, "user.reset_password", row, {})
         return password
 
+    async def follow_move(self, uow: UnitOfWork, old_path: str, new_path: str) -> None:
+        """A unit has moved: grants on it and below it follow."""
+        await store.move_grants(uow, old_path, new_path)
+        uow.signal(SESSION_ENDED, None)
+
     async def _reached(
         self, uow: UnitOfWork, manager: Principal, user_id: str
     ) -> tuple[store.UserRow, User]:

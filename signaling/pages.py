@@ -1,0 +1,82 @@
+"""The built pages of web/static: two entries, and assets whose names carry their hash."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from core.errors import Unavailable
+from signaling.api_page import STYLE, page
+from signaling.application import fault
+from signaling.http import Route
+from signaling.openapi import as_text
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATIC = Path(__file__).resolve().parent.parent / "web" / "static"
+IMMUTABLE = "public, max-age=31536000, immutable"
+FRESH = "no-cache"
+
+ENTRIES = {
+    "/": "index.html",
+    "/j/{token:[A-Za-z0-9_-]{10,40}}": "room.html",
+    "/room/{meeting_id:[A-Za-z0-9_-]{1,40}}": "room.html",
+}
+
+
+def add_pages(application: web.Application, routes: list[Route], static: Path = STATIC) -> None:
+    """Serve the pages, and the API's description at /api."""
+    for path, name in ENTRIES.items():
+        application.router.add_get(path, _entry(static / name))
+    description, readable = as_text(routes), page(routes)
+    texts = (
+        ("/api/openapi.json", description, "application/json"),
+        ("/api", readable, "text/html"),
+        ("/api/style.css", STYLE, "text/css"),
+    )
+    for path, text, kind in texts:
+        application.router.add_get(path, _text(text, kind))
+    application.router.add_get("/{path:.+}", _file(static))
+
+
+def _entry(file: Path) -> Handler:
+    async def entry(_request: web.Request) -> web.StreamResponse:
+        if not file.is_file():
+            return fault(Unavailable("the pages are not built; run `make web`"))
+        return web.FileResponse(file, headers={"Cache-Control": FRESH})
+
+    return entry
+
+
+def _text(text: str, kind: str) -> Handler:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        headers = {"Cache-Control": FRESH}
+        return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
+
+    return answer
+
+
+def _file(static: Path) -> Handler:
+    root = static.resolve()
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        """A file of the pages; a path without a suffix is one of the console's own addresses."""
+        path = request.match_info["path"]
+        found = await asyncio.to_thread(_within, root, path)
+        if found is not None:
+            is_hashed = path.startswith("assets/")
+            headers = {"Cache-Control": IMMUTABLE if is_hashed else FRESH}
+            return web.FileResponse(found, headers=headers)
+        first = path.partition("/")[0]
+        if "." in path.rpartition("/")[2] or first in {"api", "socket.io", "assets"}:
+            raise web.HTTPNotFound
+        return await _entry(root / "index.html")(request)
+
+    return file
+
+
+def _within(root: Path, path: str) -> Path | None:
+    """The file `path` below `root`; None if there is none or it leads outside."""
+    found = (root / path).resolve()
+    return found if found.is_relative_to(root) and found.is_file() else None

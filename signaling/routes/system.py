@@ -1,0 +1,131 @@
+"""Is it alive, is it ready, what does it measure, who is online."""
+
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from core.auth.model import Permission
+from core.errors import Unavailable
+from signaling.api import ApiModel
+from signaling.http import AnyRequest, File, Request, Route
+
+
+class Health(ApiModel):
+    """The process answers."""
+
+    status: str
+    version: str
+
+
+class ComponentInfo(ApiModel):
+    """One component; `note`: what is wrong, for the operator."""
+
+    name: str
+    is_ready: bool
+    note: str
+
+
+class Readiness(ApiModel):
+    """`is_ready`: every component is."""
+
+    is_ready: bool
+    components: list[ComponentInfo]
+
+
+class SystemStatus(ApiModel):
+    """What the status page shows."""
+
+    version: str
+    started_at: datetime
+    now: datetime
+    is_demo: bool
+    database: str
+    connections: int
+    components: list[ComponentInfo]
+
+
+class Online(ApiModel):
+    """User ids connected now; on other nodes as of at most 10 s ago."""
+
+    user_ids: list[str]
+
+
+def product_version() -> str:
+    """The installed version; `0+source` from a bare checkout."""
+    try:
+        return version("fengsui")
+    except PackageNotFoundError:
+        return "0.1.0+source"
+
+
+async def healthz(_request: Request[None, None]) -> Health:
+    """Alive."""
+    return Health(status="ok", version=product_version())
+
+
+async def readyz(request: Request[None, None]) -> web.StreamResponse:
+    """Each component's state; 503 until all are ready."""
+    components = await _components(request)
+    is_ready = all(component.is_ready for component in components)
+    readiness = Readiness(is_ready=is_ready, components=components)
+    return web.Response(
+        status=200 if is_ready else 503,
+        body=readiness.model_dump_json().encode(),
+        content_type="application/json",
+    )
+
+
+async def metrics(_request: Request[None, None]) -> web.StreamResponse:
+    """Prometheus text format."""
+    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def status(request: Request[None, None]) -> SystemStatus:
+    """Version, uptime, components."""
+    app = request.app
+    return SystemStatus(
+        version=product_version(),
+        started_at=app.started_at,
+        now=app.clock.now(),
+        is_demo=app.is_demo,
+        database="PostgreSQL" if app.database.is_postgresql else "SQLite",
+        connections=len(app.sockets.connections) if app.sockets else 0,
+        components=await _components(request),
+    )
+
+
+async def online(request: Request[None, None]) -> Online:
+    """Who has a page open."""
+    presence = request.app.presence
+    return Online(user_ids=sorted(presence.online()) if presence else [])
+
+
+async def _components(request: AnyRequest) -> list[ComponentInfo]:
+    try:
+        await request.app.database.ping()
+        database = ComponentInfo(name="database", is_ready=True, note="")
+    except Unavailable as error:
+        database = ComponentInfo(name="database", is_ready=False, note=error.message)
+    return [
+        database,
+        *(
+            ComponentInfo(name=name, is_ready=state.is_ready, note=state.note)
+            for name, state in request.app.states.all().items()
+        ),
+    ]
+
+
+ROUTES = [
+    Route("GET", "/healthz", healthz, permission=Permission.PUBLIC, response=Health,
+          summary="Alive, and which version"),
+    Route("GET", "/readyz", readyz, permission=Permission.PUBLIC, response=Readiness,
+          summary="Each component's state; 503 until all are ready"),
+    Route("GET", "/metrics", metrics, permission=Permission.SYSTEM_READ, response=File,
+          summary="Prometheus metrics"),
+    Route("GET", "/api/v1/system", status, permission=Permission.SYSTEM_READ,
+          response=SystemStatus, summary="Version, uptime, components"),
+    Route("GET", "/api/v1/presence", online, permission=Permission.SIGNED_IN, response=Online,
+          summary="Who is online"),
+]  # fmt: skip
