@@ -166,7 +166,10 @@ def parse_offer(text: str) -> Offer:
 
 
 def _split(text: str) -> tuple[_Lines, list[_Lines]]:
-    lines = text.replace("\r\n", "\n").split("\n")
+    plain = text.replace("\r\n", "\n")
+    if "\r" in plain or "\0" in plain:
+        raise InvalidInput("a control character in a line", field="offer")
+    lines = plain.split("\n")
     if lines[0] != "v=0":
         raise InvalidInput("an offer begins with v=0", field="offer")
     session = _Lines("offer", "", {})
