@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from conf.media.client import MediaWorker, ParticipantState, RoomState, WorkerEvent
 from conf.settings import MediaSettings
+from tests.support.bridge_client import Site
 
 LOOPBACK = MediaSettings.model_validate({"port": 0, "listen": "127.0.0.1"})
 
@@ -66,3 +67,29 @@ async def running_bridge(
             waiter.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await collector
+
+
+async def take_seat(bridge: Bridge, room_id: str, site: Site) -> Site:
+    """Join and connect a synthetic site."""
+    answer = await bridge.worker.join(room_id, site.name, site.offer())
+    await site.connect(answer.answer_sdp)
+    return site
+
+
+async def stream(sites: Iterable[Site], seconds: float, *, packets: int = 2) -> None:
+    """Each site talks and shows its camera, 30 pictures and 50 voices a second, on every layer.
+
+    A key frame comes when the bridge asks for one.
+    """
+    loop = asyncio.get_running_loop()
+    start, tick = loop.time(), 0
+    while loop.time() - start < seconds:
+        tick += 1
+        for site in sites:
+            site.send_audio()
+            if tick % 5 in (0, 2, 3):
+                for rid, source in site.cameras.items():
+                    asked = source.ssrc in site.keyframe_asked
+                    site.keyframe_asked.discard(source.ssrc)
+                    site.send_frame(rid, packets=packets, key=asked or source.packets == 0)
+        await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))

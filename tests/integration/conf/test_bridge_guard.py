@@ -1,0 +1,152 @@
+"""What a stranger sends to the media port changes a counter and nothing else."""
+
+import asyncio
+import random
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.bridge import running_bridge, stream, take_seat
+from tests.support.bridge_client import Site, random_datagram
+
+pytestmark = pytest.mark.timeout(60)
+SIZES = (0, 1, 2, 11, 12, 13, 19, 20, 28, 1499, 1500, 1501, 2047, 2048, 2049, 9000, 65507)
+STAGE_AUDIO = "3"
+
+
+def cpu_seconds(process_id: int) -> float:
+    """CPU time a process has used, from the scheduler, in seconds."""
+    return int(Path(f"/proc/{process_id}/schedstat").read_text().split()[0]) / 1e9
+
+
+async def test_noise_of_any_size_disturbs_nobody(tmp_path: Path) -> None:
+    """Every size from 0 to 65507, every first byte, from a stranger and from a member's address."""
+    rng = random.Random(7)
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sending = asyncio.create_task(stream([a], 2.5))
+        for sender in (lambda d: stranger.sendto(d, a.remote), a.send_raw):
+            for size in SIZES:
+                sender(rng.randbytes(size))
+            for first in range(256):
+                sender(bytes((first,)) + rng.randbytes(rng.randrange(1400)))
+                if first % 16 == 0:
+                    await asyncio.sleep(0.01)
+        await sending
+        counters = await bridge.worker.stats()
+        assert b.mid(STAGE_AUDIO).packets > 80
+        assert b.mid(STAGE_AUDIO).lost == 0
+        assert counters["datagrams_bad_size_total"] >= 2 * 6
+        assert counters["datagrams_bad_class_total"] > 100
+        assert counters["datagrams_unknown_source_total"] > 20
+        assert bridge.worker.restarts == 0
+        stranger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stranger.recv(2000)  # no answer to anything: nothing to amplify
+        stranger.close()
+        await a.close()
+        await b.close()
+
+
+async def test_a_flood_costs_little(tmp_path: Path) -> None:
+    """10 000 random datagrams a second: below 10 % of a core, and no gap in the voice."""
+    rng = random.Random(3)
+    noise = [random_datagram(rng) for _ in range(500)]
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b", keep=True))
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        await stream([a], 1)
+        quiet = asyncio.create_task(stream([a], 3))
+        before = cpu_seconds(bridge.worker.process_id)
+        await quiet
+        idle = cpu_seconds(bridge.worker.process_id) - before
+        sending = asyncio.create_task(stream([a], 3))
+        before, start, sent = cpu_seconds(bridge.worker.process_id), time.monotonic(), 0
+        while time.monotonic() - start < 3:
+            while sent < 10_000 * (time.monotonic() - start):
+                stranger.sendto(noise[sent % 500], a.remote)
+                sent += 1
+            await asyncio.sleep(0.002)
+        used = cpu_seconds(bridge.worker.process_id) - before - idle
+        await sending
+        print(f"flood of {sent / 3:.0f}/s costs {used / 3:.1%} of a core")
+        assert used / 3 < 0.10
+        assert b.mid(STAGE_AUDIO).lost == 0
+        stranger.close()
+        await a.close()
+        await b.close()
+
+
+async def test_media_does_not_follow_a_replayed_check(tmp_path: Path) -> None:
+    """A captured request sent from elsewhere is dropped, a fresh one only makes a candidate."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        thief = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        thief.setblocking(False)
+        captured = b.binding_request()
+        b.send_raw(captured)
+        await asyncio.sleep(0.05)
+        thief.sendto(captured, b.remote)
+        await asyncio.sleep(0.05)
+        with pytest.raises(BlockingIOError):
+            thief.recv(2000)
+        thief.sendto(b.binding_request(), b.remote)
+        await asyncio.sleep(0.05)
+        assert thief.recv(2000)[0] == 1  # answered: a candidate
+        await stream([a], 1)
+        with pytest.raises(BlockingIOError):
+            thief.recv(2000)  # but no media
+        assert b.mid(STAGE_AUDIO).packets > 20
+        assert (await bridge.worker.stats())["datagrams_replayed_stun_total"] == 1
+        thief.close()
+        await a.close()
+        await b.close()
+
+
+async def test_media_follows_its_owner_to_a_new_address(tmp_path: Path) -> None:
+    """After a check and an authenticated packet from the new address, media arrives there."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        await stream([a], 1)
+        b.move()
+        before = b.mid(STAGE_AUDIO).packets
+        await b.check()
+        b.send_audio()
+        await stream([a], 1)
+        assert b.mid(STAGE_AUDIO).packets > before + 20
+        await a.close()
+        await b.close()
+
+
+async def test_little_is_sent_before_the_handshake(tmp_path: Path) -> None:
+    """At most three bytes for each received until the peer has proved to be there."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = Site("a")
+        answer = await bridge.worker.join("room", "a", a.offer())
+        a.accept(answer.answer_sdp)
+        out = a.binding_request()
+        hello = b"\x16\xfe\xff" + bytes(10)
+        a.socket.sendto(out, a.remote)
+        await asyncio.sleep(0.1)
+        a.socket.sendto(hello, a.remote)
+        await asyncio.sleep(3)
+        received = 0
+        while True:
+            try:
+                received += len(a.socket.recv(2000))
+            except BlockingIOError:
+                break
+        assert received <= 3 * (len(out) + len(hello)) + len(out)
+        a.socket.close()

@@ -1,0 +1,136 @@
+"""Orders are enforced in the forwarder: after `apply` returns not one packet passes."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conf.media.client import ParticipantState, RoomState, SlotMapChanged
+from tests.support.bridge import Bridge, running_bridge, stream, take_seat
+from tests.support.bridge_client import Site
+
+pytestmark = pytest.mark.timeout(60)
+EVERYTHING = ParticipantState()
+STAGE_AUDIO, MAIN = "3", "6"
+
+
+def state(version: int, *names: str, **orders: object) -> RoomState:
+    participants = dict.fromkeys(names, EVERYTHING)
+    return replace(RoomState(version, participants), **orders)  # type: ignore[arg-type]
+
+
+async def three_sites(bridge: Bridge) -> list[Site]:
+    await bridge.open("room", "a", "b", "c")
+    return [await take_seat(bridge, "room", Site(name, keep=True)) for name in "abc"]
+
+
+def origins(site: Site, mid: str, after: int = 0) -> set[bytes]:
+    """Names of the sites whose media came in a section, from its `after`-th packet on."""
+    return {origin.rstrip(b"\0") for origin in site.mid(mid).origins[after:]}
+
+
+async def test_a_muted_site_is_not_heard_again(tmp_path: Path) -> None:
+    """Mute takes audio only; its camera goes on."""
+    async with running_bridge(tmp_path) as bridge:
+        a, b, c = await three_sites(bridge)
+        await stream([a], 2)
+        assert origins(b, STAGE_AUDIO) == {b"a"}
+        muted = {"a": ParticipantState(may_audio=False), "b": EVERYTHING, "c": EVERYTHING}
+        await bridge.worker.apply("room", RoomState(2, muted))
+        await asyncio.sleep(0.05)  # what left before the order is still on its way
+        heard, seen = b.mid(STAGE_AUDIO).packets, b.mid(MAIN).packets
+        await stream([a], 1)
+        assert b.mid(STAGE_AUDIO).packets == heard
+        assert b.mid(MAIN).packets > seen + 30
+        for site in (a, b, c):
+            await site.close()
+
+
+async def test_a_removed_site_neither_sends_nor_receives(tmp_path: Path) -> None:
+    """Leaving a participant out of the state cuts both directions at once."""
+    async with running_bridge(tmp_path) as bridge:
+        a, b, c = await three_sites(bridge)
+        await stream([a, b], 2)
+        await bridge.worker.apply("room", state(2, "b", "c"))
+        await asyncio.sleep(0.05)
+        before = a.received()
+        c_main, c_audio = len(c.mid(MAIN).origins), len(c.mid(STAGE_AUDIO).origins)
+        await stream([a, b], 1.5)
+        assert a.received() == before
+        assert b"a" not in origins(c, MAIN, c_main) | origins(c, STAGE_AUDIO, c_audio)
+        for site in (a, b, c):
+            await site.close()
+
+
+async def test_the_broadcast_site_fills_every_main_slot(tmp_path: Path) -> None:
+    """Broadcast beats the speaker; numbers and pictures go on without a break at the switch."""
+    async with running_bridge(tmp_path) as bridge:
+        a, b, c = await three_sites(bridge)
+        await bridge.worker.apply("room", state(2, "a", "b", "c", broadcast="a"))
+        await stream([a, b, c], 2)
+        assert origins(c, MAIN) == {b"a"}
+        await bridge.worker.apply("room", state(3, "a", "b", "c", broadcast="b"))
+        came = len(c.mid(MAIN).origins)
+        await stream([a, b, c], 2)
+        main = c.mid(MAIN)
+        assert origins(c, MAIN, came + 20) == {b"b"}
+        assert main.lost == 0
+        assert main.reordered == 0
+        steps = {
+            (later - earlier) & 0x7FFF
+            for earlier, later in zip(main.pictures, main.pictures[1:], strict=False)
+        }
+        assert steps <= {0, 1}
+        assert main.key_frames >= 2
+        for site in (a, b, c):
+            await site.close()
+
+
+async def test_each_site_may_view_another(tmp_path: Path) -> None:
+    """A view of one's own changes one's own main slot only, and the map says so."""
+    async with running_bridge(tmp_path) as bridge:
+        a, b, c = await three_sites(bridge)
+        viewing = state(2, "a", "b", "c").participants | {"c": ParticipantState(view="b")}
+        await bridge.worker.apply("room", RoomState(2, viewing))
+        await stream([a, b], 2)
+        assert origins(c, MAIN) == {b"b"}
+        assert origins(b, MAIN) == {b"a"}
+
+        def shows_b(event: object) -> bool:
+            return (
+                isinstance(event, SlotMapChanged)
+                and event.participant_id == "c"
+                and any(slot.mid == MAIN and slot.participant_id == "b" for slot in event.slots)
+            )
+
+        assert await bridge.until(shows_b)
+        for site in (a, b, c):
+            await site.close()
+
+
+async def test_a_lecture_shows_sites_the_lecturer_only(tmp_path: Path) -> None:
+    """Sites see the lecturer, the lecturer sees everybody."""
+    async with running_bridge(tmp_path) as bridge:
+        a, b, c = await three_sites(bridge)
+        await bridge.worker.apply("room", state(2, "a", "b", "c", lecturer="a"))
+        await stream([a, b, c], 2)
+        pictures = [s for s in c.streams.values() if int(s.mid) >= 6]
+        assert {o.rstrip(b"\0") for s in pictures for o in s.origins} == {b"a"}
+        pictures = [s for s in a.streams.values() if int(s.mid) >= 6]
+        assert {o.rstrip(b"\0") for s in pictures for o in s.origins} == {b"b", b"c"}
+        for site in (a, b, c):
+            await site.close()
+
+
+async def test_a_site_the_state_does_not_name_gets_nothing(tmp_path: Path) -> None:
+    """Joining before being named opens nothing."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = await take_seat(bridge, "room", Site("a"))
+        stranger = await take_seat(bridge, "room", Site("x", keep=True))
+        await stream([a, stranger], 1.5)
+        assert stranger.received() == 0
+        assert a.received() == 0
+        for site in (a, stranger):
+            await site.close()

@@ -1,0 +1,98 @@
+"""The worker dies, the parent dies, a site's line dies: what comes back, and in which order."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from conf.media.client import (
+    ParticipantConnected,
+    ParticipantLost,
+    ParticipantState,
+    RoomState,
+    WorkerRestarted,
+)
+from conf.settings import MediaSettings
+from core.errors import Conflict, NotFound
+from tests.support.bridge import LOOPBACK, running_bridge, stream, take_seat
+from tests.support.bridge_client import Site
+
+pytestmark = pytest.mark.timeout(60)
+STAGE_AUDIO = "3"
+
+
+async def test_a_killed_worker_comes_back_with_its_orders(tmp_path: Path) -> None:
+    """Rooms and states are in force before anything is forwarded; sites rejoin within 10 s."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        sites = [await take_seat(bridge, "room", Site(name)) for name in "ab"]
+        muted = {"a": ParticipantState(may_audio=False), "b": ParticipantState()}
+        await bridge.worker.apply("room", RoomState(2, muted))
+        killed = asyncio.get_running_loop().time()
+        os.kill(bridge.worker.process_id, signal.SIGKILL)
+        await bridge.until(lambda event: isinstance(event, WorkerRestarted))
+        with pytest.raises(NotFound):
+            await bridge.worker.restart("a", sites[0].offer())
+        with pytest.raises(Conflict):
+            await bridge.worker.apply("room", RoomState(1, muted))
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        assert asyncio.get_running_loop().time() - killed < 10
+        await stream([a, b], 1.5)
+        assert a.mid(STAGE_AUDIO).packets > 20
+        assert b.mid(STAGE_AUDIO).packets == 0
+        for site in (*sites, a, b):
+            await site.close()
+
+
+async def test_a_worker_without_its_server_ends(tmp_path: Path) -> None:
+    """The process is gone soon after the control connection."""
+    async with running_bridge(tmp_path) as bridge:
+        process_id = bridge.worker.process_id
+        os.kill(process_id, 0)  # it is there
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+
+
+async def test_a_silent_site_is_lost_and_revived_by_an_ice_restart(tmp_path: Path) -> None:
+    """Its seat is kept: new credentials on the same session, no new handshake."""
+    quick = MediaSettings.model_validate(LOOPBACK.model_dump() | {"silence_timeout_s": 3})
+    async with running_bridge(tmp_path, quick) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        remote, b.remote = b.remote, ("127.0.0.1", 9)
+        lost = await bridge.until(lambda event: isinstance(event, ParticipantLost))
+        assert isinstance(lost, ParticipantLost)
+        assert (lost.participant_id, lost.reason) == ("b", "silence")
+        b.remote = remote
+        b.new_credentials()
+        answer = await bridge.worker.restart("b", b.offer())
+        bridge.seen.clear()
+        b.move()
+        b.accept(answer.answer_sdp)
+        await b.check()
+        b.send_audio()
+        await bridge.until(lambda event: isinstance(event, ParticipantConnected))
+        await stream([a], 1)
+        assert b.mid(STAGE_AUDIO).packets > 20
+        other_page = Site("b")
+        with pytest.raises(Conflict) as refused:
+            await bridge.worker.restart("b", other_page.offer())
+        other_page.socket.close()
+        assert refused.value.wire_code == "rejoin"
+        await a.close()
+        await b.close()
+
+
+async def test_a_closed_browser_is_noticed_at_once(tmp_path: Path) -> None:
+    """close_notify ends the connection without waiting for silence."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = await take_seat(bridge, "room", Site("a"))
+        await a.close()
+        lost = await bridge.until(lambda event: isinstance(event, ParticipantLost), 2)
+        assert isinstance(lost, ParticipantLost)
+        assert lost.reason == "closed"
