@@ -88,6 +88,16 @@ class Directory:
         """Who has the number `number` (E.164); families share one, so there may be several."""
         return await people.with_number(uow, number)
 
+    async def owners_of(self, uow: UnitOfWork, numbers: Collection[str]) -> dict[str, Person]:
+        """Whose each of `numbers` (E.164) is; the first by id where several share one."""
+        wanted = set(numbers)
+        owners: dict[str, Person] = {}
+        for person in await people.with_numbers(uow, wanted):
+            for phone in person.phones:
+                if phone.number in wanted:
+                    owners.setdefault(phone.number, person)
+        return owners
+
     async def holders(
         self,
         uow: UnitOfWork,

@@ -285,10 +285,10 @@ class Outbox:
         segment.not_before = uow.now
         await self._happen(uow, segment, SegmentFact.COPY_ORDERED)
 
-    async def resend_unknown(self, uow: UnitOfWork, recipient_id: str) -> None:
+    async def resend_unknown(self, uow: UnitOfWork, message_id: str, recipient_id: str) -> None:
         """A person decides that what is unknown shall be sent once more."""
         recipient = await store.recipient(uow, recipient_id)
-        if recipient is None:
+        if recipient is None or recipient.message_id != message_id:
             raise NotFound("there is no such recipient")
         unknown = [
             segment

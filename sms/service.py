@@ -61,18 +61,22 @@ class SmsPlatform:
         """
         return await self._outbox.accept(uow, submission)
 
-    def preview(self, submission: Submission) -> segments.Preview:
-        """What the text costs per recipient, with mark and signature."""
-        return segments.preview(self._outbox.full_text(submission, submission.text))
+    def preview(self, submission: Submission) -> tuple[segments.Preview, str]:
+        """What the text costs per recipient, and the text with mark and signature."""
+        wire_text = self._outbox.full_text(submission, submission.text)
+        return segments.preview(wire_text), wire_text
 
     async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
         """Withdraw what is not on the air. Returns: segments withdrawn."""
         await self.message(uow, message_id)
         return await self._outbox.cancel(uow, message_id)
 
-    async def resend_unknown(self, uow: UnitOfWork, recipient_id: str) -> None:
-        """Send once more what is of unknown outcome; a person takes the risk of a double."""
-        await self._outbox.resend_unknown(uow, recipient_id)
+    async def resend_unknown(self, uow: UnitOfWork, message_id: str, recipient_id: str) -> None:
+        """Send once more what is of unknown outcome; a person takes the risk of a double.
+
+        Raises: NotFound: no such recipient of this message; Conflict: nothing is unknown.
+        """
+        await self._outbox.resend_unknown(uow, message_id, recipient_id)
 
     async def messages(
         self,

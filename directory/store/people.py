@@ -88,6 +88,14 @@ async def with_number(uow: UnitOfWork, number: str) -> list[Person]:
     return await _read(uow, query.order_by(PersonRow.id))
 
 
+async def with_numbers(uow: UnitOfWork, numbers: Collection[str]) -> list[Person]:
+    """Present people who have one of `numbers` (E.164)."""
+    query = _PEOPLE.join(PhoneRow, PhoneRow.person_id == PersonRow.id).where(
+        PhoneRow.number.in_(numbers), PersonRow.removed_at.is_(None)
+    )
+    return await _read(uow, query.order_by(PersonRow.id))
+
+
 async def holders(
     uow: UnitOfWork, post: str, unit_path: str, *, below: bool, kinds: Collection[UnitKind] = ()
 ) -> list[Person]:

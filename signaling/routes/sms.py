@@ -1,0 +1,444 @@
+"""Messages, their delivery board, the inbox, the modems over REST; `sms`, `message:ID` topics."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from core.auth.model import Permission, reach, require
+from core.database import UnitOfWork
+from core.errors import InvalidInput
+from core.ids import GroupId, PersonId, UnitId
+from directory.model import Person, PhoneKind
+from signaling.api import ApiModel, Empty
+from signaling.context import AppContext
+from signaling.http import Request, Route
+from signaling.topics import Topics, Visitor
+from sms.model import InboundState, MessageClass, Recipient, RecipientState, ReplySpec, Submission
+from sms.numbers import to_e164
+from sms.service import MessageView
+
+CONFIRM_ABOVE = 100
+"""Above so many recipients the sender types their number to confirm."""
+
+
+class Page(ApiModel):
+    """`before`: the id the page before ended with."""
+
+    before: str | None = Field(None, max_length=26)
+    limit: int = Field(50, ge=1, le=200)
+
+
+class InboxPage(Page):
+    """`state`: only texts in this state."""
+
+    state: InboundState | None = None
+
+
+class RecipientPage(ApiModel):
+    """`after`: the position the page before ended with."""
+
+    after: int = Field(-1, ge=-1)
+    limit: int = Field(200, ge=1, le=500)
+
+
+class NewMessage(ApiModel):
+    """A text to people, numbers, or both. `key`: a second submission with it changes nothing.
+
+    `choices`: what an answer means, e.g. {"1": "参加", "2": "请假"}; empty: no answer is expected.
+    `confirmed_count`: typed by the sender when there are more than 100 recipients.
+    """
+
+    key: str = Field(min_length=8, max_length=100)
+    unit_id: str = Field(min_length=1, max_length=26)
+    class_: MessageClass = Field(MessageClass.NOTICE, alias="class")
+    text: str = Field(min_length=1, max_length=2000)
+    person_ids: tuple[str, ...] = Field((), max_length=20_000)
+    group_ids: tuple[str, ...] = Field((), max_length=100)
+    numbers: tuple[str, ...] = Field((), max_length=1000)
+    choices: dict[str, str] = Field(default_factory=dict, max_length=9)
+    is_drill: bool = False
+    confirmed_count: int | None = Field(None, ge=1)
+
+
+class MessagePreview(ApiModel):
+    """What a text costs. `forced_by`: the characters that need UCS-2."""
+
+    alphabet: str
+    segments: int
+    units: int
+    units_left: int
+    forced_by: tuple[str, ...]
+    wire_text: str
+
+
+class PreviewQuery(ApiModel):
+    """A text as it is being written."""
+
+    text: str = Field(max_length=2000)
+    is_drill: bool = False
+
+
+class Message(ApiModel):
+    """A message with its counts by recipient state, and `answered`."""
+
+    id: str
+    class_: str
+    text: str
+    wire_text: str
+    is_drill: bool
+    choices: dict[str, str] | None
+    incident_id: str | None
+    recipient_count: int
+    segment_count: int
+    counts: dict[str, int]
+    created_at: datetime
+    expires_at: datetime
+    cancelled_at: datetime | None
+
+
+class MessageList(ApiModel):
+    """Newest first."""
+
+    items: tuple[Message, ...]
+
+
+class RecipientItem(ApiModel):
+    """One recipient on the delivery board; the number is masked."""
+
+    id: str
+    position: int
+    name: str
+    number: str
+    state: RecipientState
+    cause: str | None
+    modem: str | None
+    sent_at: datetime | None
+    reported_at: datetime | None
+    answer: str | None
+    choice: str | None
+    answered_at: datetime | None
+
+
+class RecipientList(ApiModel):
+    """In order of position."""
+
+    items: tuple[RecipientItem, ...]
+
+
+class Accepted(ApiModel):
+    """The message is stored; what happens to it is on the topic `message:ID`."""
+
+    message_id: str
+
+
+class Cancelled(ApiModel):
+    """How many segments were withdrawn."""
+
+    segments: int
+
+
+class InboundItem(ApiModel):
+    """A received text; the number is masked."""
+
+    id: str
+    number: str
+    text: str
+    modem: str
+    received_at: datetime
+    is_complete: bool
+    state: InboundState
+    message_id: str | None
+    choice: str | None
+
+
+class InboundList(ApiModel):
+    """Newest first."""
+
+    items: tuple[InboundItem, ...]
+
+
+class ModemItem(ApiModel):
+    """A modem as the modem page shows it."""
+
+    name: str
+    path: str
+    is_simulated: bool
+    state: str
+    since: datetime
+    reason: str
+    operator: str
+    rssi_dbm: int | None
+    registration: str
+    model: str
+    own_number: str
+    smsc: str
+    sent: int
+    failed: int
+
+
+class ModemList(ApiModel):
+    """In the order of the settings."""
+
+    items: tuple[ModemItem, ...]
+
+
+def masked(number: str) -> str:
+    """A number as lists show it: all but the last four digits hidden."""
+    return f"{number[:3]}****{number[-4:]}" if len(number) > 8 else number
+
+
+# -- messages ----------------------------------------------------------------------------------
+
+
+async def preview(request: Request[None, PreviewQuery]) -> MessagePreview:
+    """What a text will cost on the air."""
+    draft = Submission(
+        MessageClass.NOTICE, request.body.text, (), "preview", is_drill=request.body.is_drill
+    )
+    cost, wire_text = request.app.sms.preview(draft)
+    return MessagePreview(
+        alphabet=cost.alphabet.value, segments=cost.segments, units=cost.units,
+        units_left=cost.units_left, forced_by=tuple(item.char for item in cost.forced_by),
+        wire_text=wire_text,
+    )  # fmt: skip
+
+
+async def submit(request: Request[None, NewMessage]) -> Accepted:
+    """Store a message; it goes out at once."""
+    body, app = request.body, request.app
+    async with request.write() as uow:
+        unit = await app.directory.unit(uow, UnitId(body.unit_id))
+        request.require(Permission.SMS_SEND, unit.path)
+        if body.class_ in (MessageClass.ALERT, MessageClass.COMMAND):
+            request.require(Permission.INCIDENT_ACTIVATE, unit.path)
+        recipients = await _recipients(uow, request)
+        _confirm(body, len(recipients))
+        message_id = await app.sms.submit(
+            uow,
+            Submission(
+                class_=body.class_, text=body.text, recipients=recipients,
+                idempotency_key=f"user:{request.principal.user_id}:{body.key}",
+                sender=request.principal.user_id, unit_path=unit.path,
+                expects_reply=ReplySpec(body.choices) if body.choices else None,
+                is_drill=body.is_drill,
+            ),
+        )  # fmt: skip
+        await app.audit.append(
+            uow, actor=request.principal.actor, action="sms.submit",
+            target=f"message:{message_id}",
+            detail={"class": body.class_.value, "recipients": len(recipients)},
+        )  # fmt: skip
+    return Accepted(message_id=message_id)
+
+
+def _confirm(body: NewMessage, count: int) -> None:
+    if count > CONFIRM_ABOVE and body.confirmed_count != count:
+        raise InvalidInput(
+            f"this goes to {count} people; type that number to confirm", field="confirmed_count"
+        )
+
+
+async def _recipients(uow: UnitOfWork, request: Request[None, NewMessage]) -> tuple[Recipient, ...]:
+    """People in reach with a mobile, groups, and typed numbers. Raises: InvalidInput."""
+    body, directory = request.body, request.app.directory
+    people: list[Person] = await directory.people(uow, [PersonId(key) for key in body.person_ids])
+    for group_id in body.group_ids:
+        people += await directory.resolve_group(uow, GroupId(group_id))
+    scopes = reach(request.principal, Permission.SMS_SEND)
+    in_reach = {unit.id for unit in await directory.units_below(uow, scopes)}
+    outside = [person.name for person in people if person.unit_id not in in_reach]
+    if outside:
+        raise InvalidInput(f"out of your reach: {outside[0]}", field="person_ids")
+    found = [
+        Recipient(phone.number, person.name, person.id)
+        for person in people
+        if (phone := _mobile(person)) is not None
+    ]
+    for index, typed in enumerate(body.numbers):
+        number = to_e164(typed)
+        if not number.lstrip("+").isdigit():
+            raise InvalidInput(f"not a phone number: {typed}", field=f"numbers.{index}")
+        found.append(Recipient(number))
+    if not found:
+        raise InvalidInput("nobody of these has a mobile number", field="person_ids")
+    return tuple(found)
+
+
+def _mobile(person: Person) -> Any:
+    mobiles = [phone for phone in person.phones if phone.kind is PhoneKind.MOBILE]
+    return min(mobiles, key=lambda phone: not phone.is_primary, default=None)
+
+
+async def list_messages(request: Request[Page, None]) -> MessageList:
+    """Messages sent from the units in reach."""
+    scopes = reach(request.principal, Permission.SMS_READ)
+    async with request.read() as uow:
+        views = await request.app.sms.messages(
+            uow, scopes, before=request.query.before, limit=request.query.limit
+        )
+    return MessageList(items=tuple(_message(view) for view in views))
+
+
+async def show_message(request: Request[None, None]) -> Message:
+    """One message with its counts."""
+    async with request.read() as uow:
+        await access_message(uow, request, Permission.SMS_READ)
+        view = await request.app.sms.message(uow, request.path["message_id"])
+    return _message(view)
+
+
+async def list_recipients(request: Request[RecipientPage, None]) -> RecipientList:
+    """The delivery board of a message."""
+    async with request.read() as uow:
+        await access_message(uow, request, Permission.SMS_READ)
+        rows = await request.app.sms.recipients(
+            uow, request.path["message_id"], after=request.query.after, limit=request.query.limit
+        )
+    return RecipientList(
+        items=tuple(
+            RecipientItem(
+                id=row.id, position=row.position, name=row.name, number=masked(row.number),
+                state=row.state, cause=row.cause, modem=row.modem, sent_at=row.sent_at,
+                reported_at=row.reported_at, answer=row.answer, choice=row.choice,
+                answered_at=row.answered_at,
+            )
+            for row in rows
+        )
+    )  # fmt: skip
+
+
+async def cancel(request: Request[None, Empty]) -> Cancelled:
+    """Withdraw what is not on the air."""
+    message_id = request.path["message_id"]
+    async with request.write() as uow:
+        await access_message(uow, request, Permission.SMS_SEND)
+        segments = await request.app.sms.cancel(uow, message_id)
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="sms.cancel",
+            target=f"message:{message_id}", detail={"segments": segments},
+        )  # fmt: skip
+    return Cancelled(segments=segments)
+
+
+async def resend_unknown(request: Request[None, Empty]) -> None:
+    """Send once more to a recipient whose outcome is unknown; a double is possible."""
+    recipient_id = request.path["recipient_id"]
+    async with request.write() as uow:
+        await access_message(uow, request, Permission.SMS_SEND)
+        await request.app.sms.resend_unknown(uow, request.path["message_id"], recipient_id)
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="sms.resend_unknown",
+            target=f"recipient:{recipient_id}",
+        )  # fmt: skip
+
+
+async def access_message(
+    uow: UnitOfWork, request: Request[Any, Any], permission: Permission
+) -> None:
+    """Raise NotFound or NotAllowed unless the message was sent from a unit in reach."""
+    path = await request.app.sms.unit_path(uow, request.path["message_id"])
+    require(request.principal, permission, path)
+
+
+def _message(view: MessageView) -> Message:
+    return Message(
+        id=view.id, class_=view.class_, text=view.text, wire_text=view.wire_text,
+        is_drill=view.is_drill, choices=view.choices, incident_id=view.context.get("incident_id"),
+        recipient_count=view.recipient_count, segment_count=view.segment_count, counts=view.counts,
+        created_at=view.created_at, expires_at=view.expires_at, cancelled_at=view.cancelled_at,
+    )  # fmt: skip
+
+
+# -- inbox and modems --------------------------------------------------------------------------
+
+
+async def list_inbox(request: Request[InboxPage, None]) -> InboundList:
+    """Received texts, newest first."""
+    query = request.query
+    async with request.read() as uow:
+        rows = await request.app.sms.inbound(
+            uow, state=query.state, before=query.before, limit=query.limit
+        )
+    return InboundList(
+        items=tuple(
+            InboundItem(
+                id=row.id, number=masked(row.number), text=row.text, modem=row.modem,
+                received_at=row.received_at, is_complete=row.is_complete, state=row.state,
+                message_id=row.message_id, choice=row.choice,
+            )
+            for row in rows
+        )
+    )  # fmt: skip
+
+
+async def mark_handled(request: Request[None, Empty]) -> None:
+    """A person has dealt with a text."""
+    inbound_id = request.path["inbound_id"]
+    async with request.write() as uow:
+        await request.app.sms.mark_handled(uow, inbound_id, request.principal.user_id)
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="sms.handle",
+            target=f"inbound:{inbound_id}",
+        )  # fmt: skip
+
+
+async def list_modems(request: Request[None, None]) -> ModemList:
+    """The modems of this node."""
+    return ModemList(
+        items=tuple(
+            ModemItem(
+                name=view.name, path=view.path, is_simulated=view.is_simulated,
+                state=view.state.value, since=view.since, reason=view.reason,
+                operator=view.operator, rssi_dbm=view.rssi_dbm, registration=view.registration,
+                model=view.model, own_number=view.own_number, smsc=view.smsc, sent=view.sent,
+                failed=view.failed,
+            )
+            for view in request.app.sms.modems()
+        )
+    )  # fmt: skip
+
+
+def register_topics(app: AppContext, topics: Topics) -> None:
+    """The topics say what changed; the lists are read over REST."""
+
+    async def message_access(uow: UnitOfWork, visitor: Visitor, key: str) -> None:
+        path = await app.sms.unit_path(uow, key)
+        require(visitor, Permission.SMS_READ, path)  # type: ignore[arg-type]  # links are refused
+
+    async def nothing(uow: UnitOfWork, visitor: Visitor, key: str) -> dict[str, Any]:
+        return {}
+
+    topics.register("sms", permission=Permission.SMS_READ, snapshot=nothing)
+    topics.register("modems", permission=Permission.SMS_READ, snapshot=nothing)
+    topics.register(
+        "message", permission=Permission.SMS_READ, access=message_access, snapshot=nothing
+    )
+
+
+_SMS = "/api/v1/sms"
+ROUTES = [
+    Route("POST", f"{_SMS}/preview", preview, permission=Permission.SMS_SEND, body=PreviewQuery,
+          response=MessagePreview, summary="What a text will cost on the air"),
+    Route("POST", f"{_SMS}/messages", submit, permission=Permission.SMS_SEND, body=NewMessage,
+          response=Accepted, status=201, max_body_mib=2.0, summary="Send a text"),
+    Route("GET", f"{_SMS}/messages", list_messages, permission=Permission.SMS_READ, query=Page,
+          response=MessageList, summary="Messages, newest first"),
+    Route("GET", f"{_SMS}/messages/{{message_id}}", show_message, permission=Permission.SMS_READ,
+          response=Message, summary="One message with its counts"),
+    Route("GET", f"{_SMS}/messages/{{message_id}}/recipients", list_recipients,
+          permission=Permission.SMS_READ, query=RecipientPage, response=RecipientList,
+          summary="The delivery board of a message"),
+    Route("POST", f"{_SMS}/messages/{{message_id}}/cancel", cancel, body=Empty,
+          permission=Permission.SMS_SEND, response=Cancelled,
+          summary="Withdraw what is not on the air"),
+    Route("POST", f"{_SMS}/messages/{{message_id}}/recipients/{{recipient_id}}/resend",
+          resend_unknown, permission=Permission.SMS_SEND, body=Empty,
+          summary="Send once more what is of unknown outcome"),
+    Route("GET", f"{_SMS}/inbox", list_inbox, permission=Permission.SMS_READ, query=InboxPage,
+          response=InboundList, summary="Received texts, newest first"),
+    Route("POST", f"{_SMS}/inbox/{{inbound_id}}/handled", mark_handled, body=Empty,
+          permission=Permission.SMS_SEND, summary="Mark a received text as dealt with"),
+    Route("GET", f"{_SMS}/modems", list_modems, permission=Permission.SMS_READ,
+          response=ModemList, summary="The modems of this node"),
+]  # fmt: skip
