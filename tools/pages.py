@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools import environment, fingerprint
@@ -41,11 +42,11 @@ def prepare() -> None:
     say("Pages: built")
 
 
-def npm_run(script: str) -> int:
-    """Run an npm script of web/ with its output shown; returns its status."""
+def npm_run(words: Sequence[str]) -> int:
+    """Run an npm script of web/ (`words`: its name and arguments), output shown; its status."""
     npm, env = _node()
     install(npm, env)
-    return subprocess.run([*npm, "run", script], cwd=WEB, env=env, check=False).returncode
+    return subprocess.run([*npm, "run", *words], cwd=WEB, env=env, check=False).returncode
 
 
 def install(npm: list[str], env: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What the make targets need, one word each: `run`, `dev`, `pages`, `services`, `npm SCRIPT`.
+"""What the make targets need, one word each: `run`, `dev`, `pages`, `services`, `npm SCRIPT …`.
 
 Called by the Makefile with any Python >= 3.11 (tools/python.sh finds it); standard library only.
 """
@@ -45,7 +45,7 @@ def main(words: list[str]) -> None:
     try:
         with _alone():
             if words[:1] == ["npm"]:
-                sys.exit(pages.npm_run(words[1]))
+                sys.exit(pages.npm_run(words[1:]))
             for step in words:
                 _prepare(step)
     except Stop as stop:

@@ -15,6 +15,14 @@ TOOLS = {
     "types": [BIN / "mypy"],
     "contracts": [BIN / "lint-imports"],
     "types-of-the-pages": [sys.executable, "tools/prepare.py", "npm", "typecheck"],
+    "tests-of-the-pages": [
+        sys.executable,
+        "tools/prepare.py",
+        "npm",
+        "test",
+        "--",
+        "--passWithNoTests",
+    ],
 }
 
 
