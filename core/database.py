@@ -61,8 +61,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
-"""A JSON document; JSONB on PostgreSQL."""
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A JSON document, None as NULL; JSONB on PostgreSQL."""
 
 
 def enum_column(kind: type[enum.Enum], name: str) -> Enum:
@@ -170,6 +170,7 @@ class Database:
                 if writes:
                     await session.commit()
                 else:
+                    session.expunge_all()  # a rollback would expire what was read
                     await session.rollback()
             except (OperationalError, InterfaceError, OSError) as error:
                 await _rollback_quietly(session)
@@ -182,6 +183,9 @@ class Database:
         if not self.is_postgresql:
             connection = await session.connection()
             await connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        elif not writes:
+            # As on SQLite: all reads see one moment, so a snapshot and its number fit together.
+            await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
     async def ping(self) -> None:
         """One trivial query.

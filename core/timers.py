@@ -174,7 +174,8 @@ class TimerRunner:
 
     async def _fire_next(self) -> bool:
         """Claim and fire the earliest due timer. Returns: whether there was one."""
-        claimed: TimerRow | None = None
+        timer: Timer | None = None
+        timer_id, attempts = "", 0  # a rollback empties the row
         try:
             async with self._database.write() as uow:
                 claimed = await uow.session.scalar(
@@ -191,28 +192,29 @@ class TimerRunner:
                 if claimed is None:
                     return False
                 claimed.state, claimed.fired_at = TimerState.FIRED, uow.now
+                timer_id, attempts = claimed.id, claimed.attempts
                 timer = Timer(claimed.kind, claimed.key, claimed.due_at, claimed.payload)
-                await self._handlers[claimed.kind](uow, timer)
+                await self._handlers[timer.kind](uow, timer)
         except Exception as error:
-            if claimed is None:
+            if timer is None:
                 raise
-            await self._put_off(claimed, error)
+            await self._put_off(timer_id, timer, attempts, error)
         return True
 
-    async def _put_off(self, row: TimerRow, error: Exception) -> None:
+    async def _put_off(self, timer_id: str, timer: Timer, attempts: int, error: Exception) -> None:
         log.error(
             "timer_handler_failed",
-            kind=row.kind,
-            key=row.key,
-            attempt=row.attempts + 1,
+            kind=timer.kind,
+            key=timer.key,
+            attempt=attempts + 1,
             exc_info=error,
         )
-        retry_at = self._clock.now() + timedelta(seconds=min(2.0**row.attempts, _LONGEST_WAIT_S))
+        retry_at = self._clock.now() + timedelta(seconds=min(2.0**attempts, _LONGEST_WAIT_S))
         async with self._database.write() as uow:
             await uow.session.execute(
                 update(TimerRow)
-                .where(TimerRow.id == row.id, TimerRow.state == TimerState.PENDING)
-                .values(due_at=retry_at, attempts=row.attempts + 1)
+                .where(TimerRow.id == timer_id, TimerRow.state == TimerState.PENDING)
+                .values(due_at=retry_at, attempts=attempts + 1)
             )
 
     async def _nap_s(self) -> float:

@@ -38,6 +38,7 @@ QUEUED = "sms.queued"
 """Signal: a modem should look at the queue."""
 UNKNOWN_TIMER = "sms.unknown"
 MAX_RECIPIENTS = 20_000
+_LONGEST_KEY = 120
 _REPORT_WINDOW = timedelta(days=3)
 _BACK_OFF_FIRST_S, _BACK_OFF_LONGEST_S = 5.0, 300.0
 _MODEM_WAIT_S = 2.0
@@ -119,6 +120,8 @@ class Outbox:
     def _checked(self, submission: Submission) -> list[Recipient]:
         if not submission.text.strip():
             raise InvalidInput("the text is empty", field="text")
+        if not 0 < len(submission.idempotency_key) <= _LONGEST_KEY:
+            raise InvalidInput(f"1 to {_LONGEST_KEY} characters", field="idempotency_key")
         if not submission.recipients:
             raise InvalidInput("there is nobody to send to", field="recipients")
         if len(submission.recipients) > MAX_RECIPIENTS:
@@ -189,6 +192,9 @@ class Outbox:
         recipient, message = await self._family(uow, segment)
         segment.state = SegmentState.SENDING
         segment.attempts += 1
+        if segment.parts > 1 and segment.pinned_modem is None:
+            await uow.session.flush()
+            await store.pin(uow, recipient.id, modem)
         attempt = AttemptRow(
             id=new_id(),
             segment_id=segment.id,
@@ -347,8 +353,16 @@ class Outbox:
             due_at = uow.now + timedelta(seconds=self._settings.unknown_wait_s)
             await timers.schedule(uow, UNKNOWN_TIMER, segment.id, due_at)
         if state is SegmentState.QUEUED:
+            if segment.parts > 1:
+                await self._unpin_unsent(uow, segment)
             uow.signal(QUEUED)
         await self._refresh(uow, recipient, message)
+
+    async def _unpin_unsent(self, uow: UnitOfWork, segment: SegmentRow) -> None:
+        """Nothing of a long text is on the air yet: any modem may take it from the start."""
+        rows = await store.segments_of(uow, segment.recipient_id)
+        if all(row.state is SegmentState.QUEUED for row in rows):
+            await store.pin(uow, segment.recipient_id, None)
 
     async def _family(
         self, uow: UnitOfWork, segment: SegmentRow

@@ -61,6 +61,7 @@ async def next_queued(
         SegmentRow.is_demo.is_(is_simulated),
         SegmentRow.not_before <= uow.now,
         SegmentRow.expires_at > uow.now,
+        or_(SegmentRow.pinned_modem.is_(None), SegmentRow.pinned_modem == modem),
     ]
     if not is_alone:
         conditions.append(or_(SegmentRow.avoid_modem.is_(None), SegmentRow.avoid_modem != modem))
@@ -80,6 +81,15 @@ async def next_not_before(uow: UnitOfWork) -> datetime | None:
         select(func.min(SegmentRow.not_before)).where(SegmentRow.state == SegmentState.QUEUED)
     )
     return found
+
+
+async def pin(uow: UnitOfWork, recipient_id: str, modem: str | None) -> None:
+    """Let `modem` alone send what is left of a recipient's text; None: whichever comes first."""
+    await uow.session.execute(
+        update(SegmentRow)
+        .where(SegmentRow.recipient_id == recipient_id, SegmentRow.parts > 1)
+        .values(pinned_modem=modem)
+    )
 
 
 async def segment(uow: UnitOfWork, segment_id: str) -> SegmentRow | None:

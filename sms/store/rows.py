@@ -78,7 +78,10 @@ class RecipientRow(Base):
 
 
 class SegmentRow(Base):
-    """One PDU to be sent. `position` orders the queue within its lane."""
+    """One PDU to be sent. `position` orders the queue within its lane.
+
+    `pinned_modem`: a long text joins on the handset only if one SIM sends all of it.
+    """
 
     __tablename__ = "sms_segment"
     __table_args__ = (
@@ -107,6 +110,7 @@ class SegmentRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     copies: Mapped[int] = mapped_column(default=0)
     avoid_modem: Mapped[str | None] = mapped_column(String(40))
+    pinned_modem: Mapped[str | None] = mapped_column(String(40))
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     unknown_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

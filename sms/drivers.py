@@ -1,0 +1,23 @@
+"""Which driver talks to a modem, by the name in its settings."""
+
+from typing import Literal
+
+from core.clock import Clock
+from sms.at.driver import AtDriver
+from sms.driver import Driver, DriverLimits, IncomingSink, ModemPort
+from sms.gsmmodem_driver import GsmmodemDriver
+
+DriverKind = Literal["at", "gsmmodem"]
+
+
+def make_driver(
+    kind: DriverKind,
+    port: ModemPort,
+    on_incoming: IncomingSink,
+    clock: Clock,
+    limits: DriverLimits | None = None,
+) -> Driver:
+    """A closed driver. `clock`: the device's own time, so SystemClock also in the demo."""
+    if kind == "gsmmodem":
+        return GsmmodemDriver(port, on_incoming, clock, limits)
+    return AtDriver(port, on_incoming, clock, limits)
