@@ -118,10 +118,10 @@ def ussd_in(line: str) -> UssdReply | None:
     if not found:
         return None
     text, dcs = found[2] or "", int(found[3] or 0)
-    return UssdReply(_ussd_text(text, dcs), awaits_answer=found[1] == "1")
+    return UssdReply(ussd_text(text, dcs), awaits_answer=found[1] == "1")
 
 
-def _ussd_text(text: str, dcs: int) -> str:
+def ussd_text(text: str, dcs: int) -> str:
     """Modems send plain text, hex of UCS-2, or hex of packed septets, whatever +CSCS says."""
     if not re.fullmatch(r"(?:[0-9A-Fa-f]{2}){2,}", text):
         return text

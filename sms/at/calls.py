@@ -6,8 +6,7 @@ from contextlib import suppress
 
 from core.clock import Clock
 from sms.at.classify import Command
-from sms.at.link import Link
-from sms.at.setup import CommandRefused
+from sms.at.setup import Asker, CommandRefused
 from sms.driver import CallResult, DriverLimits
 from sms.pdu.addresses import Address
 
@@ -17,7 +16,7 @@ _POLL_S = 0.5
 
 
 async def ring_out(
-    link: Link,
+    asker: Asker,
     clock: Clock,
     limits: DriverLimits,
     number: str,
@@ -30,17 +29,17 @@ async def ring_out(
     """
     digits = Address.parse(number).value
     try:
-        await link.ask(Command(f"ATD{digits};"), limits.sim_command_s)
+        await asker.ask(Command(f"ATD{digits};"), limits.sim_command_s)
     except CommandRefused:
         return CallResult.REJECTED
     try:
-        return await _watch(link, clock, limits, ring_s, ended_by)
+        return await _watch(asker, clock, limits, ring_s, ended_by)
     finally:
-        await _hang_up(link, limits)
+        await _hang_up(asker, limits)
 
 
 async def _watch(
-    link: Link,
+    asker: Asker,
     clock: Clock,
     limits: DriverLimits,
     ring_s: float,
@@ -51,7 +50,7 @@ async def _watch(
         await clock.sleep(min(_POLL_S, ring_s / 5))
         if (end := ended_by()) in ("BUSY", "NO ANSWER"):
             return CallResult.BUSY if end == "BUSY" else CallResult.NO_ANSWER
-        lines = await link.ask(Command("AT+CLCC", ("+CLCC:",)), limits.command_s)
+        lines = await asker.ask(Command("AT+CLCC", ("+CLCC:",)), limits.command_s)
         state = _state_in(lines)
         if state == _ACTIVE:
             return CallResult.ANSWERED
@@ -76,8 +75,8 @@ def _state_in(lines: Sequence[str]) -> int | None:
     return None
 
 
-async def _hang_up(link: Link, limits: DriverLimits) -> None:
+async def _hang_up(asker: Asker, limits: DriverLimits) -> None:
     for command in ("AT+CHUP", "ATH"):
         with suppress(CommandRefused):
-            await link.ask(Command(command), limits.command_s)
+            await asker.ask(Command(command), limits.command_s)
             return

@@ -1,0 +1,128 @@
+"""python-gsmmodem-new in a thread of its own: the part that blocks.
+
+What its design forces on us: nothing here runs in the event loop; its notification threads are
+cut off (they write to the modem while we do); a dead reader thread is noticed at once; a time-out
+ends the object, never a retry.
+"""
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from gsmmodem.modem import GsmModem
+from gsmmodem.serial_comms import SerialComms
+
+T = TypeVar("T")
+
+
+class ReaderDied(Exception):
+    """gsmmodem's reader thread has ended: a byte that is no UTF-8, or the port went away."""
+
+
+class OwnedModem(GsmModem):  # type: ignore[misc]
+    """A GsmModem that only its owner's thread talks through.
+
+    `on_lines` is called in the reader thread with lines that came while nothing ran.
+    """
+
+    def __init__(self, port: str, baudrate: int, on_lines: Callable[[list[str]], None]) -> None:
+        super().__init__(port, baudrate, requestDelivery=False, exclusive=True)
+        self._on_lines = on_lines
+        self.death = ""
+
+    def exchange(self, text: str, limit_s: float, ends_with: str | None = None) -> list[str]:
+        """Write `text` as it is, wait for a final line or `ends_with`.
+
+        Raises: ReaderDied; gsmmodem's TimeoutException, with the lines heard in `data`.
+        """
+        lines: list[str] = SerialComms.write(
+            self, text, timeout=limit_s, expectedResponseTermSeq=ends_with
+        )
+        if self.death:
+            raise ReaderDied(self.death)
+        return lines
+
+    def abandon(self) -> None:
+        """Close the device under the threads; both end by themselves."""
+        self.alive = False
+        self._die("abandoned")
+        serial = getattr(self, "serial", None)
+        if serial is not None:
+            with suppress(Exception):
+                serial.close()
+
+    def _readLoop(self) -> None:
+        try:
+            super()._readLoop()
+        except (UnicodeDecodeError, OSError, TypeError, ValueError) as error:
+            self._die(f"{type(error).__name__}: {error}")  # TypeError: closed while it read
+            return
+        if not self.alive:
+            self._die("the port was lost")
+
+    def _die(self, reason: str) -> None:
+        self.death = self.death or reason
+        waiting = self._responseEvent
+        if waiting is not None:
+            waiting.set()
+
+    def _handleModemNotification(self, lines: list[str]) -> None:
+        if lines and lines[0].startswith("+CUSD"):
+            self._handleUssd(lines)
+            return
+        self._on_lines(list(lines))
+
+
+class Worker:
+    """One daemon thread that runs blocking calls in order. Owner: one driver."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def call(self, blocking: Callable[[], T]) -> "asyncio.Future[T]":
+        """Run `blocking` in the thread; the future belongs to the calling loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def run() -> None:
+            try:
+                result, error = blocking(), None
+            except Exception as caught:  # noqa: BLE001  handed to whoever waits
+                result, error = None, caught
+            with suppress(RuntimeError):  # the loop has closed meanwhile
+                loop.call_soon_threadsafe(_settle, future, result, error)
+
+        self._calls.put(run)
+        return future
+
+    def end(self) -> None:
+        """Let the thread go once its running call has returned."""
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+
+def _settle(future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+def free_prompt(path: str) -> None:
+    """Write ESC to the device: a modem left in the prompt would swallow gsmmodem's first words."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            os.write(descriptor, b"\x1b")
+        finally:
+            os.close(descriptor)
