@@ -222,7 +222,7 @@ class Audit:
                 if row.previous_hash != expected_hash or row.hash != self._hash(row):
                     return Verdict(count, Fault.ALTERED, row.seq, "an entry does not fit its hash")
                 expected_hash, count = row.hash, row.seq
-                if noted is not None and noted["count"] == count:
+                if noted is not None and (noted["chain"], noted["count"]) == (row.chain, count):
                     noted_hash = row.hash
         return await self._verify_heads(uow, count, expected_hash, noted, noted_hash)
 
