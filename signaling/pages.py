@@ -42,7 +42,7 @@ def add_pages(application: web.Application, routes: list[Route], static: Path = 
 
 def _entry(file: Path) -> Handler:
     async def entry(_request: web.Request) -> web.StreamResponse:
-        if not file.is_file():
+        if not await asyncio.to_thread(file.is_file):
             return fault(Unavailable("the pages are not built; run `make web`"))
         return web.FileResponse(file, headers={"Cache-Control": FRESH})
 

@@ -1,0 +1,207 @@
+"""The composition root: from Settings to a running server process."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import socketio
+import structlog
+
+from conf.rooms import Rooms
+from conf.service import Meetings
+from core.audit import Audit, load_or_create_key
+from core.auth.model import Principal
+from core.auth.passwords import Passwords
+from core.auth.service import Accounts
+from core.auth.tokens import Tokens
+from core.auth.users import Users
+from core.clock import Clock, MovableClock, SystemClock
+from core.components import Component, serve
+from core.database import Database, UnitOfWork
+from core.events import EventDispatcher
+from core.timers import TimerRunner
+from directory.model import UnitMoved
+from directory.service import Directory
+from plans.service import Plans
+from signaling import routes
+from signaling.adapters import AuditedRooms, make_driver
+from signaling.context import AppContext
+from signaling.control import Control
+from signaling.housekeeping import Housekeeping
+from signaling.metrics import LoopLag
+from signaling.presence import Nodes, Presence
+from signaling.relay import Relay
+from signaling.routes.rooms import resolve_link
+from signaling.settings import Settings
+from signaling.sockets import Sockets
+from signaling.topics import Topics
+from signaling.webserver import WebServer
+from sms.service import SmsPlatform
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 5.0
+POLL_WITHOUT_REDIS_S = 1.0
+"""How soon a node notices another's changes when nothing tells it (PostgreSQL without Redis)."""
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Make data.dir and its private folders (0700)."""
+    settings.data.dir.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.data.sockets, settings.data.dir / "keys"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+
+
+def open_database(settings: Settings, clock: Clock | None = None) -> Database:
+    """The database the settings name."""
+    return Database(
+        settings.database_url,
+        clock=clock,
+        pool_size=settings.database.pool_size,
+        busy_timeout_s=settings.database.busy_timeout_s,
+    )
+
+
+def open_audit(settings: Settings) -> Audit:
+    """The audit log with its key from outside the database."""
+    folder = settings.data.dir
+    return Audit(load_or_create_key(folder / "keys" / "audit.key"), folder / "audit-head.json")
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    *,
+    is_demo: bool = False,
+    clock: Clock | None = None,
+    worker_command: Sequence[str] | None = None,
+) -> AsyncIterator[AppContext]:
+    """Every part of one process, not yet running; closed when the block ends."""
+    prepare_folders(settings)
+    clock = clock or SystemClock()
+    passwords = Passwords()
+    async with open_database(settings, clock) as database:
+        audit = open_audit(settings)
+        tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
+        meetings = Meetings(passwords.hash, passwords.verify)
+        app = AppContext(
+            settings=settings,
+            clock=clock,
+            database=database,
+            audit=audit,
+            events=EventDispatcher(database, clock),
+            timers=TimerRunner(database, clock),
+            auth=Accounts(database, clock, audit, settings.auth, tokens, passwords),
+            users=Users(database, audit, settings.auth, passwords),
+            topics=Topics(database),
+            directory=Directory(),
+            meetings=meetings,
+            rooms=Rooms(
+                settings.media,
+                settings.data.sockets,
+                database,
+                clock,
+                meetings,
+                AuditedRooms(audit),
+                worker_command,
+            ),
+            plans=Plans(audit),
+            sms=SmsPlatform(settings.sms, database, make_driver),
+            started_at=clock.now(),
+            is_demo=is_demo,
+        )
+        try:
+            _connect(app)
+            yield app
+        finally:
+            passwords.close()
+
+
+def _connect(app: AppContext) -> None:
+    """Events, timers and topics between the parts."""
+    app.sms.register(app.timers)
+    app.resolve_link = partial(resolve_link, app)
+
+    async def follow_move(uow: UnitOfWork, moved: UnitMoved) -> None:
+        await app.users.follow_move(uow, moved.old_path, moved.new_path)
+
+    app.events.subscribe(UnitMoved, "auth.grants", follow_move)
+    for module in routes.modules():
+        register = getattr(module, "register_topics", None)
+        if register is not None:
+            register(app, app.topics)
+
+
+def add_components(app: AppContext) -> list[Component]:
+    """The components of `app` in the order of starting: the modems first, the edge last."""
+    relay, sockets, nodes = _edge(app)
+    server = WebServer(app, routes.all_routes(), sockets)
+    parts: list[Component] = [
+        app.sms.pool,
+        app.events,
+        app.timers,
+        app.rooms,
+        Housekeeping(app.database, app.clock, app.audit, app.auth, app.events, app.timers),
+        LoopLag(),
+        relay,
+        *([nodes] if nodes is not None else []),
+        sockets,
+        server,
+    ]
+    if isinstance(app.clock, MovableClock):
+        parts.insert(0, Control(app.settings.data.dir, app.clock))
+    app.components = parts
+    return parts
+
+
+def _edge(app: AppContext) -> tuple[Relay, Sockets, Nodes | None]:
+    redis_url = app.settings.redis.url
+    manager = socketio.AsyncRedisManager(redis_url.get_secret_value()) if redis_url else None
+    poll_s = POLL_WITHOUT_REDIS_S if app.database.is_postgresql and not redis_url else POLL_S
+    sockets: Sockets
+
+    relay = Relay(
+        app.database, app.clock, lambda change: sockets.send_change(change), poll_s=poll_s
+    )
+    sockets = Sockets(app, routes.all_events(), relay, manager)
+    app.sockets = sockets
+    app.topics.deliver_with(relay.deliver)
+    for kind in app.topics.kinds.values():
+        if kind.owner is not None:
+            relay.own(kind.prefix)
+    app.presence = Presence(lambda: _user_ids(sockets))
+    if redis_url is None:
+        return relay, sockets, None
+    nodes = Nodes(redis_url.get_secret_value(), app.database, app.clock, app.presence, relay.hint)
+    relay.on_own_change = nodes.tell_change
+    return relay, sockets, nodes
+
+
+def _user_ids(sockets: Sockets) -> list[str]:
+    return [
+        connection.visitor.user_id
+        for connection in sockets.connections
+        if isinstance(connection.visitor, Principal)
+    ]
+
+
+async def run(app: AppContext, stop_requested: asyncio.Event) -> None:
+    """Run everything until asked to stop.
+
+    Raises: an ExceptionGroup of what a component raised (signaling.webserver.PortInUse …).
+    """
+    await serve(add_components(app), stop_requested, app.states)
+
+
+def worker_command(config: Path | None) -> list[str]:
+    """What starts a media worker of this server."""
+    server = Path(__file__).resolve().parent.parent / "server.py"
+    command = [sys.executable, os.fspath(server)]
+    if config is not None:
+        command += ["--config", os.fspath(config)]
+    return [*command, "worker"]
