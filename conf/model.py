@@ -123,7 +123,10 @@ class ChatLine:
 
 @dataclass(frozen=True)
 class RoomView:
-    """The whole state of a room. `version` counts every change the forwarder must know."""
+    """The whole state of a room. `version` counts every change the forwarder must know.
+
+    `mutes`: tracks the chair muted of participants who are away; they find them so.
+    """
 
     meeting_id: MeetingId
     title: str
@@ -140,6 +143,7 @@ class RoomView:
     speaker: ParticipantId | None = None
     seats: Mapping[ParticipantId, Seat] = field(default_factory=dict)
     removed: frozenset[ParticipantId] = frozenset()
+    mutes: Mapping[ParticipantId, tuple[str, ...]] = field(default_factory=dict)
 
 
 class OrderKind(enum.StrEnum):

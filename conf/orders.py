@@ -50,16 +50,30 @@ def seated(state: RoomView, seat: Seat) -> RoomView:
             camera=replace(known.camera, is_published=False),
             screen=TrackState(is_muted=known.screen.is_muted),
         )  # fmt: skip
-    elif state.is_muting_all and not seat.role.may_order:
-        seat = _mute_track(seat, "audio", is_muted=True)
+    else:
+        tracks = set(state.mutes.get(seat.participant_id, ()))
+        if state.is_muting_all and not seat.role.may_order:
+            tracks.add("audio")
+        for track in tracks:
+            seat = _mute_track(seat, track, is_muted=True)
     return replace(with_seat(state, seat), version=state.version + 1)
 
 
 def vacated(state: RoomView, participant_id: ParticipantId) -> RoomView:
     """The room after a participant has left for good."""
     seats = {key: seat for key, seat in state.seats.items() if key != participant_id}
-    state = _forget(replace(state, seats=seats), participant_id)
+    mutes = {key: tracks for key, tracks in muted_tracks(state).items() if key not in seats}
+    state = _forget(replace(state, seats=seats, mutes=mutes), participant_id)
     return replace(state, version=state.version + 1)
+
+
+def muted_tracks(state: RoomView) -> dict[ParticipantId, tuple[str, ...]]:
+    """What the chair has muted, of those present and those away."""
+    present = {
+        key: tuple(track for track in TRACKS if getattr(seat, track).is_muted)
+        for key, seat in state.seats.items()
+    }
+    return {key: tracks for key, tracks in {**state.mutes, **present}.items() if tracks}
 
 
 def raise_hand(state: RoomView, seat: Seat, now: datetime) -> RoomView:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from conf.model import ChatLine, RoomView, Seat, TrackState
+from conf.orders import muted_tracks
 from core.ids import ParticipantId
 
 
@@ -68,6 +69,7 @@ def state_to_store(state: RoomView) -> dict[str, Any]:
         "broadcast": state.broadcast,
         "called": state.called,
         "removed": sorted(state.removed),
+        "mutes": {key: list(tracks) for key, tracks in muted_tracks(state).items()},
     }
 
 
@@ -82,6 +84,9 @@ def stored_into(state: RoomView, stored: dict[str, Any]) -> RoomView:
         broadcast=stored.get("broadcast"),
         called=stored.get("called"),
         removed=frozenset(ParticipantId(key) for key in stored.get("removed", ())),
+        mutes={
+            ParticipantId(key): tuple(tracks) for key, tracks in stored.get("mutes", {}).items()
+        },
     )
 
 

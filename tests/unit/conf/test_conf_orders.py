@@ -1,0 +1,175 @@
+"""Chair control: what each order makes of the room, and of what the forwarder must enforce."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conf import orders
+from conf.model import Order, OrderKind, RoomView, Seat, SiteRole, TrackState
+from conf.wire import room_state, state_to_store, stored_into
+from core.errors import AppError, Conflict, InvalidInput, NotFound
+from core.ids import MeetingId, ParticipantId
+
+NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+CHAIR, EAST, WEST = ParticipantId("chair"), ParticipantId("east"), ParticipantId("west")
+
+
+def seat(participant_id: ParticipantId, role: SiteRole = SiteRole.SITE) -> Seat:
+    published = TrackState(is_on=True, is_published=True)
+    return Seat(
+        participant_id, "u", participant_id, "", role, NOW, audio=published, camera=published
+    )
+
+
+def room() -> RoomView:
+    seats = {CHAIR: seat(CHAIR, SiteRole.CHAIR), EAST: seat(EAST), WEST: seat(WEST)}
+    return RoomView(MeetingId("m"), "汛情会商", None, NOW + timedelta(hours=1), seats=seats)
+
+
+def obey(
+    state: RoomView, kind: OrderKind, target: str | None = None, value: str | None = None
+) -> RoomView:
+    return orders.obey(state, Order(kind, ParticipantId(target) if target else None, value), NOW)
+
+
+def test_a_muted_site_may_not_be_heard_and_the_others_may() -> None:
+    media = orders.media_state(obey(room(), OrderKind.MUTE, EAST))
+    assert not media.participants[EAST].may_audio
+    assert media.participants[EAST].may_camera
+    assert media.participants[WEST].may_audio
+
+
+def test_mute_all_spares_the_chair_and_meets_newcomers() -> None:
+    state = obey(room(), OrderKind.MUTE_ALL)
+    state = orders.seated(state, seat(ParticipantId("late")))
+    muted = {key for key, who in state.seats.items() if who.audio.is_muted}
+    assert muted == {EAST, WEST, "late"}
+
+
+def test_calling_on_a_site_lets_it_alone_be_heard_and_shows_it_to_all() -> None:
+    state = obey(room(), OrderKind.CALL_ON, EAST)
+    media = orders.media_state(state)
+    assert media.participants[EAST].may_audio
+    assert not media.participants[WEST].may_audio
+    assert media.broadcast == EAST
+    assert state.called == EAST
+
+
+def test_the_floor_goes_back_to_silence_in_a_muted_room() -> None:
+    state = obey(obey(room(), OrderKind.MUTE_ALL), OrderKind.GRANT_FLOOR, EAST)
+    assert not state.seats[EAST].audio.is_muted
+    state = orders.release_floor(state, state.seats[EAST])
+    assert state.seats[EAST].audio.is_muted
+
+
+def test_hands_queue_in_the_order_they_were_raised() -> None:
+    state = room()
+    state = orders.raise_hand(state, state.seats[WEST], NOW)
+    state = orders.raise_hand(state, state.seats[EAST], NOW + timedelta(seconds=1))
+    assert [who.participant_id for who in orders.hands(state)] == [WEST, EAST]
+    state = obey(state, OrderKind.DENY_FLOOR, WEST)
+    assert [who.participant_id for who in orders.hands(state)] == [EAST]
+
+
+def test_removing_a_site_takes_it_off_the_air_and_out_of_every_view() -> None:
+    state = obey(obey(room(), OrderKind.BROADCAST, EAST), OrderKind.VIEW, WEST, EAST)
+    state = obey(state, OrderKind.REMOVE, EAST)
+    media = orders.media_state(state)
+    assert EAST not in media.participants
+    assert media.broadcast is None
+    assert media.participants[WEST].view is None
+    assert EAST in state.removed
+
+
+def test_an_ended_meeting_lets_nobody_send_and_takes_no_order() -> None:
+    state = obey(room(), OrderKind.END)
+    assert orders.media_state(state).participants == {}
+    with pytest.raises(Conflict):
+        obey(state, OrderKind.MUTE_ALL)
+
+
+def test_a_lecture_shows_sites_the_chair_only() -> None:
+    media = orders.media_state(obey(room(), OrderKind.LECTURE, value="on"))
+    assert media.lecturer == CHAIR
+    assert media.participants[CHAIR].sees_all
+    assert not media.participants[EAST].sees_all
+
+
+def test_polling_goes_round_and_skips_who_shows_nothing() -> None:
+    state = obey(room(), OrderKind.POLL_START, value="15")
+    assert state.poll_source == EAST
+    assert orders.next_in_poll(state) == WEST
+    dark = replace(state.seats[WEST], camera=TrackState())
+    assert orders.next_in_poll(orders.with_seat(state, dark)) == EAST
+
+
+def test_a_returning_site_finds_its_mute_and_its_hand() -> None:
+    state = obey(room(), OrderKind.MUTE, EAST)
+    state = orders.raise_hand(state, state.seats[EAST], NOW)
+    state = orders.with_seat(state, replace(state.seats[EAST], is_connected=False))
+    state = orders.seated(state, seat(EAST))
+    assert state.seats[EAST].is_connected
+    assert state.seats[EAST].audio.is_muted
+    assert state.seats[EAST].hand_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "value", "error"),
+    [
+        (OrderKind.MUTE, None, None, InvalidInput),
+        (OrderKind.MUTE, "nobody", None, NotFound),
+        (OrderKind.MUTE, EAST, "smell", InvalidInput),
+        (OrderKind.VIEW, EAST, "nobody", NotFound),
+        (OrderKind.REMOVE, CHAIR, None, Conflict),
+        (OrderKind.EXTEND, None, "0", InvalidInput),
+        (OrderKind.EXTEND, None, "soon", InvalidInput),
+        (OrderKind.LECTURE, None, "maybe", InvalidInput),
+        (OrderKind.REVOKE_FLOOR, EAST, None, Conflict),
+        (OrderKind.DENY_FLOOR, EAST, None, Conflict),
+        (OrderKind.POLL_START, None, "1", InvalidInput),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(
+    kind: OrderKind, target: str | None, value: str | None, error: type[AppError]
+) -> None:
+    with pytest.raises(error):
+        obey(room(), kind, target, value)
+
+
+ORDERS = st.builds(
+    Order,
+    st.sampled_from([kind for kind in OrderKind if kind is not OrderKind.END]),
+    st.sampled_from([None, CHAIR, EAST, WEST]),
+    st.sampled_from([None, "audio", "camera", "on", "off", "15", EAST]),
+)
+
+
+@given(st.lists(ORDERS, max_size=30))
+def test_whatever_is_ordered_nothing_points_at_somebody_who_is_gone(given: list[Order]) -> None:
+    state = room()
+    for order in given:
+        before = state.version
+        try:
+            state = orders.obey(state, order, NOW)
+        except AppError:
+            continue
+        assert state.version == before + 1
+    media = orders.media_state(state)
+    pointed_at = {state.broadcast, state.called, state.poll_source, media.lecturer}
+    pointed_at |= {who.view for who in state.seats.values()}
+    assert pointed_at - {None} <= state.seats.keys()
+    assert room_state(state, ())["participants"]
+
+
+def test_orders_outlive_a_restart() -> None:
+    state = obey(obey(room(), OrderKind.MUTE_ALL), OrderKind.LOCK)
+    state = obey(state, OrderKind.MUTE, WEST, "camera")
+    kept = stored_into(replace(room(), seats={}), state_to_store(state))
+    back = orders.seated(kept, seat(WEST)).seats[WEST]
+    assert (back.audio.is_muted, back.camera.is_muted) == (True, True)
+    assert kept.is_locked
+    assert kept.is_muting_all
+    assert kept.version == state.version
