@@ -17,7 +17,7 @@ run: ## Start the demo county: installs, builds, seeds, prints addresses and log
 
 test: ## Run every check and test, with real Redis, PostgreSQL and Chromium
 	@$(PREPARE) dev services pages
-	@exec $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@exec $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: prepare-dev ## Format, lint, types, import contracts, types of the pages
 	$(BIN)/ruff format --check .
