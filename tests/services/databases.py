@@ -10,12 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-
+from core.database import Database
+from migrations.runner import upgrade
 from services import postgres
 from services.session import Session
-from tools.steps import ROOT
 
 _numbers = itertools.count(1)
 
@@ -47,41 +45,23 @@ def postgres_copy(session: Session, *, is_migrated: bool) -> Iterator[str]:
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` to `revision` as `server.py migrate` does."""
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    with ThreadPoolExecutor(1) as thread:  # env.py runs a loop of its own
-        thread.submit(command.upgrade, config, revision).result()
+    """Bring the database at `url` up to `revision`, as `server.py migrate` does."""
+
+    async def act() -> None:
+        async with Database(url) as database:
+            await upgrade(database, revision)
+
+    with ThreadPoolExecutor(1) as thread:  # the caller may be inside a loop of its own
+        thread.submit(asyncio.run, act()).result()
 
 
 def _sqlite_template(session: Session) -> dict[str, str]:
     file = session.folder / "template.db"
-    _fill(f"sqlite+aiosqlite:///{file}")
+    migrate(f"sqlite+aiosqlite:///{file}")
     return {"file": str(file)}
 
 
 def _postgres_template(port: str) -> dict[str, str]:
     postgres.execute(port, f"CREATE DATABASE {postgres.TEMPLATE}")
-    _fill(postgres.url(port, postgres.TEMPLATE))
+    migrate(postgres.url(port, postgres.TEMPLATE))
     return {"name": postgres.TEMPLATE}
-
-
-def _fill(url: str) -> None:
-    if (ROOT / "migrations" / "env.py").exists():
-        migrate(url)
-    else:  # until the first revision exists
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, _create_all(url)).result()
-
-
-async def _create_all(url: str) -> None:
-    import importlib
-
-    from core.database import Base, Database
-
-    for package in ("core", "directory", "sms", "plans", "conf", "command", "signaling"):
-        for file in (ROOT / package).rglob("store*.py"):
-            importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
-    async with Database(url) as database, database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)

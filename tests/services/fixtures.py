@@ -110,7 +110,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def migrate_database() -> Callable[..., None]:
-    """`migrate(url, revision="head")`, as `server.py migrate` does it."""
+    """`migrate(url, revision="head")`; downgrades are `migrations.runner`'s own business."""
     return databases.migrate
 
 

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from core.database import Database
+from migrations import runner
 from services.session import Session, keep, new_folder
 
 
@@ -42,6 +43,10 @@ async def test_an_empty_database_has_no_table(empty_database_url: str) -> None:
             else "SELECT count(*) FROM sqlite_master"
         )
         assert (await uow.session.execute(text(tables))).scalar_one() == 0
+
+
+async def test_a_database_is_migrated(database: Database) -> None:
+    assert await runner.current(database) == runner.head() is not None
 
 
 @pytest.mark.parametrize("round_", [1, 2])
