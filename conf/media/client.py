@@ -10,28 +10,28 @@ How to use it (room owner, signaling)
     async for event in worker.events(): ...
 
 - `RoomState` is always the whole desired state. Only participants named in it send or receive a
-  packet, so name one *before* its join; leaving one out removes it from the media at once (then call
-  `leave` to free its seat). A state with a lower version than the one in force raises Conflict.
+  packet, so name one *before* its join; leaving one out removes it from the media at once (then
+  call `leave` to free its seat). A state of a lower version than that in force raises Conflict.
 - `apply` returns after the forwarder enforces the state. While the worker is down it raises
   Unavailable, but the state is kept and in force before the restarted worker forwards anything.
 - `JoinAnswer.slots`: the down sections in the order offered, all empty. What fills them follows as
-  `SlotMapChanged` events, each the whole map with a `revision` that counts up per seat: send them to
-  that participant as the `slots` message. `mid` is the m-line's mid (the transceiver's `mid`).
+  `SlotMapChanged` events, each the whole map with a `revision` that counts up per seat: send them
+  to that participant as the `slots` message. `mid` is the m-line's mid (the transceiver's `mid`).
 - `ParticipantLost` keeps the seat: the browser first tries `restart` (new offer with ICE restart,
   same page), and `join` if that raises Conflict with code "rejoin" or NotFound.
 - `WorkerRestarted`: all seats are gone; rooms and states are back. Every participant must `join`
   again (tell the pages; `room.restart` raises NotFound until then).
-- Raises of every call: Unavailable (worker down, or no answer in 5 s), InvalidInput (offer, with the
-  field), NotFound (room, participant), Conflict. One call at a time per room keeps order; calls are
-  sent in the order made.
+- Raises of every call: Unavailable (worker down, or no answer in 5 s), InvalidInput (offer, with
+  the field), NotFound (room, participant), Conflict. Calls are sent in the order
+  made; await each to keep order.
 
 What the page must do (web)
 ---------------------------
-- One RTCPeerConnection, `bundlePolicy: "max-bundle"`, transceivers made in this order, never sendrecv:
-  audio sendonly; camera sendonly with `sendEncodings` rids "q" (scaleResolutionDownBy 4), "h" (2),
-  "f" (1); screen sendonly (one encoding); audio recvonly x3; video recvonly main, share, thumbnail
-  xN (N = 8 phone, 16 pc, 25 wall; 1..25 accepted). Add the up transceivers with a kind, not a track,
-  when the device is missing, and `replaceTrack` later: nothing is renegotiated.
+- One RTCPeerConnection, `bundlePolicy: "max-bundle"`, transceivers made in this order, never
+  sendrecv: audio sendonly; camera sendonly with `sendEncodings` rids "q" (scaleResolutionDownBy
+  4), "h" (2), "f" (1); screen sendonly (one encoding); audio recvonly x3; video recvonly main, share, thumbnail
+  xN (N = 8 phone, 16 pc, 25 wall; 0..25 accepted). Add the up transceivers with a kind, not a
+  track, when the device is missing, and `replaceTrack` later: nothing is renegotiated.
 - `setCodecPreferences`: video VP8 (+ rtx) and H.264 42e01f; audio opus and red. Munge the offer:
   add `a=rtcp-fb:<opus pt> nack` to every audio section (our answer repeats it).
 - Send the offer without waiting for candidates; set the answer; that is all. No trickle.

@@ -13,6 +13,7 @@ from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import Slot, SlotKind, SourceKind
 from conf.media.rtp import HeaderForm
 from conf.media.sdp import Role, Section
+from conf.media.timeline import layer_shift
 
 if TYPE_CHECKING:
     from conf.media.publisher import Track
@@ -26,6 +27,10 @@ KIND_OF: Final = {
 }
 _M32: Final = 0xFFFFFFFF
 MAX_SEGMENTS: Final = 8
+
+
+def _signed(difference: int) -> int:
+    return ((difference + 0x80000000) & _M32) - 0x80000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +117,32 @@ class DownSlot:
 
     def want(self, layer: Layer) -> None:
         """Switch to `layer` at its next key frame; until then the present one goes on."""
-        if self.wanted is not None and self.wanted is not layer:
-            if self in self.wanted.waiting:
-                self.wanted.waiting.remove(self)
+        if self.wanted is not layer:
+            self.settle()
         self.wanted = layer
         if self not in layer.waiting:
             layer.waiting.append(self)
+
+    def show(self, layer: Layer | None, now: float) -> None:
+        """Show `layer` of the track as soon as a key frame allows; None: nothing fits the link."""
+        if layer is None:
+            for feeding in (self.layer, self.wanted):
+                if feeding is not None:
+                    feeding.remove_slot(self)
+            self.layer = self.wanted = None
+        elif layer is self.layer:
+            self.settle()
+        elif layer is not self.wanted:
+            self.want(layer)
+            if self.kind is not SlotKind.AUDIO:
+                layer.request_keyframe(now)
+
+    def _shifted_offset(self, layer: Layer) -> int | None:
+        """The timestamp offset by sender reports, when `layer` belongs to the same camera."""
+        old = self.layer
+        if old is None or old.track is not layer.track or not old.anchor or not layer.anchor:
+            return None
+        return (self.ts_offset + layer_shift(old.anchor, layer.anchor, self.clock_hz)) & _M32
 
     def settle(self) -> None:
         """No switch is wanted after all: the present layer stays."""
@@ -129,6 +154,7 @@ class DownSlot:
         self, layer: Layer, ext: int, timestamp: int, picture: tuple[int, int] | None, now: float
     ) -> None:
         """Begin `layer` with the packet numbered `ext`. `picture`: its PictureID and TL0PICIDX."""
+        shifted = self._shifted_offset(layer)
         if self.layer is not None:
             self.layer.remove_slot(self)
         self.settle()
@@ -138,6 +164,12 @@ class DownSlot:
         elapsed = max(now - self.last_at, 0.02) if self.last_at >= 0 else 0.0
         target = self.last_ts + round(min(elapsed, 3600.0) * self.clock_hz)
         self.ts_offset = (target - timestamp) & _M32
+        if shifted is not None:
+            drift = _signed(timestamp + shifted - target)
+            if -self.clock_hz // 2 < drift < self.clock_hz // 2 and (
+                _signed(timestamp + shifted - self.last_ts) > 0
+            ):
+                self.ts_offset = shifted
         if picture is not None:
             last = self.newest.picture if self.newest is not None else None
             last_picture = last.picture + self.picture_offset if last is not None else 0

@@ -40,7 +40,7 @@ class HandshakeFailed(Exception):
 
 
 class CertificateStore:
-    """The worker's certificate, made anew each day; running sessions keep the one they began with."""
+    """The worker's certificate, made anew each day; a running session keeps the one it has."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
@@ -85,6 +85,11 @@ class _Handshaker(RTCDtlsTransport):
 
     keys: Keys | None = None
 
+    def prepare(self, profiles: list[Any], role: str) -> None:
+        """Set what aiortc has no public setter for."""
+        self._srtp_profiles = profiles
+        self._set_role(role)
+
     def _setup_srtp(self) -> None:
         assert self._ssl is not None
         chosen = self._ssl.get_selected_srtp_profile()
@@ -105,8 +110,8 @@ class _Handshaker(RTCDtlsTransport):
 class DtlsLink:
     """One participant's DTLS association.
 
-    Owner: its Session. `feed` takes datagrams whose first byte is 20..63 from the session's addresses;
-    `send` gets what goes back. `on_closed` is called once when the peer closes (close_notify).
+    Owner: its Session. `feed` takes datagrams whose first byte is 20..63 from the session's
+    addresses; `send` gets what goes back. `on_closed` is called once when the peer closes (close_notify).
     """
 
     def __init__(
@@ -121,8 +126,7 @@ class DtlsLink:
         self._pipe = _DatagramPipe(send)
         pipe: Any = self._pipe
         self._dtls = _Handshaker(pipe, [certificate])
-        self._dtls._srtp_profiles = list(profiles or _PREFERENCE)
-        self._dtls._set_role("server" if is_server else "client")
+        self._dtls.prepare(list(profiles or _PREFERENCE), "server" if is_server else "client")
         self._on_closed = on_closed
 
     def feed(self, datagram: bytes) -> None:

@@ -58,6 +58,7 @@ class Forwarder:
             picture = inspect(codec, memory, packet.payload, packet.payload_end)
             if picture is not None and picture.is_key:
                 layer.last_key_at = now
+                layer.nack.on_key_frame(packet.sequence)
         if not track.is_allowed:
             return
         if layer.waiting and (picture is None or picture.is_key):

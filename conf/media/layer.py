@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from conf.media.model import SourceKind
+from conf.media.nack import NackGenerator
 from conf.media.picture import Picture
-from conf.media.rtcp import ReportBlock, middle
+from conf.media.reception import Reception
 from conf.media.rtp import HeaderForm, Packet
 from conf.media.sdp import CodecName
+from conf.media.timeline import Anchor
 
 if TYPE_CHECKING:
     from conf.media.downslot import DownSlot
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 HISTORY: Final = 512  # packets kept per layer and per slot; 1.5 s of a 2.5 Mbit/s picture
 KEYFRAME_INTERVAL_S: Final = 0.5
+USUAL_BPS: Final = (150_000.0, 500_000.0, 1_500_000.0)  # of the layers a page sends
 
 
 class Sent:
@@ -69,7 +73,6 @@ class Layer:
         self.waiting: list[DownSlot] = []
         self.seen = [-1] * HISTORY  # extended numbers that came, by their low bits
         self.highest = -1  # extended sequence number of the newest packet
-        self.lowest = -1
         self.packets = 0
         self.octets = 0
         self.last_at = -1e9
@@ -80,16 +83,20 @@ class Layer:
         self.wants_keyframe = False
         self.bps = 0.0
         self._octets_then = 0
-        self._reported = (0, 0)
-        self.report: tuple[int, int, float] | None = None  # SR: NTP, RTP, arrival
+        self.nack = NackGenerator()
+        self._given_up = 0
+        self.reception = Reception(0, track.clock_hz)
+        self.anchor: Anchor | None = None  # of the last sender report
         self.ask: Callable[[Layer], None] | None = None
 
     def restart(self, ssrc: int) -> None:
         """A new SSRC: numbering begins anew; slots must wait for a key frame again."""
         self.ssrc = ssrc
-        self.highest = self.lowest = -1
-        self.report = None
-        self.packets, self._reported = 0, (0, 0)
+        self.highest = -1
+        self.nack = NackGenerator()
+        self._given_up = 0
+        self.reception = Reception(ssrc, self.track.clock_hz)
+        self.anchor = None
         self.seen = [-1] * HISTORY
         for slots in list(self.groups.values()):
             for slot in list(slots):
@@ -116,9 +123,10 @@ class Layer:
     def arrived(self, ext: int, packet: Packet, now: float) -> None:
         """Account for a packet that is no duplicate."""
         self.seen[ext & (HISTORY - 1)] = ext
-        if self.lowest < 0:
-            self.lowest = ext
+        if self.first_at < 0:
             self.first_at = now
+        self.reception.add(packet.sequence, packet.timestamp, int(now * 1e6))
+        self.nack.add(packet.sequence, now)
         self.packets += 1
         self.octets += packet.end - packet.start
         self.last_at = now
@@ -153,28 +161,24 @@ class Layer:
         if (self.waiting or self.wants_keyframe) and now - self.asked_at >= KEYFRAME_INTERVAL_S:
             self.request_keyframe(now)
 
-    def report_block(self, now: float) -> ReportBlock:
-        """How this layer arrives, for the publisher's receiver report (RFC 3550 A.3)."""
-        expected = self.highest - self.lowest + 1
-        expected_then, packets_then = self._reported
-        asked, came = expected - expected_then, self.packets - packets_then
-        self._reported = (expected, self.packets)
-        missing = max(0, asked - came)
-        last_sr, delay = 0, 0
-        if self.report is not None:
-            last_sr = middle(self.report[0])
-            delay = round((now - self.report[2]) * 65536)
-        return ReportBlock(
-            ssrc=self.ssrc,
-            fraction_lost=min(255, missing * 256 // asked) if asked > 0 else 0,
-            lost=expected - self.packets,
-            highest_sequence=(self.highest - 65536) & 0xFFFFFFFF,
-            jitter=0,
-            last_sr=last_sr,
-            delay_since_sr=delay,
-        )
+    def holes(self, now: float, round_trip_s: float) -> list[int]:
+        """Numbers to ask the publisher for now; asks for a key frame when some are given up."""
+        due = self.nack.due(now, round_trip_s)
+        if self.nack.given_up > self._given_up:
+            self._given_up = self.nack.given_up
+            if self.track.kind is not SourceKind.AUDIO and self.groups:
+                self.request_keyframe(now)
+        return due
+
+    def rate(self, now: float) -> float:
+        """Bit/s to plan with: measured, or what is usual while there is no measurement yet."""
+        if now - self.first_at < 1.0 or self.bps <= 0:
+            return USUAL_BPS[min(self.index, 2)]
+        return self.bps
 
     def measure(self, elapsed_s: float) -> None:
-        """Update the bit rate from what came in the last `elapsed_s`."""
-        self.bps = 8 * (self.octets - self._octets_then) / elapsed_s
+        """Note the rate of the last `elapsed_s`: up quickly, down slowly, for pictures burst."""
+        now_bps = 8 * (self.octets - self._octets_then) / elapsed_s
         self._octets_then = self.octets
+        weight = 0.5 if now_bps > self.bps else 0.1
+        self.bps += weight * (now_bps - self.bps)

@@ -47,7 +47,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class JoinAnswer:
-    """The reply to a join or a restart. `slots` in the order of the sections, all empty at first."""
+    """The reply to a join or a restart. `slots`: in the order of the sections, all empty."""
 
     answer_sdp: str
     slots: tuple[Slot, ...] = ()
@@ -74,7 +74,7 @@ class RoomState:
 
     Only participants named here send or receive a single packet: leaving one out removes it.
     `broadcast`: its camera fills everyone's main slot. `poll_source`: likewise, for those without a
-    view of their own. `lecturer`: lecture mode; who has not `sees_all` gets this one's pictures only.
+    view of their own. `lecturer`: lecture mode; who has not `sees_all` sees only this one.
     """
 
     version: int

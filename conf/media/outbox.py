@@ -33,7 +33,7 @@ class Outbox:
         return self.count
 
     def commit(self, size: int, context: object, endpoint: Endpoint) -> bool:
-        """Protect the plain RTP packet of `size` bytes in slot `count` and keep it for `endpoint`."""
+        """Protect the RTP packet of `size` bytes in slot `count` and keep it for `endpoint`."""
         i = self.count
         tx = self.port.tx
         tx.lengths[2 * i + 1] = size

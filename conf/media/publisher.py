@@ -68,7 +68,7 @@ class Track:
 
 
 class Publisher:
-    """Owner: the participant's Seat. `on_packet` takes each authenticated packet, already parsed."""
+    """Owner: the participant's Seat. `on_packet` takes each authenticated, parsed packet."""
 
     def __init__(
         self, owner: str, offer: Offer, forward: Callable[[Layer, Packet, memoryview, float], None]
@@ -126,6 +126,18 @@ class Publisher:
         """The layer whose media SSRC this is (sender reports)."""
         source = self._sources.get(ssrc)
         return source if isinstance(source, Layer) else None
+
+    def tick(self, now: float) -> None:
+        """Ask again for key frames still wanted."""
+        for track in self.tracks.values():
+            for layer in track.layers:
+                layer.tick(now)
+
+    def measure(self, elapsed_s: float) -> None:
+        """Update the rates of all layers."""
+        for track in self.tracks.values():
+            for layer in track.layers:
+                layer.measure(elapsed_s)
 
     def codec(self, track: Track, payload_type: int) -> CodecName | None:
         """Which codec a payload type is in that track."""

@@ -6,7 +6,6 @@ Owner: the worker's loop; no method awaits, so an order is in force when `apply`
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from conf.media.layer import Layer
 from conf.media.model import (
     ParticipantConnected,
     ParticipantLost,
@@ -19,13 +18,13 @@ from conf.media.model import (
     WorkerEvent,
 )
 from conf.media.slots import RoomFacts, Source, assign, may_send
+from conf.media.speaker import Speakers
 
 if TYPE_CHECKING:
-    from conf.media.downslot import DownSlot
     from conf.media.publisher import Track
     from conf.media.seat import Seat
 
-SILENT_LEVEL: Final = 60.0  # -dBov; quieter than this is not speech
+HEARD: Final = 4  # one more than there are audio slots: a viewer does not hear itself
 
 
 class Room:
@@ -36,8 +35,7 @@ class Room:
         self.emit = emit
         self.state = RoomState(version=0)
         self.seats: dict[str, Seat] = {}
-        self._levels: dict[str, float] = {}  # smoothed -dBov, 127 is silence
-        self.speaker: str | None = None
+        self._speakers = Speakers(HEARD)
         self._screen: str | None = None
 
     def apply(self, state: RoomState, now: float) -> bool:
@@ -51,7 +49,6 @@ class Room:
     def add(self, seat: "Seat", now: float) -> None:
         """A participant joined; the caller has removed an earlier seat of the same id."""
         self.seats[seat.participant_id] = seat
-        self._levels[seat.participant_id] = 127.0
         self.refresh(now)
 
     def remove(self, seat: "Seat", now: float) -> None:
@@ -59,10 +56,13 @@ class Room:
         if self.seats.get(seat.participant_id) is not seat:
             return
         del self.seats[seat.participant_id]
-        self._levels.pop(seat.participant_id, None)
+        was_speaker = self._speakers.active == seat.participant_id
+        self._speakers.remove(seat.participant_id)
+        if was_speaker:
+            self.emit(SpeakerChanged(self.room_id, None))
         seat.subscriber.close()
-        if self.speaker == seat.participant_id:
-            self._speaks(None)
+        for track in seat.publisher.tracks.values():
+            track.is_allowed = False
         self.refresh(now)
 
     def on_connected(self, seat: "Seat") -> None:
@@ -86,11 +86,12 @@ class Room:
             self._refill(seat, facts, now)
 
     def _facts(self) -> RoomFacts:
-        by_loudness = sorted(self._levels, key=self._levels.__getitem__)
+        loudest = self._speakers.loudest
+        quiet = [pid for pid in self.seats if pid not in loudest]
         return RoomFacts(
             publishing={pid: seat.published for pid, seat in self.seats.items()},
-            speaker=self.speaker,
-            loudest=by_loudness,
+            speaker=self._speakers.active,
+            loudest=(*loudest, *quiet),  # free slots carry the quiet: no first word is cut off
             screen=self._screen,
         )
 
@@ -113,42 +114,30 @@ class Room:
                 )
             )
         for slot in slots:
-            self._choose_layer(slot, now)
+            if slot.kind is SlotKind.AUDIO and slot.track is not None:
+                alive = slot.track.alive(now)
+                slot.show(alive[0] if alive else slot.layer, now)
+        if wanted != filled:
+            seat.choose_layers(now)
 
     def _track(self, source: Source | None) -> "Track | None":
         if source is None or source[0] not in self.seats:
             return None
         return self.seats[source[0]].publisher.tracks.get(source[1])
 
-    def _choose_layer(self, slot: "DownSlot", now: float) -> None:
-        """Which layer of its track a slot shall show: large on the main picture, else small."""
-        track = slot.track
-        if track is None:
-            return
-        alive = track.alive(now)
-        if not alive:
-            return
-        layer = self.pick(slot, alive)
-        if slot.layer is layer:
-            slot.settle()
-        elif slot.wanted is not layer:
-            slot.want(layer)
-            if slot.kind is not SlotKind.AUDIO:
-                layer.request_keyframe(now)
-
-    @staticmethod
-    def pick(slot: "DownSlot", alive: list[Layer]) -> Layer:
-        """The layer by kind of slot, when nothing about the link forbids it."""
-        return alive[0] if slot.kind is SlotKind.THUMBNAIL else alive[-1]
-
     # -- facts ------------------------------------------------------------------------------------
 
-    def on_level(self, participant_id: str, level: int, has_voice: bool) -> None:
-        """An audio packet's loudness (RFC 6464)."""
-        before = self._levels.get(participant_id)
-        if before is not None:
-            weight = 0.2 if level < before else 0.02  # quick to rise, slow to fall
-            self._levels[participant_id] = before + weight * (level - before)
+    def on_level(self, participant_id: str, level: int, now: float) -> None:
+        """An audio packet's loudness (RFC 6464), of a participant that may be heard."""
+        self._speakers.on_level(participant_id, level, now)
+
+    def update_speaker(self, now: float) -> None:
+        """Ten times a second: who speaks, who is loudest."""
+        before = self._speakers.active
+        if self._speakers.update(now):
+            if self._speakers.active != before:
+                self.emit(SpeakerChanged(self.room_id, self._speakers.active))
+            self.refresh(now)
 
     def _update_published(self, seat: "Seat", now: float) -> None:
         published = seat.publishing(now)
@@ -169,21 +158,10 @@ class Room:
             )
         )
 
-    def _speaks(self, participant_id: str | None) -> None:
-        if participant_id != self.speaker:
-            self.speaker = participant_id
-            self.emit(SpeakerChanged(self.room_id, participant_id))
-
     def tick(self, now: float) -> None:
-        """Four times a second: speaker, liveness of layers, slots."""
+        """Four times a second: which tracks and layers are still alive."""
         for pid, seat in self.seats.items():
             audio = seat.publisher.tracks.get(SourceKind.AUDIO)
-            silent = audio is None or not audio.is_allowed or not audio.alive(now)
-            if silent:
-                self._levels[pid] = 127.0
-        loudest = min(self._levels, key=self._levels.__getitem__, default=None)
-        if loudest is not None and self._levels[loudest] < SILENT_LEVEL:
-            present = self._levels.get(self.speaker or "", 127.0)
-            if self._levels[loudest] < present - 6:  # 6 dB louder than who has the picture
-                self._speaks(loudest)
+            if audio is None or not audio.is_allowed:
+                self._speakers.remove(pid)
         self.refresh(now)

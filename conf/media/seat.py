@@ -6,10 +6,11 @@ Deliberately thin: transport is in `session`, what it sends in `publisher`, what
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from conf.media import rtcp
 from conf.media.answer import DownStream
+from conf.media.budget import DownBudget
 from conf.media.errors import DecodeError
 from conf.media.layer import Layer
 from conf.media.model import SourceKind
@@ -18,13 +19,12 @@ from conf.media.rtp import Packet, extension_table
 from conf.media.sdp import Offer
 from conf.media.session import Session
 from conf.media.subscriber import Subscriber
+from conf.media.timeline import Anchor, PublisherClock
 from conf.media.twcc import FeedbackBuilder
 
 if TYPE_CHECKING:
     from conf.media.room import Room
     from conf.media.worker import Worker
-
-_NTP_FRACTION: Final = 1 << 32
 
 
 class Seat:
@@ -52,6 +52,9 @@ class Seat:
             for layer in track.layers:
                 layer.ask = self._ask_keyframe
         self.subscriber = Subscriber(self.session, offer, streams, worker.outbox)
+        self.budget = DownBudget(
+            self.session, self.subscriber.slots, worker.outbox, worker.settings.max_down_bps
+        )
         self.feedback = FeedbackBuilder()
         self.sender_ssrc = secrets.randbits(32)
         self.revision = 0
@@ -60,7 +63,7 @@ class Seat:
         self.is_connected = False
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
-        self._clock_offset: int | None = None  # our NTP time minus the participant's, least seen
+        self._wall_clock = PublisherClock()
         self.malformed = 0
 
     # -- PacketSink -----------------------------------------------------------------------------
@@ -116,7 +119,7 @@ class Seat:
             case rtcp.Remb():
                 self.subscriber.remb_bps = report.bitrate_bps
             case rtcp.TransportFeedback():
-                self.subscriber.on_transport_feedback(report.body, now)
+                self.budget.on_feedback(report.body, now)
             case _:
                 pass
 
@@ -136,11 +139,10 @@ class Seat:
         layer = self.publisher.layer_by_ssrc(report.ssrc)
         if layer is None:
             return
-        offset = self._worker.ntp_now() - report.ntp
-        if self._clock_offset is None or offset < self._clock_offset:
-            self._clock_offset = offset  # the least delayed report is nearest to the truth
-        ntp = (report.ntp + self._clock_offset) & 0xFFFFFFFFFFFFFFFF
-        layer.report = (report.ntp, report.timestamp, now)
+        self._wall_clock.observe(report.ntp, self._worker.ntp_now())
+        ntp = self._wall_clock.to_ours(report.ntp)
+        layer.reception.on_sender_report(report, int(now * 1e6))
+        layer.anchor = Anchor(report.ntp, report.timestamp)
         for slots in layer.groups.values():
             for slot in slots:
                 timestamp = (report.timestamp + slot.ts_offset) & 0xFFFFFFFF
@@ -152,6 +154,25 @@ class Seat:
                         ]
                     )
                 )
+
+    def ask_repairs(self, now: float) -> None:
+        """NACK what is missing; every 20 ms, cheap when nothing is."""
+        for track in self.publisher.tracks.values():
+            for layer in track.layers:
+                if layer.nack.is_idle:
+                    continue
+                missing = layer.holes(now, self.subscriber.round_trip_s or 0.05)
+                if missing and layer.ssrc:
+                    nack = rtcp.Nack(self.sender_ssrc, layer.ssrc, tuple(missing))
+                    self.session.send_rtcp(rtcp.build([nack]))
+                    self._worker.counters["nacks_sent"] += len(missing)
+
+    def choose_layers(self, now: float) -> None:
+        """Give each picture slot the layer its link can take."""
+        chosen = self.budget.choose(now)
+        for slot in self.subscriber.slots:
+            if slot.mid in chosen:
+                slot.show(chosen[slot.mid], now)
 
     def send_feedback(self) -> None:
         """Transport-wide feedback on what arrived; every 50..100 ms."""
@@ -171,7 +192,7 @@ class Seat:
     def send_reports(self, now: float) -> None:
         """A receiver report on every layer that arrives; every second."""
         blocks = [
-            layer.report_block(now)
+            layer.reception.report(int(now * 1e6))
             for track in self.publisher.tracks.values()
             for layer in track.layers
             if layer.highest >= 0

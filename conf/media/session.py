@@ -1,7 +1,7 @@
 """One participant's transport: ICE credentials, addresses, DTLS, SRTP. Knows no track and no room.
 
-Addresses (design §3, "Never open"): a connectivity check makes its source a *candidate*; media moves
-there after an authenticated packet came from it, and stays at the old address until then.
+Addresses (design §3, "Never open"): a connectivity check makes its source a *candidate*; media
+moves there after an authenticated packet came from it, and stays at the old address until then.
 """
 
 from collections import OrderedDict
@@ -98,7 +98,7 @@ class Session:
         return known != key
 
     def add_candidate(self, endpoint: Endpoint, size: int, now: float) -> bytes | None:
-        """A check of `size` bytes authenticated from `endpoint`; returns a key pushed out, if any."""
+        """A check of `size` bytes is authentic; returns the key pushed out to make room, if any."""
         self.heard_at = now
         if self.srtp is None:
             self._received += size

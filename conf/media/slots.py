@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.media.model import ParticipantState, RoomState, SlotKind, SourceKind
+from conf.media.speaker import place_voices
 
 Source = tuple[str, SourceKind]
 NOBODY = ParticipantState(may_audio=False, may_camera=False, may_screen=False)
@@ -105,14 +106,9 @@ def _main(viewer: str, seen: Sequence[str], state: RoomState, facts: RoomFacts) 
 def _audio(
     stage: str | None, heard: Sequence[str], places: Sequence[Source | None]
 ) -> list[Source | None]:
-    if not places:
-        return []
-    first: Source | None = (stage, SourceKind.AUDIO) if stage else None
-    others = [(p, SourceKind.AUDIO) for p in heard if p != stage]
-    if first is None and len(others) >= len(places):
-        first = others.pop(0)  # nobody on the stage speaks: its slot is worth a fourth voice
-    rest = _keep_places(others[: len(places) - 1], places[1:])
-    return [first, *rest]
+    names = [place[0] if place else None for place in places]
+    placed = place_voices(names, heard, stage)
+    return [(name, SourceKind.AUDIO) if name else None for name in placed]
 
 
 def _keep_places(sources: Sequence[Source], places: Sequence[Source | None]) -> list[Source | None]:

@@ -10,6 +10,7 @@ from conf.media.forward import patch_picture
 from conf.media.layer import HISTORY
 from conf.media.outbox import Outbox
 from conf.media.rtp import stamp_plain, wrap_rtx
+from conf.media.rtx import RepairLimit
 from conf.media.sdp import Offer
 from conf.media.session import Session
 
@@ -33,6 +34,8 @@ class Subscriber:
         ]
         self._by_ssrc = {slot.ssrc: slot for slot in self.slots}
         self._scratch = bytearray(2048)
+        self._limit = RepairLimit()
+        self.repair_bps = 500_000
         self.round_trip_s = 0.0
         self.nacked = 0
         self.repaired = 0
@@ -51,7 +54,16 @@ class Subscriber:
             self.nacked += 1
             out = slot.last - ((slot.last - number) & 0xFFFF)
             place = out & _MASK
-            if slot.sent_numbers[place] != out:
+            sent = slot.sent[place]
+            if slot.sent_numbers[place] != out or sent is None:
+                continue
+            if not self._limit.allows(
+                (slot.ssrc & 0x3F) << 16 | number,
+                len(sent.template),
+                int(now * 1e6),
+                round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
+                repair_bps=self.repair_bps,
+            ):
                 continue
             if slot.keeps_ciphertext:
                 self._repeat(slot.ciphertexts[place])
@@ -111,9 +123,6 @@ class Subscriber:
             trip = rtcp.round_trip_s(block, now_ntp)
             if trip is not None:
                 self.round_trip_s = trip
-
-    def on_transport_feedback(self, body: bytes, now: float) -> None:
-        """Arrival times of what we sent."""
 
     def close(self) -> None:
         """Leave every layer."""

@@ -1,8 +1,8 @@
 """A UDP socket that receives and sends datagrams in batches, in memory allocated once.
 
 `recvmmsg` and `sendmmsg` are called through cffi in ABI mode, so nothing is compiled at install.
-Every datagram lives in a 2 KiB slot; the `mmsghdr`, `iovec` and `sockaddr` arrays point at the slots
-for ever, and the hot path only writes a length and an address pointer into them. Where the calls
+Every datagram lives in a 2 KiB slot; the `mmsghdr`, `iovec` and `sockaddr` arrays point at the
+slots for ever, and the hot path only writes a length and an address pointer into them. Where the calls
 are missing (not Linux), `PlainPort` keeps the same face over recvfrom and sendto.
 
 Layout relied upon and checked at import: 64-bit little-endian, `mmsghdr` of 64 bytes.
@@ -131,8 +131,8 @@ def open_udp(host: str, port: int) -> socket.socket:
 class SlotArray:
     """`count` slots in one block, with the pointers libsrtp needs for working in place.
 
-    `memory[bases[i]:]` is slot i's packet. `sizes[i]` is an `int *` aliasing the low half of slot i's
-    `iov_len`: libsrtp's in-place length update is thereby also the length the kernel sends. Not for
+    `memory[bases[i]:]` is slot i's packet. `sizes[i]` is an `int *` aliasing the low half of slot
+    i's `iov_len`: libsrtp's in-place length update is thereby also the length the kernel sends. Not for
     receive slots, whose `iov_len` stays the slot's room.
     """
 

@@ -34,7 +34,7 @@ from conf.media.udp import open_port
 from conf.settings import MediaSettings
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 
-TICK_S: Final = 0.05
+TICK_S: Final = 0.02
 MAX_QUEUED_EVENTS: Final = 10_000
 REPORT_EVERY_S: Final = 2.0
 
@@ -57,7 +57,7 @@ class Worker:
         self.rooms: dict[str, Room] = {}
         self.seats: dict[str, Seat] = {}
         self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
-        self.counters = {"keyframe_requests": 0, "events_dropped": 0}
+        self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
         self.lag = LagMeter()
         self.udp_port: int = self.port.local_port()
         loop.add_reader(self.port.fileno(), self.mux.on_readable)
@@ -82,7 +82,7 @@ class Worker:
     def _on_level(self, layer: Layer, packet: Packet, now: float) -> None:
         seat = self.seats.get(layer.track.owner)
         if seat is not None and packet.audio_level >= 0 and layer.track.is_allowed:
-            seat.room.on_level(seat.participant_id, packet.audio_level, packet.has_voice)
+            seat.room.on_level(seat.participant_id, packet.audio_level, now)
 
     # -- what the server asks ---------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Worker:
     # -- timers -----------------------------------------------------------------------------------
 
     async def run_timers(self) -> None:
-        """Feedback every 50 ms, rooms every 250 ms, reports every second, figures every two."""
+        """Repair every 20 ms, feedback every 60, layers every 100, rooms every 240, and so on."""
         count = 0
         due = self.clock()
         while True:
@@ -193,19 +193,28 @@ class Worker:
             self.outbox.flush()
 
     def _tick(self, count: int, now: float) -> None:
-        for seat in self.seats.values():
-            seat.send_feedback()
-            for track in seat.publisher.tracks.values():
-                for layer in track.layers:
-                    layer.tick(now)
+        seats = list(self.seats.values())
+        for seat in seats:
+            seat.ask_repairs(now)
+            seat.budget.tick(now)
+        if count % 3 == 0:
+            for seat in seats:
+                seat.send_feedback()
+                seat.publisher.tick(now)
         if count % 5 == 0:
+            for seat in seats:
+                seat.choose_layers(now)
+            for room in self.rooms.values():
+                room.update_speaker(now)
+        if count % 12 == 0:
             for room in self.rooms.values():
                 room.tick(now)
             self._drop_silent(now)
-        if count % 20 == 0:
-            for seat in self.seats.values():
+        if count % 50 == 0:
+            for seat in seats:
                 seat.send_reports(now)
-        if count % 40 == 0:
+                seat.publisher.measure(1.0)
+        if count % 100 == 0:
             self.emit(self.report())
 
     def _drop_silent(self, now: float) -> None:

@@ -28,7 +28,7 @@ from tests.support.modem_sim import ModemSim
 
 QUICK = DriverLimits(
     wake_s=1.5, command_s=1.0, sim_command_s=1.5, prompt_s=1.0, silence_s=0.8, probe_s=0.4,
-    submit_s=3.0, quiet_s=0.05, ussd_s=2.0, recover_s=8.0, reboot_s=1.0, port_poll_s=0.05,
+    submit_s=6.0, quiet_s=0.05, ussd_s=2.0, recover_s=8.0, reboot_s=1.0, port_poll_s=0.05,
 )  # fmt: skip
 QUICK_SCALE = 0.1
 SENT, REFUSED, NOT_SENT, UNKNOWN = SendState
@@ -53,6 +53,7 @@ class FaultCase:
     gsmmodem: str = ""
 
 
+_BLOCKED = "no probe: the modem stays blocked for the full limit of 60 s"
 _BY_CODE = [
     (500, UNKNOWN), (38, REFUSED), (21, REFUSED), (331, REFUSED), (322, REFUSED), (512, REFUSED),
 ]  # fmt: skip
@@ -78,7 +79,7 @@ CASES = [
               0),
     FaultCase("deaf_at_prompt", "no prompt, deaf 15 s", "deaf_at_prompt", NOT_SENT, 0, 15),
     FaultCase("pdu_swallowed", "text swallowed, deaf 15 s (not sent)", "pdu_swallowed", UNKNOWN, 0,
-              15),
+              15, gsmmodem=_BLOCKED),
     FaultCase("ctrl_z_lost", "Ctrl-Z lost: it collects on (not sent)", "ctrl_z_lost", NOT_SENT, 0,
               gsmmodem="it cannot see a second prompt: UNKNOWN after the full limit"),
     FaultCase("answer_late", "answer 20 s late, deaf to others meanwhile (sent)", "answer_late",
@@ -87,9 +88,9 @@ CASES = [
               "answer_late_alive", UNKNOWN, 1, 20, final=SENT,
               gsmmodem="its write() blocks until the answer: no probe, SENT only after 20 s"),
     FaultCase("answer_lost", "answer lost (sent)", "answer_lost", UNKNOWN, 1,
-              gsmmodem="no probe: the modem is blocked for the full limit of 60 s"),
+              gsmmodem=_BLOCKED),
     FaultCase("deaf_after_send", "deaf 15 s after sending", "deaf_after_send", UNKNOWN, 1, 15,
-              gsmmodem="no probe: the modem is blocked for the full limit of 60 s"),
+              gsmmodem=_BLOCKED),
     FaultCase("port_away_unsent", "port away 5 s, not sent", "port_away", UNKNOWN, 0, 5),
     FaultCase("port_away_sent", "port away 5 s, sent", "port_away", UNKNOWN, 1, 5,
               options={"is_sent": True}),
@@ -105,8 +106,7 @@ CASES = [
     FaultCase("line_lf", "lines end in LF", "line_ends", SENT, 1, before_open=True,
               options={"mode": "lf"}, gsmmodem="it cannot connect: looks for CR LF only"),
     FaultCase("noise", "RING, RSSI, CREG lines inside every answer", "noise", SENT, 1,
-              before_open=True, options={"share": 1.0},
-              gsmmodem="connect() reads the first line of an answer as the answer"),
+              before_open=True, options={"share": 1.0}),
     FaultCase("garbage", "bytes that are no UTF-8 before every answer", "garbage", SENT, 1,
               before_open=True, options={"share": 1.0},
               gsmmodem="its reader thread dies on the first such byte"),

@@ -1,0 +1,170 @@
+"""One subscriber's bandwidth at work: feedback in, a layer per slot and padding for probes out.
+
+Joins the pure parts `estimate`, `probe` and `allocator` to the slots; decides nothing itself.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from conf.media.allocator import Allocator, Budget, Rank, Want
+from conf.media.downslot import DownSlot
+from conf.media.errors import DecodeError
+from conf.media.estimate import Estimate
+from conf.media.layer import Layer
+from conf.media.layers import ladder
+from conf.media.model import SlotKind
+from conf.media.outbox import Outbox
+from conf.media.probe import Prober
+from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
+from conf.media.session import Session
+from conf.media.twcc import parse_feedback
+
+_RANKS: Final = {
+    SlotKind.MAIN: Rank.MAIN,
+    SlotKind.SHARE: Rank.SHARE,
+    SlotKind.THUMBNAIL: Rank.THUMBNAIL,
+}
+_PROVEN_US: Final = 5_000_000  # a probe's result is good for so long
+PADDING: Final = 220
+MAX_PADDING_PACKETS: Final = 64  # per tick
+
+
+class DownBudget:
+    """Owner: the participant's Seat."""
+
+    def __init__(
+        self, session: Session, slots: Sequence[DownSlot], outbox: Outbox, ceiling_bps: int
+    ) -> None:
+        self._session = session
+        self._slots = slots
+        self._outbox = outbox
+        self.estimate = Estimate(ceiling_bps=ceiling_bps)
+        self._prober = Prober()
+        self._allocator = Allocator()
+        self._proven = (0, 0)  # bps, until µs
+        self._newest_settled_us = 0
+        self._octets_at_probe = 0
+        self._padded = 0
+        self.has_feedback = False
+        self.sending_bps = 0
+
+    def set_ceiling(self, bps: int) -> None:
+        """The site's administrative cap."""
+        self.estimate.set_ceiling(bps)
+
+    def on_feedback(self, body: bytes, now: float) -> None:
+        """Transport-wide feedback of the subscriber."""
+        try:
+            feedback = parse_feedback(body)
+        except DecodeError:
+            return
+        now_us = int(now * 1e6)
+        self.has_feedback = True
+        settled = list(self._session.history.settle(feedback))
+        for sent_us, arrival_us, size in settled:
+            self._prober.add(sent_us, arrival_us, size)
+            if sent_us > self._newest_settled_us:
+                self._newest_settled_us = sent_us
+        self.estimate.on_feedback(settled, now_us)
+        result = self._prober.result(now_us, self._newest_settled_us)
+        if result:
+            self.estimate.on_probe(result, now_us)
+            self._proven = (result, now_us + _PROVEN_US)
+
+    def choose(self, now: float) -> dict[str, Layer | None]:
+        """The layer each picture slot shall show, by mid; call every 100 ms and on new wants."""
+        now_us = int(now * 1e6)
+        wants, audio_bps, sources = [], 0, {}
+        for slot in self._slots:
+            track = slot.track
+            if slot.kind is SlotKind.AUDIO:
+                audio_bps += int(slot.layer.bps) if slot.layer is not None else 0
+                continue
+            if track is None:
+                continue
+            quiet = track.quiet_after_s
+            rates = [
+                int(layer.rate(now)) if layer.is_alive(now, quiet) else 0 for layer in track.layers
+            ]
+            top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
+            rungs = ladder(rates, is_thinnable=False, top_layer=top)
+            name = f"{track.owner}/{track.kind}"
+            wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs))
+            sources[slot.mid] = track.layers
+        proven = self._proven[0] if now_us < self._proven[1] else 0
+        budget = Budget(
+            self.estimate.target_bps,
+            max(self.estimate.acked_bps, proven),
+            audio_bps,
+            self.estimate.loss.fraction,
+        )
+        choice = self._allocator.choose(budget, wants, now_us)
+        if choice.probe_bps and self.has_feedback and not self.estimate.trend.is_overused:
+            self._begin_probe(now_us, choice.probe_bps)
+        self.sending_bps = audio_bps + sum(r.bps for r in choice.rungs.values() if r is not None)
+        return {
+            mid: sources[mid][rung.layer] if rung is not None else None
+            for mid, rung in choice.rungs.items()
+        }
+
+    def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
+        if self._prober.begin(now_us, wanted_bps, self.estimate.target_bps) is not None:
+            self._octets_at_probe = self._octets()
+            self._padded = 0
+
+    def _octets(self) -> int:
+        return sum(slot.octets for slot in self._slots)
+
+    def tick(self, now: float) -> None:
+        """Send the padding a running probe wants; every 10 to 20 ms."""
+        now_us = int(now * 1e6)
+        probe = self._prober.running
+        if probe is None:
+            return
+        if self.estimate.trend.is_overused:
+            self._prober.cancel(now_us)
+            return
+        if now_us > probe.end_us:
+            self._prober.result(now_us, self._newest_settled_us)
+            return
+        sent = self._octets() - self._octets_at_probe + self._padded
+        due = probe.padding_bytes(sent, now_us)
+        slot = next((s for s in self._slots if s.layer is not None and s.rtx_types), None)
+        if slot is None:
+            return
+        for _ in range(min(due // PADDING, MAX_PADDING_PACKETS)):
+            if not self._send_padding(slot, now_us):
+                return
+            self._padded += PADDING
+
+    def _send_padding(self, slot: DownSlot, now_us: int) -> bool:
+        """One packet of padding on the slot's RTX source."""
+        session, outbox = self._session, self._outbox
+        if session.context is None or session.endpoint is None:
+            return False
+        i = outbox.room()
+        memory, base = outbox.port.tx.memory, outbox.port.tx.bases[i]
+        packet = _blank()
+        packet.payload = packet.payload_end = base + MAX_HEADER
+        start, word = slot.form.compose(memory, packet)
+        header = packet.payload - start
+        memory[base : base + header] = bytes(memory[start : packet.payload])
+        stop = write_padding(memory, base, header, PADDING)
+        slot.rtx_number = (slot.rtx_number + 1) & 0xFFFF
+        head = (memory, base + 1, next(iter(slot.rtx_types.values())), slot.rtx_number)
+        if slot.form.has_transport:
+            number = session.history.add(now_us, stop - base)
+            form = slot.form
+            form.stamp(*head, slot.last_ts, slot.rtx_ssrc, word, form.tag, number)
+        else:
+            stamp_plain(*head, slot.last_ts, slot.rtx_ssrc)
+        return outbox.commit(stop - base, session.context, session.endpoint)
+
+
+def _blank() -> Packet:
+    """A packet with nothing in it, for composing a header."""
+    packet = Packet()
+    packet.marker = packet.has_voice = False
+    packet.payload_type = packet.sequence = packet.timestamp = packet.ssrc = 0
+    packet.audio_level = packet.orientation = packet.playout_delay = NONE
+    return packet
