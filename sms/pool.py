@@ -8,7 +8,8 @@ import structlog
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import AppError
-from sms.driver import Driver, IncomingPdu, IncomingSink
+from sms.driver import Driver, IncomingPdu, IncomingSink, ModemFamily, ModemPort
+from sms.drivers import make_driver
 from sms.inbox import Inbox
 from sms.modem import ModemOwner, ModemState, ModemView
 from sms.outbox import QUEUED, Outbox
@@ -18,6 +19,18 @@ log = structlog.get_logger(__name__)
 
 DriverFactory = Callable[[ModemSettings, IncomingSink, Clock], Driver]
 _HOUSEKEEPING_S = 5.0
+
+
+def driver_of(modem: ModemSettings, on_incoming: IncomingSink, clock: Clock) -> Driver:
+    """The driver the settings name for `modem`, closed."""
+    port = ModemPort(
+        name=modem.name,
+        path=modem.path,
+        pin=modem.pin.get_secret_value() if modem.pin else None,
+        family=ModemFamily(modem.family) if modem.family else None,
+        baud=modem.baud,
+    )
+    return make_driver(modem.driver, port, on_incoming, clock)
 
 
 class ModemPool:
@@ -35,7 +48,7 @@ class ModemPool:
         database: Database,
         outbox: Outbox,
         inbox: Inbox,
-        make_driver: DriverFactory,
+        drivers: DriverFactory = driver_of,
         device_clock: Clock | None = None,
     ) -> None:
         self._database = database
@@ -46,9 +59,9 @@ class ModemPool:
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
         for modem in settings.modems:
-            self._add(modem, settings, make_driver)
+            self._add(modem, settings, drivers)
 
-    def _add(self, modem: ModemSettings, settings: SmsSettings, make_driver: DriverFactory) -> None:
+    def _add(self, modem: ModemSettings, settings: SmsSettings, drivers: DriverFactory) -> None:
         async def take(pdu: IncomingPdu) -> None:
             imsi = self._owners[modem.name].view.imsi
             await self._inbox.take(modem.name, imsi, pdu)
@@ -56,7 +69,7 @@ class ModemPool:
         wake = asyncio.Event()
         self._wakes.append(wake)
         self._owners[modem.name] = ModemOwner(
-            modem, settings, make_driver(modem, take, self._clock), self._outbox, self._database,
+            modem, settings, drivers(modem, take, self._clock), self._outbox, self._database,
             self._clock, wake, lambda: self._ready_count(is_simulated=modem.is_simulated) <= 1,
         )  # fmt: skip
 

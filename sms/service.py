@@ -13,7 +13,7 @@ from sms.inbox import Inbox
 from sms.model import InboundState, Submission
 from sms.modem import ModemView
 from sms.outbox import UNKNOWN_TIMER, Outbox
-from sms.pool import DriverFactory, ModemPool
+from sms.pool import DriverFactory, ModemPool, driver_of
 from sms.settings import SmsSettings
 from sms.store import inbox as inbox_store
 from sms.store import outbox as outbox_store
@@ -44,11 +44,11 @@ class SmsPlatform:
     """What other packages and the edge call. Its component to run is `pool`."""
 
     def __init__(
-        self, settings: SmsSettings, database: Database, make_driver: DriverFactory
+        self, settings: SmsSettings, database: Database, drivers: DriverFactory = driver_of
     ) -> None:
         self._outbox = Outbox(settings)
         self._inbox = Inbox(database, self._outbox)
-        self.pool = ModemPool(settings, database, self._outbox, self._inbox, make_driver)
+        self.pool = ModemPool(settings, database, self._outbox, self._inbox, drivers)
 
     def register(self, runner: timers.TimerRunner) -> None:
         """Register the durable timers of this package."""

@@ -14,7 +14,6 @@ from core.clock import MovableClock
 from core.database import Database
 from core.events import EventDispatcher
 from core.timers import TimerRunner
-from sms.drivers import make_driver
 from sms.model import MessageClass, Recipient, RecipientAnswered, ReplySpec, Submission
 from sms.numbers import demo_number
 from sms.service import SmsPlatform
@@ -91,7 +90,7 @@ async def county(database: Database, tmp_path: Path) -> AsyncIterator[County]:
                 for n in (1, 2)
             ),
         )
-        platform = SmsPlatform(settings, database, make_driver)
+        platform = SmsPlatform(settings, database)
         timers, events = TimerRunner(database, clock), EventDispatcher(database, clock)
         platform.register(timers)
         answers: list[RecipientAnswered] = []
