@@ -20,4 +20,11 @@ async def within(clock: Clock, seconds: float, waited: "asyncio.Future[T]") -> T
         timer.cancel()
     if waited.done():
         return waited.result()
+    waited.add_done_callback(_forget)
     raise TimeoutError
+
+
+def _forget(late: "asyncio.Future[Any]") -> None:
+    """Nobody waits for it any more; its error is not news."""
+    if not late.cancelled():
+        late.exception()

@@ -151,7 +151,9 @@ class GsmmodemDriver:
             raise ModemUnavailable(Reason.PIN_WRONG, "this PIN was refused: correct it")
         self._loop = asyncio.get_running_loop()
         self._worker = Worker(f"gsmmodem:{self._config.name}")
-        self._modem = modem = OwnedModem(self._config.path, self._config.baud, self._hear)
+        self._modem = modem = OwnedModem(
+            self._config.path, self._config.baud, self._limits.command_s, self._hear
+        )
         try:
             free_prompt(self._config.path)
             await self._blocking(lambda: modem.connect(self._config.pin), 2 * self._limits.wake_s)

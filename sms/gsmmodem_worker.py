@@ -29,10 +29,21 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
     `on_lines` is called in the reader thread with lines that came while nothing ran.
     """
 
-    def __init__(self, port: str, baudrate: int, on_lines: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self, port: str, baudrate: int, limit_s: float, on_lines: Callable[[list[str]], None]
+    ) -> None:
         super().__init__(port, baudrate, requestDelivery=False, exclusive=True)
         self._on_lines = on_lines
+        self._limit_s = limit_s
         self.death = ""
+
+    def write(
+        self, data: str, waitForResponse: bool = True, timeout: float = 10, **how: Any
+    ) -> Any:
+        """gsmmodem's own commands (connect, USSD), none longer than ours may take."""
+        if self.death:
+            raise ReaderDied(self.death)
+        return super().write(data, waitForResponse, min(timeout, self._limit_s), **how)
 
     def exchange(self, text: str, limit_s: float, ends_with: str | None = None) -> list[str]:
         """Write `text` as it is, wait for a final line or `ends_with`.

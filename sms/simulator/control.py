@@ -26,6 +26,7 @@ class Control:
     def __init__(self, world: World) -> None:
         self._world = world
         self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._doers: dict[str, Callable[..., Any]] = {
             "ping": lambda: "pong",
             "modems": world.describe_modems,
@@ -49,11 +50,19 @@ class Control:
         self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_MAX_LINE)
 
     async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._connections:
+            writer.close()
+        if self._connections:
+            await asyncio.wait(self._connections.values(), timeout=1)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stop_watching: Callable[[], None] | None = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[writer] = task
         try:
             while line := await reader.readline():
                 answer, watches = self._handle(line)
@@ -67,6 +76,7 @@ class Control:
             if stop_watching is not None:
                 stop_watching()
             writer.close()
+            del self._connections[writer]
 
     def _handle(self, line: bytes) -> tuple[dict[str, Any], int | None]:
         """The answer, and after which entry to watch, if asked."""
