@@ -122,7 +122,7 @@ class Phone:
 
 
 def mask(number: str) -> str:
-    """Hide the middle: `+8613812345678` → `138****5678`, a landline all but its last two digits.
+    """Hide the middle: `+8613812345678` → `138****5678`, a landline `571******88`.
 
     Short codes of up to six digits are public and stay.
     """
@@ -131,7 +131,7 @@ def mask(number: str) -> str:
         return digits
     if len(digits) == 11 and digits.startswith("1"):
         return f"{digits[:3]}****{digits[-4:]}"
-    return f"{digits[:4]}{'*' * (len(digits) - 6)}{digits[-2:]}"
+    return f"{digits[:3]}{'*' * (len(digits) - 5)}{digits[-2:]}"
 
 
 @dataclass(frozen=True)
