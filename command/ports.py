@@ -110,7 +110,7 @@ class MeetingOrder:
 
 @dataclass(frozen=True)
 class OpenedMeeting:
-    """`links`: for each site the whole address people tap (https://host/j/<token>), ≤ 80 characters.
+    """`links`: for each site the whole address people tap (https://host/j/<token>), ≤ 80 signs.
 
     A link lets in whoever holds it; the unit's PIN is never part of it.
     """
@@ -121,6 +121,9 @@ class OpenedMeeting:
 
 class MeetingOpener(Protocol):
     """Opens meetings. `conf.service` behind it."""
+
+    def sample_link(self) -> str:
+        """A link as long as a real one, for previews; it opens nothing."""
 
     async def open(self, uow: UnitOfWork, order: MeetingOrder) -> OpenedMeeting:
         """Store the meeting and its links in the caller's transaction; the room opens after commit.

@@ -9,8 +9,8 @@ Snapshot of topic `incident:ID`, also `GET /api/v1/incidents/{id}`::
 
     incident    {id, number "2026-0007", title, description, state "reported|responding|closed",
                  is_drill, kind {code, name, category}, unit_id, unit, place, longitude, latitude,
-                 occurred_at, reported_at, reporter, reporter_number, source, hazard {id, name}|null,
-                 figures {deaths: 0, serious_injuries: 3, …}, event_level 1..4|null,
+                 occurred_at, reported_at, reporter, reporter_number, source,
+                 hazard {id, name}|null, figures {deaths: 0, …}, event_level 1..4|null,
                  recorded_by, recorded_at, closed_at, closed_by, summary, version}
     suggestion  {domain|null, level 1..4|null, level_name, note,
                  deciding {metric, name, value, unit, threshold, source, is_verified}|null,
@@ -55,3 +55,279 @@ callouts: [{role, role_name, unit_id, unit, is_first_alert, problem|null,
 tasks: [{step, title, role, role_name, opens_at, due_at, evidence}], meeting {title, ends_at,
 sites}, problems: [str], people, segments}. In `text` a link stands as https://…/j/ + 17 `x`.
 """
+
+from typing import Any
+
+from command.access import access_incident
+from command.activation import Activation, Order
+from command.assignment import Answer, AnsweredBy, Assignment, read_answer
+from command.calling import ACK_EXPIRES, ESCALATE, Calling
+from command.desk import IncidentChange, IncidentDesk
+from command.incident import Incident, IncidentDraft
+from command.log import LogKind
+from command.ports import Delivery, DeliveryOutcome, MeetingOpener, Messenger, Reply
+from command.preview import preview
+from command.registers import DutyRoster, HazardRegister, grade, isolate
+from command.response import TASK_DUE, UNCONFIRMED, Parts, ResponseDesk
+from command.scene import Scene, scene_of
+from command.staffing import Staffing
+from command.store import responses
+from command.views import Views
+from core.audit import SYSTEM, Actor, Audit
+from core.auth.model import Permission, Principal
+from core.database import Database, UnitOfWork
+from core.errors import Conflict, InvalidInput, NotFound
+from core.ids import AssignmentId, IncidentId, TaskId
+from core.timers import Timer, TimerRunner
+from directory.service import Directory
+from plans.service import Plans
+
+__all__ = [
+    "CommandService",
+    "IncidentChange",
+    "access_incident",
+    "grade",
+    "isolate",
+]
+
+
+class CommandService:
+    """Built once by signaling.app; every method acts in the caller's unit of work.
+
+    `incidents`: record, change, note, close, listed, snapshot. `responses`: activate, confirm,
+    revoke, move_task. `hazards` and `roster`: the registers.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        plans: Plans,
+        messenger: Messenger,
+        meetings: MeetingOpener,
+        audit: Audit,
+    ) -> None:
+        self._database = database
+        self._messenger = messenger
+        self._meetings = meetings
+        self._audit = audit
+        self._views = Views(plans)
+        self._calling = Calling(messenger)
+        self.responses = ResponseDesk(
+            Parts(
+                plans=plans,
+                staffing=Staffing(directory),
+                calling=self._calling,
+                meetings=meetings,
+                audit=audit,
+                views=self._views,
+                after_order=self._write_audit_head,
+            )
+        )
+        self.incidents = IncidentDesk(directory, audit, self._views, self.responses)
+        self.hazards = HazardRegister(directory, audit)
+        self.roster = DutyRoster(directory, audit)
+
+    def register_timers(self, runner: TimerRunner) -> None:
+        """Called once before the runner starts."""
+        runner.register(ESCALATE, self._on_escalate)
+        runner.register(ACK_EXPIRES, self._on_ack_expired)
+        runner.register(TASK_DUE, self._on_task_due)
+        runner.register(UNCONFIRMED, self._on_unconfirmed)
+
+    async def record(self, uow: UnitOfWork, principal: Principal, draft: IncidentDraft) -> Incident:
+        """See IncidentDesk.record."""
+        return await self.incidents.record(uow, principal, draft)
+
+    async def preview(
+        self, uow: UnitOfWork, principal: Principal, incident_id: IncidentId, order: Order
+    ) -> dict[str, Any]:
+        """What `activate` with this order would do, for the page; nothing is stored or sent.
+
+        Raises: as ResponseDesk.activate.
+        """
+        incident, draft = await self.responses.draft(uow, principal, incident_id, order)
+        return preview(self._messenger, self._meetings, incident, draft)
+
+    async def activate(
+        self, uow: UnitOfWork, principal: Principal, incident_id: IncidentId, order: Order
+    ) -> Activation:
+        """See ResponseDesk.activate."""
+        return await self.responses.activate(uow, principal, incident_id, order)
+
+    async def on_reply(self, uow: UnitOfWork, reply: Reply) -> bool:
+        """Somebody answered by SMS. Returns: whether the message was one of ours."""
+        known = await responses.by_message(uow, reply.message_id)
+        if known is None:
+            return False
+        found, assignment = await self._assigned(uow, *known)
+        actor = Actor(f"person:{assignment.person_id}", assignment.name)
+        found.journal.actor = actor
+        callout = await responses.callout(uow, assignment.callout_id)
+        assert callout is not None, "an assignment belongs to a call-out"
+        answer = read_answer(reply.choice, reply.text)
+        await self._audit_answer(uow, actor, assignment, answer.value, reply.text)
+        match answer:
+            case Answer.ACKNOWLEDGE:
+                await self._calling.acknowledge(
+                    found, callout, assignment, AnsweredBy.SMS, assignment.name, reply.text,
+                    reply.at,
+                )  # fmt: skip
+            case Answer.DECLINE:
+                await self._calling.decline(found, callout, assignment, reply.text)
+            case Answer.FREE_TEXT:
+                await found.journal.note(
+                    LogKind.REPLIED,
+                    f"{assignment.name}短信回复:{reply.text[:500]}",
+                    assignment_id=assignment.id,
+                )
+        await found.journal.publish()
+        return True
+
+    async def on_delivery(self, uow: UnitOfWork, delivery: Delivery) -> bool:
+        """What became of a message. Returns: whether it was one of ours."""
+        known = await responses.by_message(uow, delivery.message_id)
+        if known is None:
+            return False
+        found, assignment = await self._assigned(uow, *known)
+        callout = await responses.callout(uow, assignment.callout_id)
+        assert callout is not None, "an assignment belongs to a call-out"
+        match delivery.outcome:
+            case DeliveryOutcome.DELIVERED:
+                await self._calling.delivered(found, assignment, delivery.at)
+            case DeliveryOutcome.FAILED:
+                await self._calling.failed(found, callout, assignment, delivery.cause)
+            case DeliveryOutcome.UNKNOWN:
+                await found.journal.note(
+                    LogKind.FAILED,
+                    f"发给{assignment.name}的短信结果不明",
+                    assignment_id=assignment.id,
+                )
+            case DeliveryOutcome.SENT:
+                return True
+        await found.journal.publish()
+        return True
+
+    async def acknowledge(
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        assignment_id: AssignmentId,
+        note: str,
+        how: AnsweredBy = AnsweredBy.PHONE,
+    ) -> Assignment:
+        """The officer reached the person by phone, or stands before them: confirmed by hand.
+
+        Raises: InvalidInput: no note; NotFound, NotAllowed.
+        """
+        _check_note(note)
+        found, assignment = await self._by_hand(uow, principal, assignment_id, "acknowledge", note)
+        callout = await responses.callout(uow, assignment.callout_id)
+        assert callout is not None, "an assignment belongs to a call-out"
+        await self._calling.acknowledge(
+            found, callout, assignment, how, principal.name, note.strip(), uow.now
+        )
+        return await self._settled(uow, found, assignment_id)
+
+    async def decline(
+        self, uow: UnitOfWork, principal: Principal, assignment_id: AssignmentId, note: str
+    ) -> Assignment:
+        """The person said by phone that they cannot come; the next one is called at once.
+
+        Raises: InvalidInput: no note; NotFound, NotAllowed.
+        """
+        _check_note(note)
+        found, assignment = await self._by_hand(uow, principal, assignment_id, "decline", note)
+        callout = await responses.callout(uow, assignment.callout_id)
+        assert callout is not None, "an assignment belongs to a call-out"
+        await self._calling.decline(found, callout, assignment, note.strip())
+        return await self._settled(uow, found, assignment_id)
+
+    async def _settled(
+        self, uow: UnitOfWork, found: Scene, assignment_id: AssignmentId
+    ) -> Assignment:
+        await found.journal.publish()
+        settled = await responses.assignment(uow, assignment_id)
+        assert settled is not None, "an assignment is never removed"
+        return settled
+
+    async def _by_hand(
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        assignment_id: AssignmentId,
+        verb: str,
+        note: str,
+    ) -> tuple[Scene, Assignment]:
+        incident_id = await responses.incident_of(uow, Assignment, assignment_id)
+        if incident_id is None:
+            raise NotFound("no such assignment", field="assignment_id")
+        await access_incident(uow, principal, incident_id, Permission.INCIDENT_WRITE)
+        found, assignment = await self._assigned(uow, incident_id, assignment_id)
+        if not found.activation.is_running:
+            raise Conflict("the response has ended", code="not_active")
+        found.journal.actor = principal.actor
+        await self._audit_answer(uow, principal.actor, assignment, verb, note)
+        return found, assignment
+
+    async def _assigned(
+        self, uow: UnitOfWork, incident_id: IncidentId, assignment_id: AssignmentId
+    ) -> tuple[Scene, Assignment]:
+        """The scene under the incident's lock, then the assignment as it is now."""
+        found = await scene_of(uow, incident_id, SYSTEM, self._views)
+        assignment = await responses.assignment(uow, assignment_id)
+        assert found is not None, "who is assigned has been activated"
+        assert assignment is not None, "an assignment is never removed"
+        return found, assignment
+
+    async def _audit_answer(
+        self, uow: UnitOfWork, actor: Actor, assignment: Assignment, verb: str, text: str
+    ) -> None:
+        await self._audit.append(
+            uow,
+            actor=actor,
+            action=f"assignment.{verb}",
+            target=f"assignment:{assignment.id}",
+            detail={
+                "incident_id": assignment.incident_id,
+                "person_id": assignment.person_id,
+                "text": text[:200],
+            },
+        )
+
+    async def _on_escalate(self, uow: UnitOfWork, timer: Timer) -> None:
+        found = await self._timed(uow, timer)
+        callout = await responses.callout(uow, timer.key)
+        if found is None or callout is None:
+            return
+        await self._calling.advance(found, callout)
+        await found.journal.publish()
+
+    async def _on_ack_expired(self, uow: UnitOfWork, timer: Timer) -> None:
+        found = await self._timed(uow, timer)
+        callout = await responses.callout(uow, timer.key)
+        if found is None or callout is None:
+            return
+        await self._calling.ask_again(found, callout)
+        await found.journal.publish()
+
+    async def _timed(self, uow: UnitOfWork, timer: Timer) -> Scene | None:
+        incident_id = IncidentId(timer.payload["incident_id"])
+        found = await scene_of(uow, incident_id, SYSTEM, self._views)
+        return found if found is not None and found.activation.is_running else None
+
+    async def _on_task_due(self, uow: UnitOfWork, timer: Timer) -> None:
+        incident_id = IncidentId(timer.payload["incident_id"])
+        await self.responses.on_task_due(uow, incident_id, TaskId(timer.key))
+
+    async def _on_unconfirmed(self, uow: UnitOfWork, timer: Timer) -> None:
+        await self.responses.on_unconfirmed(uow, IncidentId(timer.payload["incident_id"]))
+
+    async def _write_audit_head(self) -> None:
+        async with self._database.read() as uow:
+            await self._audit.write_head_file(uow)
+
+
+def _check_note(note: str) -> None:
+    if not 2 <= len(note.strip()) <= 500:
+        raise InvalidInput("say how, in 2 to 500 characters", field="note")

@@ -69,7 +69,7 @@ class PlanLevel(Document):
 class PlanRole(Document):
     """A duty somebody takes: the holders of `post` in `unit`, principal first, then deputies.
 
-    `unit`: a unit's id or code, or @county, @township, @company.
+    `unit`: a unit's id, or @county, @township, @company.
     `is_on_duty`: whoever leads the county's present shift comes before the holders of the post.
     """
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 
 PLACEHOLDERS = {
-    "county": "the county's name",
     "incident": "title of the incident",
     "kind": "kind of the incident",
     "place": "where it happened",
