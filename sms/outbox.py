@@ -404,7 +404,7 @@ class Outbox:
                 event = RecipientFailed(*who, cause=recipient.cause or "expired", at=uow.now)
             case _:
                 pass
-        if event is not None:
+        if event is not None and message.context:  # without context nobody asked to be told
             await events.record(uow, event)
         data = {"recipient_id": recipient.id, "state": recipient.state.value}
         await changes.publish(uow, f"message:{message.id}", "recipient.changed", data)
