@@ -73,5 +73,5 @@ def set_up(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[settings.level])
-    for chatty in ("aiohttp.access", "socketio", "engineio", "aiosqlite", "asyncio"):
+    for chatty in ("aiohttp.access", "socketio", "engineio", "aiosqlite", "asyncio", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, _LEVELS[settings.level]))

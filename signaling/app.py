@@ -190,12 +190,12 @@ def _user_ids(sockets: Sockets) -> list[str]:
     ]
 
 
-async def run(app: AppContext, stop_requested: asyncio.Event) -> None:
-    """Run everything until asked to stop.
+async def run(app: AppContext, stop_requested: asyncio.Event, *last: Component) -> None:
+    """Run everything, `last` after all else has started, until asked to stop.
 
     Raises: an ExceptionGroup of what a component raised (signaling.webserver.PortInUse …).
     """
-    await serve(add_components(app), stop_requested, app.states)
+    await serve([*add_components(app), *last], stop_requested, app.states)
 
 
 def worker_command(config: Path | None) -> list[str]:

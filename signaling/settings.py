@@ -4,6 +4,7 @@ Strongest first: what the command line sets, `FENGSUI_<SECTION>__<NAME>`, the TO
 or FENGSUI_CONFIG), defaults. What is unknown or out of range is named by its path.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -145,6 +146,14 @@ def load(
         raise BadSettings([str(error)]) from error
 
 
+def from_environment(config: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """`load` from this process's environment.
+
+    Raises: BadSettings.
+    """
+    return load(os.environ, config, overrides)
+
+
 def _entries(error: ValidationError) -> list[dict[str, Any]]:
     return [dict(entry) for entry in error.errors(include_url=False, include_context=False)]
 
@@ -272,4 +281,12 @@ def _toml(value: Any) -> str | None:
             return f'"{value}"'
 
 
-__all__ = ["BadSettings", "HttpSettings", "Settings", "load", "sample", "variables"]
+__all__ = [
+    "BadSettings",
+    "HttpSettings",
+    "Settings",
+    "from_environment",
+    "load",
+    "sample",
+    "variables",
+]

@@ -1,0 +1,121 @@
+"""Backup and restore: one tar.gz with all rows, the keys and a manifest.
+
+The rows are in a form both databases take, so that a county can move from SQLite to PostgreSQL.
+"""
+
+import io
+import json
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from core.audit import load_or_create_key
+from core.database import Database
+from core.errors import Conflict, InvalidInput
+from migrations import archive, runner
+
+FORMAT = 1
+KEYS = ("audit.key", "session.key")
+
+
+async def write(database: Database, folder: Path, file: Path) -> int:
+    """Write a backup of one moment. Returns: how many rows.
+
+    Raises: Unavailable. The file is there only when it is whole.
+    """
+    partial = file.with_name(file.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    counts: dict[str, int] = {}
+    with os.fdopen(descriptor, "wb") as raw, tarfile.open(fileobj=raw, mode="w:gz") as tar:
+        async with database.read() as uow:
+            for table in archive.tables():
+                with tempfile.TemporaryFile() as lines:
+                    counts[table.name] = 0
+                    async for line in archive.rows(uow, table):
+                        lines.write(line.encode() + b"\n")
+                        counts[table.name] += 1
+                    _add(tar, f"tables/{table.name}.jsonl", lines)
+            made_at = uow.now.isoformat()
+        for key in KEYS:
+            _add(tar, f"keys/{key}", io.BytesIO(load_or_create_key(folder / "keys" / key)))
+        manifest = {
+            "format": FORMAT, "revision": runner.head(), "made_at": made_at, "rows": counts,
+        }  # fmt: skip
+        _add(tar, "manifest.json", io.BytesIO(json.dumps(manifest, indent=1).encode()))
+    partial.replace(file)
+    return sum(counts.values())
+
+
+async def read(database: Database, folder: Path, file: Path, *, replace: bool) -> int:
+    """Fill the database from a backup, in one transaction. Returns: how many rows.
+
+    Raises: InvalidInput: not a backup, or of another schema; Conflict: the database is not empty.
+    """
+    with _opened(file) as tar:
+        manifest = _manifest(tar)
+        if replace:
+            await runner.downgrade(database)
+        await runner.upgrade(database)
+        count = 0
+        async with database.write() as uow:
+            if not await archive.is_empty(uow):
+                raise Conflict("the database is not empty; say --replace to drop what it holds")
+            for table in archive.tables():
+                with _member(tar, f"tables/{table.name}.jsonl") as lines:
+                    count += await archive.load(uow, table, (line.decode() for line in lines))
+            if count != sum(manifest["rows"].values()):
+                raise InvalidInput("the backup is not whole: rows are missing")
+        _restore_keys(tar, folder / "keys")
+    return count
+
+
+def _opened(file: Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(file, "r:gz")
+    except (tarfile.TarError, OSError) as error:
+        raise InvalidInput(f"{file} is not a backup: {error}") from error
+
+
+def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
+    with _member(tar, "manifest.json") as member:
+        manifest: dict[str, Any] = json.load(member)
+    if manifest.get("format") != FORMAT or manifest.get("revision") != runner.head():
+        raise InvalidInput(
+            f"this backup has schema {manifest.get('revision')}, this program {runner.head()}; "
+            "restore it with the version that made it, then migrate"
+        )
+    return manifest
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    try:
+        member = tar.extractfile(name)
+    except (KeyError, tarfile.TarError, OSError, EOFError) as error:
+        raise InvalidInput(f"the backup lacks {name}") from error
+    if member is None:
+        raise InvalidInput(f"the backup lacks {name}")
+    return member
+
+
+def _restore_keys(tar: tarfile.TarFile, folder: Path) -> None:
+    """Put the backup's keys back; what was there is kept beside them."""
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for key in KEYS:
+        path = folder / key
+        with _member(tar, f"keys/{key}") as member:
+            content = member.read()
+        if path.exists() and path.read_bytes() != content:
+            path.replace(path.with_suffix(".before-restore"))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: Any) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = content.seek(0, io.SEEK_END)
+    info.mode = 0o600
+    content.seek(0)
+    tar.addfile(info, content)

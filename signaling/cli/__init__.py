@@ -1,0 +1,1 @@
+"""The command line behind server.py: one module a group of commands, loaded when first used."""

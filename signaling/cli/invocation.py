@@ -1,0 +1,95 @@
+"""What every command shares: settings, a database with its schema, and how to say what is wrong."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from core.database import Database
+from core.errors import AppError
+from core.logging import set_up
+from migrations import runner
+from signaling.settings import BadSettings, Settings, from_environment
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """The options of the group. `config`: the settings file, if one was named."""
+
+    config: Path | None
+
+    def settings(self, **overrides: dict[str, Any]) -> Settings:
+        """The settings; sets up the logs too.
+
+        Raises: click.ClickException: names every fault by its path.
+        """
+        try:
+            settings = from_environment(self.config, overrides)
+        except BadSettings as error:
+            lines = "\n  ".join(error.faults)
+            raise click.ClickException(f"settings:\n  {lines}") from error
+        set_up(settings.log)
+        return settings
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used: a worker starts fast."""
+
+    def __init__(self, *, commands_at: dict[str, str], **options: Any) -> None:
+        """`commands_at`: command → `module:name`."""
+        super().__init__(**options)
+        self._commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._commands_at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = self._commands_at.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; an AppError becomes a plain sentence and exit code 1."""
+    with plain_faults():
+        return asyncio.run(main)
+
+
+@contextmanager
+def plain_faults() -> Iterator[None]:
+    """Tell an AppError by its message."""
+    try:
+        yield
+    except AppError as error:
+        raise click.ClickException(error.message) from error
+
+
+async def need_schema(database: Database) -> None:
+    """The schema must be the one this program knows.
+
+    Raises: click.ClickException: says what to run.
+    """
+    found, wanted = await runner.current(database), runner.head()
+    if found != wanted:
+        raise click.ClickException(
+            f"the database's schema is {found or 'empty'}, this program needs {wanted}; "
+            "run `python server.py migrate`"
+        )
+
+
+@asynccontextmanager
+async def migrated(database: Database) -> AsyncIterator[Database]:
+    """The database, once its schema is found to be current."""
+    async with database:
+        await need_schema(database)
+        yield database

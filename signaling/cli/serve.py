@@ -1,0 +1,147 @@
+"""Run the server; run the demo county."""
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+
+import click
+
+from core.clock import Clock, SystemClock
+from migrations import runner
+from signaling.app import build, open_database, prepare_folders, run, worker_command
+from signaling.certificates import issue, own_addresses
+from signaling.cli.announcement import Announcement, addresses
+from signaling.cli.demo import DemoLogin, seed_demo_county
+from signaling.cli.invocation import Invocation, need_schema, plain_faults
+from signaling.cli.invocation import run as run_plainly
+from signaling.cli.simulator import ensure_simulator, simulated_modems
+from signaling.control import moved_clock
+from signaling.settings import Settings
+from signaling.webserver import PortInUse, is_free, port_in_use
+
+LAN_HOST = "0.0.0.0"  # noqa: S104 - what --lan asks for
+
+
+@click.command()
+@click.option("--demo", "is_demo", is_flag=True, help="Demo: movable clock, phones page.")
+@click.option("--lan", "is_lan", is_flag=True, help="Listen on all addresses, by HTTPS.")
+@click.pass_obj
+def serve(invocation: Invocation, is_demo: bool, is_lan: bool) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    settings = _settings(invocation, is_demo=is_demo, is_lan=is_lan)
+    _serve(invocation, settings, is_demo=is_demo, is_lan=is_lan, logins=())
+
+
+@click.command()
+@click.option("--lan", "is_lan", is_flag=True, help="Listen on all addresses; random passwords.")
+@click.pass_obj
+def demo(invocation: Invocation, is_lan: bool) -> None:
+    """Migrate, seed the demo county once, start the modem simulator, serve."""
+    settings = _settings(invocation, is_demo=True, is_lan=is_lan)
+    _check_ports(settings, "make run")
+    logins = run_plainly(_seed(settings, is_lan=is_lan))
+    run_plainly(ensure_simulator(settings.data.dir))
+    _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
+
+
+@click.command("seed-demo")
+@click.option("--lan", "is_lan", is_flag=True, help="Give every user a random password.")
+@click.pass_obj
+def seed_demo(invocation: Invocation, is_lan: bool) -> None:
+    """Fill an empty database with the generated demo county."""
+    settings = invocation.settings()
+    for login in run_plainly(_seed(settings, is_lan=is_lan)):
+        click.echo(f"{login.username:<16} {login.password:<16} {login.title}")
+
+
+def _settings(invocation: Invocation, *, is_demo: bool, is_lan: bool) -> Settings:
+    settings = invocation.settings()
+    http = settings.http
+    if is_lan:
+        http = http.model_copy(update={"host": LAN_HOST})
+        if http.tls_certificate is None:
+            issued = issue(settings.data.dir / "tls", own_addresses(), SystemClock().now())
+            update = {"tls_certificate": issued.certificate, "tls_key": issued.key}
+            http = http.model_copy(update=update)
+    elif is_demo and http.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise click.ClickException("a demo listens on the loopback only; say --lan to open it")
+    sms = settings.sms
+    if is_demo and not sms.modems:
+        sms = sms.model_copy(update={"modems": simulated_modems(settings.data.dir)})
+    return settings.model_copy(update={"http": http, "sms": sms})
+
+
+async def _seed(settings: Settings, *, is_lan: bool) -> tuple[DemoLogin, ...]:
+    prepare_folders(settings)
+    async with open_database(settings) as database:
+        await runner.upgrade(database)
+    async with build(settings, is_demo=True) as app:
+        return await seed_demo_county(app, random_passwords=is_lan)
+
+
+def _check_ports(settings: Settings, command: str) -> None:
+    """Before anything is started: a taken port is named with its setting and a way on."""
+    http, media = settings.http, settings.media
+    taken: PortInUse | None = None
+    if not is_free(http.host, http.port):
+        taken = port_in_use(http.host, http.port)
+    for port in range(media.port, media.port + media.workers):
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            if taken is None and not is_free(media.listen, port, kind):
+                taken = port_in_use(media.listen, media.port, "media.port")
+    if taken is not None:
+        raise _port_fault(taken, command)
+
+
+def _port_fault(fault: PortInUse, command: str) -> click.ClickException:
+    variable = "FENGSUI_" + fault.setting.upper().replace(".", "__")
+    return click.ClickException(
+        f"port {fault.port} (setting {fault.setting}) is in use. With the next free one:\n"
+        f"  {variable}={fault.free_port} {command}"
+    )
+
+
+def _serve(
+    invocation: Invocation,
+    settings: Settings,
+    *,
+    is_demo: bool,
+    is_lan: bool,
+    logins: tuple[DemoLogin, ...],
+) -> None:
+    command = "make run" if logins else "python server.py serve" + (" --demo" if is_demo else "")
+    _check_ports(settings, command)
+    clock: Clock = moved_clock(settings.data.dir) if is_demo else SystemClock()
+    announcement = Announcement(addresses(settings), logins, settings.data.dir)
+    try:
+        with plain_faults():
+            asyncio.run(_main(settings, clock, announcement, invocation.config, is_demo=is_demo))
+    except* PortInUse as group:
+        raise _port_fault(_first(group), command) from None
+
+
+def _first(group: BaseException) -> PortInUse:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    assert isinstance(group, PortInUse)
+    return group
+
+
+async def _main(
+    settings: Settings,
+    clock: Clock,
+    announcement: Announcement,
+    config: Path | None,
+    *,
+    is_demo: bool,
+) -> None:
+    stop_requested = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop_requested.set)
+    async with build(
+        settings, is_demo=is_demo, clock=clock, worker_command=worker_command(config)
+    ) as app:
+        await need_schema(app.database)
+        await run(app, stop_requested, announcement)

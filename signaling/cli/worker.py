@@ -1,0 +1,25 @@
+"""Processes of their own: media worker and modem simulator."""
+
+from pathlib import Path
+
+import click
+
+from conf.media.worker import run_worker
+from signaling.cli.invocation import Invocation, run
+from sms.simulator.process import main as simulate
+
+
+@click.command()
+@click.option("--index", type=int, required=True, help="Which worker: port is media.port + index.")
+@click.option("--socket", type=click.Path(path_type=Path), required=True, help="Control socket.")
+@click.pass_obj
+def worker(invocation: Invocation, index: int, socket: Path) -> None:
+    """Forward media (a child of `serve`; ends with it)."""
+    run(run_worker(invocation.settings().media, index, socket))
+
+
+@click.command("modem-sim", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def modem_sim(arguments: tuple[str, ...]) -> None:
+    """Simulate GSM modems on ptys (for demo, drills and tests)."""
+    raise SystemExit(simulate(list(arguments)))
