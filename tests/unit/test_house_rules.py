@@ -1,6 +1,7 @@
 """The rules of docs/decisions and the style that no linter knows."""
 
 import ast
+import gc
 import re
 import tomllib
 from collections.abc import Iterator
@@ -34,7 +35,11 @@ def _name(file: Path) -> str:
 
 @cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(), filename=str(file))
+    gc.disable()  # a finalizer that runs inside the parser makes Python 3.11 raise SystemError
+    try:
+        return ast.parse(file.read_text(), filename=str(file))
+    finally:
+        gc.enable()
 
 
 def _functions(tree: ast.AST) -> Iterator[Function]:
