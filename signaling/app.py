@@ -11,6 +11,7 @@ from pathlib import Path
 import socketio
 import structlog
 
+from command.service import CommandService
 from conf.rooms import Rooms
 from conf.service import Meetings
 from core.audit import Audit, load_or_create_key
@@ -28,7 +29,14 @@ from directory.model import UnitMoved
 from directory.service import Directory
 from plans.service import Plans
 from signaling import routes
-from signaling.adapters import AuditedRooms, make_driver
+from signaling.adapters import (
+    AuditedRooms,
+    ConferenceOpener,
+    SmsFacts,
+    SmsMessenger,
+    make_driver,
+)
+from signaling.certificates import own_addresses
 from signaling.context import AppContext
 from signaling.control import Control
 from signaling.housekeeping import Housekeeping
@@ -41,9 +49,12 @@ from signaling.sockets import Sockets
 from signaling.topics import Topics
 from signaling.webserver import WebServer
 from sms.service import SmsPlatform
+from sms.simulator.client import SimulatorClient
+from sms.simulator.process import SOCKET_NAME
 
 log = structlog.get_logger(__name__)
 
+ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 POLL_S = 5.0
 POLL_WITHOUT_REDIS_S = 1.0
 """How soon a node notices another's changes when nothing tells it (PostgreSQL without Redis)."""
@@ -55,6 +66,16 @@ def prepare_folders(settings: Settings) -> None:
     for folder in (settings.data.sockets, settings.data.dir / "keys"):
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
+
+
+def base_url(settings: Settings) -> str:
+    """What a join link begins with: http.public_url, else how this machine is reached."""
+    http = settings.http
+    if http.public_url is not None:
+        return http.public_url
+    scheme = "https" if http.tls_certificate is not None else "http"
+    host = own_addresses()[-1] if http.host in ANY_ADDRESS else http.host
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{http.port}"
 
 
 def open_database(settings: Settings, clock: Clock | None = None) -> Database:
@@ -89,6 +110,8 @@ async def build(
         audit = open_audit(settings)
         tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
         meetings = Meetings(passwords.hash, passwords.verify)
+        directory, plans = Directory(), Plans(audit)
+        sms = SmsPlatform(settings.sms, database, make_driver)
         app = AppContext(
             settings=settings,
             clock=clock,
@@ -99,7 +122,7 @@ async def build(
             auth=Accounts(database, clock, audit, settings.auth, tokens, passwords),
             users=Users(database, audit, settings.auth, passwords),
             topics=Topics(database),
-            directory=Directory(),
+            directory=directory,
             meetings=meetings,
             rooms=Rooms(
                 settings.media,
@@ -110,21 +133,35 @@ async def build(
                 AuditedRooms(audit),
                 worker_command,
             ),
-            plans=Plans(audit),
-            sms=SmsPlatform(settings.sms, database, make_driver),
+            plans=plans,
+            sms=sms,
+            command=CommandService(
+                database,
+                directory,
+                plans,
+                SmsMessenger(sms),
+                ConferenceOpener(meetings, base_url(settings)),
+                audit,
+            ),
             started_at=clock.now(),
             is_demo=is_demo,
         )
+        simulator = SimulatorClient(settings.data.dir / SOCKET_NAME)
+        if is_demo:
+            app.extra["simulator"] = simulator
         try:
             _connect(app)
             yield app
         finally:
+            await simulator.close()
             passwords.close()
 
 
 def _connect(app: AppContext) -> None:
     """Events, timers and topics between the parts."""
     app.sms.register(app.timers)
+    app.command.register_timers(app.timers)
+    SmsFacts(app.command).subscribe(app.events)
     app.resolve_link = partial(resolve_link, app)
 
     async def follow_move(uow: UnitOfWork, moved: UnitMoved) -> None:

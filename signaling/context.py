@@ -13,13 +13,18 @@ from core.events import EventDispatcher
 from core.timers import TimerRunner
 
 if TYPE_CHECKING:
+    from command.service import CommandService
+    from conf.rooms import Rooms
+    from conf.service import Meetings
     from core.auth.service import Accounts
     from core.auth.users import Users
     from directory.service import Directory
+    from plans.service import Plans
     from signaling.presence import Presence
     from signaling.settings import Settings
     from signaling.sockets import Sockets
     from signaling.topics import LinkPrincipal, Topics
+    from sms.service import SmsPlatform
 
 LinkResolver = Callable[[str], Awaitable["LinkPrincipal"]]
 """The visitor a meeting link's token stands for. Raises NotAllowed, NotFound, TooMany."""
@@ -43,13 +48,13 @@ class AppContext:
     users: "Users"
     topics: "Topics"
     directory: "Directory"
+    plans: "Plans"
+    sms: "SmsPlatform"
+    meetings: "Meetings"
+    rooms: "Rooms"
+    command: "CommandService"
     started_at: datetime
     is_demo: bool = False
-    sms: Any = None
-    meetings: Any = None
-    rooms: Any = None
-    plans: Any = None
-    command: Any = None
     resolve_link: LinkResolver | None = None
     components: list[Component] = field(default_factory=list)
     states: States = field(default_factory=States)
