@@ -156,7 +156,7 @@ class GsmmodemDriver:
         )
         try:
             free_prompt(self._config.path)
-            await self._blocking(lambda: modem.connect(self._config.pin), 2 * self._limits.wake_s)
+            await self._blocking(lambda: modem.start(self._config.pin), 2 * self._limits.wake_s)
             self._fault = ""
             self._info = await configure(self, self._config, self._limits, self._pins)
         except BaseException as error:

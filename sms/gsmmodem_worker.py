@@ -37,6 +37,13 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         self._limit_s = limit_s
         self.death = ""
 
+    def start(self, pin: str | None) -> None:
+        """gsmmodem's connect(). Raises: ReaderDied too when it stumbles over an answer."""
+        try:
+            self.connect(pin)
+        except (TypeError, IndexError, AttributeError, ValueError) as error:
+            raise ReaderDied(f"gsmmodem cannot read the answers: {error}") from error
+
     def write(
         self, data: str, waitForResponse: bool = True, timeout: float = 10, **how: Any
     ) -> Any:

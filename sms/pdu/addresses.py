@@ -13,7 +13,7 @@ _ALPHANUMERIC = 5  # type of number, bits 6..4
 _MAX_DIGITS = 20
 _MAX_ALPHANUMERIC = 11  # characters in 10 octets
 _DIGITS = "0123456789*#abc"  # values 10..14 of TS 23.040 §9.1.2.3; 15 is the filler
-_WRITTEN = re.compile(r"\+?[0-9*#abc]+\Z")
+_WRITTEN = re.compile(r"\+?[0-9*#]+\Z")
 
 
 @dataclass(frozen=True, slots=True)

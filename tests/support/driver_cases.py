@@ -171,6 +171,13 @@ class Bench:
         ]
         return found[-1] if found else None
 
+    async def until_late(self, ticket: str, limit_s: float) -> SendOutcome | None:
+        """The late outcome of `ticket`, waited for at most `limit_s`."""
+        until = time.monotonic() + limit_s
+        while (late := self.late(ticket)) is None and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        return late
+
 
 async def run_case(bench: Bench, case: FaultCase, number: str, scale: float) -> Run:
     """Open, send three, the second at the fault; recover as the platform would."""
@@ -189,9 +196,7 @@ async def run_case(bench: Bench, case: FaultCase, number: str, scale: float) -> 
     resumed_s = await _until_third(bench, number, started, scale)
     late = None
     if case.final is not None:  # the late answer may still be on its way
-        until = started + case.seconds * scale + 1.0
-        while time.monotonic() < until and (late := bench.late("two")) is None:
-            await asyncio.sleep(0.02)
+        late = await bench.until_late("two", case.seconds * scale + 1.0)
     air = [entry["text"] for entry in await bench.sim.on_air(number)]
     copies = (air.count("one"), air.count("two"), air.count("three"))
     return Run(outcome, outcome_s, late.state if late else outcome.state, resumed_s, copies)
@@ -214,6 +219,18 @@ async def _until_third(bench: Bench, number: str, started: float, scale: float) 
             return None
         await asyncio.sleep(0.5 * scale)
     return None
+
+
+def shortcomings(run: Run, case: FaultCase, scale: float, resume_s: float) -> list[str]:
+    """Where `run` falls short of what the case states; truth is `is_true`'s matter."""
+    found: list[str] = []
+    if run.outcome.state is not case.expected:
+        found.append(f"outcome {run.outcome.state}, not {case.expected}")
+    if run.final is not (case.final or case.expected):
+        found.append(f"in the end {run.final}, not {case.final or case.expected}")
+    if run.resumed_s is None or run.resumed_s - case.seconds * scale > resume_s:
+        found.append(f"resumed after {run.resumed_s} s")
+    return found
 
 
 def is_true(run: Run) -> bool:

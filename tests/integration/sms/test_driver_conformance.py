@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sms.driver import ModemUnavailable
 from sms.drivers import DriverKind
 from tests.support.driver_cases import (
     CASES,
@@ -17,6 +18,7 @@ from tests.support.driver_cases import (
     FaultCase,
     is_true,
     run_case,
+    shortcomings,
 )
 from tests.support.modem_sim import ModemSim, modem_sim
 
@@ -25,29 +27,34 @@ RESUME_S = 2.0
 """A tenth of the promised 10 s, and what two busy cores and the shrunk limits cost."""
 
 
-def _parameters() -> list[object]:
-    parameters = [pytest.param("at", case, id=f"at-{case.name}") for case in CASES]
-    for case in CASES:
-        marks = [pytest.mark.xfail(reason=case.gsmmodem, strict=True)] if case.gsmmodem else []
-        parameters.append(pytest.param("gsmmodem", case, id=f"gsmmodem-{case.name}", marks=marks))
-    return list(parameters)
-
-
 @pytest.fixture
 async def sim(tmp_path: Path) -> AsyncIterator[ModemSim]:
     async with modem_sim(tmp_path) as running:
         yield running
 
 
-@pytest.mark.parametrize(("kind", "case"), _parameters())
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("kind", ["at", "gsmmodem"])
 @pytest.mark.timeout(60)
 async def test_fault(sim: ModemSim, kind: DriverKind, case: FaultCase) -> None:
-    """The outcome is the stated one and true; the next message goes out once, in bounded time."""
+    """The outcome is the stated one and true; the next message goes out once, in bounded time.
+
+    gsmmodem may fall short where the case says why, but never lie or double; falling short no
+    longer fails the test too (as strict xfail does), so that the document stays right.
+    """
+    problems: list[str] = []
     async with Bench(sim, kind, QUICK) as bench:
-        run = await run_case(bench, case, NUMBER, QUICK_SCALE)
-    assert run.outcome.state is case.expected
-    assert run.copies == (1, case.copies, 1)
-    assert is_true(run)
-    assert run.final is (case.final or case.expected)
-    assert run.resumed_s is not None
-    assert run.resumed_s - case.seconds * QUICK_SCALE <= RESUME_S
+        try:
+            run = await run_case(bench, case, NUMBER, QUICK_SCALE)
+        except ModemUnavailable as error:
+            problems = [f"no connection: {error}"]
+        else:
+            assert is_true(run), f"{run} is not what the air says"
+            assert run.copies[0] == 1
+            assert run.copies[1] == case.copies
+            assert run.copies[2] <= 1
+            problems = shortcomings(run, case, QUICK_SCALE, RESUME_S)
+    if kind == "gsmmodem" and case.gsmmodem:
+        assert problems, "gsmmodem can do this: take the reason out of the table"
+        pytest.xfail(case.gsmmodem)
+    assert not problems
