@@ -432,6 +432,7 @@ def _submission(
         addressee=Addressee(person.person_id, person.name, person.number, person.is_demo),
         text=text,
         incident_id=scene.incident.id,
+        unit_path=scene.incident.unit_path,
         is_drill=scene.incident.is_drill,
         expires_at=scene.uow.now + VALID,
         choices=choices,

@@ -12,7 +12,7 @@ from command.escalation import Contact, Link, chain_of
 from command.incident import Incident
 from command.ports import MeetingSite, SiteRole
 from command.task import Owner, Task, tasks_of
-from command.texts import About, place_of
+from command.texts import About, mark, place_of
 from core.ids import ActivationId, UnitId
 from plans import placeholders
 from plans.model import LEVEL_NAMES, Plan, PlanRole
@@ -34,6 +34,7 @@ class Staff:
     """The people and units of one response. `townships`: (id, name) invited to the meeting."""
 
     county_id: UnitId
+    county_path: str
     county_name: str
     roles: tuple[RoleStaff, ...]
     townships: tuple[tuple[UnitId, str], ...]
@@ -66,6 +67,7 @@ class ResponseDraft:
     callouts: tuple[CalloutDraft, ...]
     tasks: tuple[Task, ...]
     meeting_title: str
+    meeting_path: str
     meeting_ends_at: datetime
     sites: tuple[MeetingSite, ...]
     problems: tuple[str, ...]
@@ -98,7 +100,11 @@ def draft_response(
         expected_hours=order.expected_hours or level.expected_hours,
         callouts=callouts,
         tasks=tuple(tasks_of(plan, order.level, owner, at, make_id)),
-        meeting_title=placeholders.fill(plan.conference.title, {"incident": incident.title}),
+        meeting_title=mark(
+            placeholders.fill(plan.conference.title, {"incident": incident.title}),
+            is_drill=incident.is_drill,
+        ),
+        meeting_path=staff.county_path,
         meeting_ends_at=at + timedelta(minutes=plan.conference.minutes),
         sites=_sites(plan, staff),
         problems=tuple(callout.problem for callout in callouts if callout.problem),

@@ -40,13 +40,16 @@ class Submission:
     """One text for one person, of the class *alert* (it overtakes every notice).
 
     `key`: a second submission with an equal key is the same message and is not sent again.
-    `choices`: empty where no answer is asked for.
+    `choices`: empty where no answer is asked for. `unit_path`: whose message it is.
+    The messenger itself puts the drill mark and the county's signature before `text`, so that
+    nothing of a drill can leave without it.
     """
 
     key: str
     addressee: Addressee
     text: str
     incident_id: IncidentId
+    unit_path: str
     is_drill: bool
     expires_at: datetime
     choices: tuple[ReplyChoice, ...] = ()
@@ -54,8 +57,12 @@ class Submission:
 
 @dataclass(frozen=True)
 class TextMeasure:
-    """What a text costs on the air. `units`: septets, or UCS-2 units where `is_unicode`."""
+    """What a text costs on the air, and how the handset shows it (`wire_text`).
 
+    `units`: septets, or UCS-2 units where `is_unicode`.
+    """
+
+    wire_text: str
     segments: int
     units: int
     is_unicode: bool
@@ -70,7 +77,7 @@ class Messenger(Protocol):
         Raises: InvalidInput: the number or text cannot be sent.
         """
 
-    def measure(self, text: str) -> TextMeasure:
+    def measure(self, text: str, *, is_drill: bool) -> TextMeasure:
         """Segments and units of `text` (3GPP TS 23.038, 23.040 §9.2.3.24); sends nothing."""
 
 
@@ -94,11 +101,12 @@ class MeetingSite:
 class MeetingOrder:
     """An emergency meeting to be open from `starts_at` (now) to `ends_at`.
 
-    `key`: a second order with an equal key returns the same meeting.
+    `key`: a second order with an equal key returns the same meeting. `unit_path`: who holds it.
     """
 
     key: str
     incident_id: IncidentId
+    unit_path: str
     title: str
     starts_at: datetime
     ends_at: datetime

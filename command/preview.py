@@ -75,7 +75,7 @@ def _callout(
     text = speaks.alert(
         about(callout.role.name, person.name if person else "", task, link if has_seat else "")
     )
-    measure = messenger.measure(text)
+    measure = messenger.measure(text, is_drill=speaks.incident.is_drill)
     return {
         "role": callout.role.key,
         "role_name": callout.role.name,
@@ -85,7 +85,7 @@ def _callout(
         "problem": callout.problem or None,
         "steps": wire.chain(callout.chain, with_numbers=True),
         "tasks": [each.title for each in draft.tasks if each.role == callout.role.key],
-        "text": text if person else "",
+        "text": measure.wire_text if person else "",
         "segments": measure.segments if person else 0,
         "units": measure.units if person else 0,
         "is_unicode": measure.is_unicode,

@@ -263,6 +263,7 @@ class ResponseDesk:
             MeetingOrder(
                 key=f"activation:{activation.id}",
                 incident_id=activation.incident_id,
+                unit_path=draft.meeting_path,
                 title=draft.meeting_title,
                 starts_at=journal.uow.now,
                 ends_at=draft.meeting_ends_at,

@@ -48,6 +48,7 @@ class Staffing:
         roles = [await self._role(uow, role, units.get(role.unit), county) for role in plan.roles]
         return Staff(
             county_id=county.id,
+            county_path=county.path,
             county_name=county.name,
             roles=tuple(roles),
             townships=await self._invited(uow, plan, county, township),

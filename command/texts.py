@@ -1,7 +1,7 @@
 """The texts people get, from the plan's templates (pure).
 
-Every text of a drill begins with the drill mark: `Voice` is the only way to a text, and it carries
-the incident's drill flag.
+The drill mark before an SMS is the messenger's own (it cannot be forgotten there); titles that
+people see elsewhere get it here.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,6 @@ from plans import placeholders
 from plans.model import LEVEL_NAMES, Notices, Plan
 
 DRILL_MARK = "【演练】"
-LINK_SAMPLE = "x" * 17
-"""Stands for the token of a link in a preview; as long as a real one."""
 LOCAL_TIME = timezone(timedelta(hours=8))
 """China Standard Time; the country has one zone and no summer time."""
 
@@ -69,7 +67,7 @@ class Voice:
             "due": clock_time(about.due_at) if about.due_at else "",
             "link": about.link,
         }
-        return mark(placeholders.fill(template, values), is_drill=self.incident.is_drill)
+        return placeholders.fill(template, values)
 
 
 def voice(incident: Incident, kind_name: str, plan: Plan, level: int) -> Voice:
