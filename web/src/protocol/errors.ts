@@ -13,7 +13,7 @@ export class WireError extends Error {
 
   /** The same request may succeed later without being changed. */
   get isRetryable(): boolean {
-    return ['unavailable', 'unreachable', 'timeout', 'too_many'].includes(this.code)
+    return ['unavailable', 'unreachable', 'timeout', 'too_many', 'rate', 'deadline', 'room_busy', 'stopping'].includes(this.code)
   }
 }
 

@@ -170,7 +170,10 @@ export class Live {
   private refused(error: Error & { data?: unknown }): void {
     // The middleware's own refusal carries data; a dead line does not and is retried by the library.
     this.refusal = error.data ? wireErrorFrom(error.data) : null
-    this.move(error.data ? 'refused' : 'lost')
+    const isFinal = this.refusal !== null && !this.refusal.isRetryable
+    this.move(isFinal ? 'refused' : 'lost')
+    // After a refusal the library leaves it to us to try again.
+    if (this.refusal && !isFinal) setTimeout(() => this.socket.connect(), 3000)
   }
 
   private move(state: LinkState): void {

@@ -1,5 +1,4 @@
 import { computed, ref, shallowRef } from 'vue'
-import { serverNow } from '@/ui/now'
 import { asWireError, WireError } from '@/protocol/errors'
 import type { Live, LinkState } from '@/protocol/live'
 import type { LocalMedia } from './localMedia'
@@ -38,6 +37,8 @@ export class RoomSession {
   private peer: Peer | null = null
   private credentials: { name?: string; pin?: string } = {}
   private isJoining = false
+  /** A slot map that overtook the answer to `room.join`. */
+  private earlySlots: SlotMap | null = null
   private stopTopic: (() => void) | null = null
   private readonly undo: (() => void)[] = []
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
@@ -49,7 +50,8 @@ export class RoomSession {
     private readonly entry: Entry,
   ) {
     this.undo.push(live.onState((state) => this.linkChanged(state)))
-    this.undo.push(live.on<SlotMap>('slots', (map) => (this.slots.value = newerSlots(this.slots.value, map))))
+    this.undo.push(live.on<SlotMap>('slots', (map) => this.slotsChanged(map)))
+    this.undo.push(live.on('room.rejoin', () => this.rejoin()))
     this.undo.push(live.on<{ reason: string }>('room.removed', ({ reason }) => this.over({ kind: 'removed', reason })))
     local.onChange = (source) => void this.sendTrack(source)
   }
@@ -66,7 +68,7 @@ export class RoomSession {
     this.over({ kind: 'leave' })
   }
 
-  order(order: Order, target?: string, value?: unknown): Promise<unknown> {
+  order(order: Order, target?: string, value?: string): Promise<unknown> {
     return this.live.request('room.order', { order, ...(target ? { target } : {}), ...(value === undefined ? {} : { value }) })
   }
 
@@ -91,8 +93,6 @@ export class RoomSession {
       this.step({ kind: 'admitted' })
     } catch (error) {
       const { code } = asWireError(error)
-      // A stale secret (the server restarted, the seat was given away) must not block a fresh entry.
-      if (code === 'resume_unknown' || code === 'resume_invalid') forgetResume(this.entry.roomKey)
       this.step({ kind: 'refused', code })
       if (this.seat.value.phase === 'lost') this.rejoinLater()
     } finally {
@@ -102,6 +102,7 @@ export class RoomSession {
 
   private async takeSeat(): Promise<void> {
     const peer = new Peer(this.entry.device)
+    this.earlySlots = null
     try {
       const offer = await peer.offer()
       const resume = savedResume(this.entry.roomKey)
@@ -129,7 +130,7 @@ export class RoomSession {
     this.media.value = peer.connection.connectionState
     this.streams.value = new Map(peer.streams)
     this.myId.value = answer.participant_id
-    this.slots.value = normaliseSlots(answer.slots)
+    this.slots.value = this.earlySlots ?? normaliseSlots(answer.slots)
     this.stopTopic?.()
     this.stopTopic = this.live.adopt<RoomSnapshot>(answer, {
       onSnapshot: (snapshot) => (this.room.value = fromSnapshot(snapshot)),
@@ -138,6 +139,11 @@ export class RoomSession {
     for (const source of ['audio', 'camera', 'screen'] as const) await peer.send(source, this.local.outgoing(source))
     await this.publish()
     this.statsTimer = setInterval(() => void this.report(), STATS_EVERY_MS)
+  }
+
+  private slotsChanged(map: SlotMap): void {
+    if (this.isJoining) this.earlySlots = map
+    else this.slots.value = newerSlots(this.slots.value, map)
   }
 
   private async sendTrack(source: Source): Promise<void> {
@@ -189,7 +195,7 @@ export class RoomSession {
   private async report(): Promise<void> {
     if (!this.peer || this.live.state !== 'online') return
     const stats = await readStats(this.peer.connection)
-    await this.live.request('room.stats', { ...stats, at: new Date(serverNow()).toISOString() }).catch((error: unknown) => {
+    await this.live.request('room.stats', stats).catch((error: unknown) => {
       // An older server may not take statistics; nothing a participant should hear about.
       if (error instanceof WireError && error.code === 'invalid_input') clearInterval(this.statsTimer)
     })

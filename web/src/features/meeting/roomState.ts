@@ -62,9 +62,8 @@ export function siteList(state: RoomState): Participant[] {
   })
 }
 
-export function normaliseSlots(slots: SlotMap | Slot[]): SlotMap {
-  return Array.isArray(slots) ? { revision: 0, slots } : slots
-}
+/** The map in the answer to `room.join` is the first; every later one carries a higher number. */
+export const normaliseSlots = (slots: Slot[]): SlotMap => ({ revision: 0, slots })
 
 /** Older maps that arrive late must not undo newer ones. */
 export function newerSlots(current: SlotMap, next: SlotMap): SlotMap {

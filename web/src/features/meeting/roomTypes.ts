@@ -23,6 +23,7 @@ export interface Participant {
   camera: TrackState
   screen: TrackState
   hand_at: string | null
+  has_floor: boolean
   quality: Quality
 }
 
@@ -42,6 +43,7 @@ export interface RoomFacts {
   incident_id: string | null
   is_open: boolean
   is_locked: boolean
+  is_muting_all: boolean
   mode: 'free' | 'lecture'
   broadcast: string | null
   called: string | null
@@ -70,7 +72,7 @@ export interface JoinAnswer {
   participant_id: string
   resume: string
   answer: string
-  slots: SlotMap | Slot[]
+  slots: Slot[]
   ice_servers: RTCIceServer[]
   topic: string
   epoch: string | number

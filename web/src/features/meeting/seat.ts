@@ -26,8 +26,8 @@ export const FRESH_SEAT: Seat = { phase: 'preparing', cause: null, attempts: 0 }
 
 /** Refusals that a second try cannot mend: the person must do something. */
 const FINAL_REFUSALS = new Set([
-  'not_allowed', 'not_found', 'not_signed_in', 'locked', 'room_locked', 'token_locked', 'seat_taken', 'invalid_input',
-  'pin_wrong', 'pin_required', 'wrong_pin', 'expired', 'too_early', 'ended', 'conflict', 'elsewhere',
+  'not_allowed', 'not_found', 'not_signed_in', 'invalid_input', 'conflict', 'link_unknown', 'link_locked', 'too_early', 'meeting_over',
+  'room_locked', 'removed', 'seat_taken', 'wrong_pin', 'elsewhere', 'origin', 'password_change_needed',
 ])
 
 export const isFinalRefusal = (code: string): boolean => FINAL_REFUSALS.has(code)
@@ -45,7 +45,7 @@ export function move(seat: Seat, event: SeatEvent): Seat {
     case 'leave':
       return { phase: 'left', cause: null, attempts: 0 }
     case 'removed':
-      return { phase: event.reason === 'ended' ? 'ended' : 'removed', cause: event.reason, attempts: 0 }
+      return { phase: ['ended', 'over'].includes(event.reason) ? 'ended' : 'removed', cause: event.reason, attempts: 0 }
     case 'prepare':
       return FRESH_SEAT
   }

@@ -35,14 +35,16 @@ export interface Credentials {
 }
 
 export async function fetchSession(http: Http): Promise<Session> {
-  const session = await http.get<Session>('/session')
-  http.csrfToken = session.csrf_token
-  return session
+  return kept(http, await http.get<Session>('/session'))
 }
 
 export async function signIn(http: Http, credentials: Credentials): Promise<Session> {
-  await http.post('/session', credentials)
-  return fetchSession(http)
+  return kept(http, await http.post<Session>('/session', credentials))
+}
+
+function kept(http: Http, session: Session): Session {
+  http.csrfToken = session.csrf_token
+  return session
 }
 
 export async function signOut(http: Http): Promise<void> {

@@ -1,12 +1,9 @@
-/** What the browser measures, in the server's terms; sent every few seconds and shown to the chair. */
+/** What the browser measures, in the server's terms (`room.stats`); sent every few seconds and shown to the chair. */
 export interface ClientStats {
   rtt_ms: number | null
-  down_bps: number | null
-  up_bps: number | null
-  packets_lost: number
-  packets_received: number
+  freezes: number
   frames_decoded: number
-  audio_concealed: number
+  concealed_ratio: number | null
 }
 
 interface Row {
@@ -18,22 +15,18 @@ const numberOf = (row: Row, name: string): number => (typeof row[name] === 'numb
 
 /** Sum a stats report. Pure: takes the rows, not the connection. */
 export function summarise(rows: readonly Row[]): ClientStats {
-  const stats: ClientStats = {
-    rtt_ms: null, down_bps: null, up_bps: null, packets_lost: 0, packets_received: 0, frames_decoded: 0, audio_concealed: 0,
-  }
+  const stats: ClientStats = { rtt_ms: null, freezes: 0, frames_decoded: 0, concealed_ratio: null }
+  let concealed = 0
+  let samples = 0
   for (const row of rows) {
-    if (row.type === 'candidate-pair' && row.nominated === true) {
-      stats.rtt_ms = Math.round(numberOf(row, 'currentRoundTripTime') * 1000)
-      if (typeof row.availableOutgoingBitrate === 'number') stats.up_bps = Math.round(row.availableOutgoingBitrate)
-      if (typeof row.availableIncomingBitrate === 'number') stats.down_bps = Math.round(row.availableIncomingBitrate)
-    }
-    if (row.type === 'inbound-rtp') {
-      stats.packets_lost += Math.max(0, numberOf(row, 'packetsLost'))
-      stats.packets_received += numberOf(row, 'packetsReceived')
-      stats.frames_decoded += numberOf(row, 'framesDecoded')
-      stats.audio_concealed += numberOf(row, 'concealedSamples')
-    }
+    if (row.type === 'candidate-pair' && row.nominated === true) stats.rtt_ms = Math.round(numberOf(row, 'currentRoundTripTime') * 1000)
+    if (row.type !== 'inbound-rtp') continue
+    stats.freezes += numberOf(row, 'freezeCount')
+    stats.frames_decoded += numberOf(row, 'framesDecoded')
+    concealed += numberOf(row, 'concealedSamples')
+    samples += numberOf(row, 'totalSamplesReceived')
   }
+  if (samples > 0) stats.concealed_ratio = Math.min(1, concealed / samples)
   return stats
 }
 

@@ -1,0 +1,47 @@
+import type { Http } from '@/protocol/http'
+import type { Kind } from './incidents'
+
+/** Hazard sources, plans and the map: what is looked up while commanding. */
+export interface Hazard {
+  id: string
+  kind: string
+  kind_name: string
+  name: string
+  unit_id: string
+  unit: string
+  longitude: number
+  latitude: number
+  address: string
+  holdings: { substance: string; amount_t: number }[]
+  grade: number | null
+  exposed_500m: number | null
+}
+
+export interface PlanSummary {
+  id: string
+  version: number
+  title: string
+  category: string
+  issuer: string
+}
+
+/** One version of a plan (plans/model.py). */
+export interface Plan extends PlanSummary {
+  issued_on: string
+  review_due_on: string
+  drilled_on: string | null
+  basis: string[]
+  levels: { level: number; authority: string; any_of: { text: string }[]; calls: string[]; measures: string[]; expected_hours: number }[]
+  roles: { key: string; name: string; post: string; unit: string }[]
+  steps: { id: string; title: string; role: string; offset_min: number; limit_min: number; level_from: number; evidence: string }[]
+  notices: { alert: string; reminder: string; overdue: string; stood_down: string }
+  conference: { title: string; townships: string; minutes: number }
+  escalation: { links: { to: string; wait_min: number }[]; rounds: number }
+  resources: { kind: string; quantity: string; unit: string; must_arrive_min: number }[]
+}
+
+export const listHazards = (http: Http, query: { q?: string } = {}): Promise<{ items: Hazard[] }> => http.get('/hazards', query)
+export const listKinds = (http: Http): Promise<{ items: Kind[] }> => http.get('/incident-kinds')
+export const listPlans = (http: Http): Promise<{ items: PlanSummary[] }> => http.get('/plans')
+export const getPlan = (http: Http, id: string): Promise<Plan> => http.get(`/plans/${id}`)
+export const boundary = (http: Http): Promise<GeoJSON.FeatureCollection> => http.get('/map/boundary')
