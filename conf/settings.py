@@ -62,6 +62,12 @@ class MediaSettings(BaseModel):
         le=100_000_000,
         description="Ceiling of what one participant is sent, bits per second.",
     )
+    start_down_bps: int = Field(
+        default=500_000,
+        ge=64_000,
+        le=100_000_000,
+        description="What a new participant's line is taken for until measured, bits per second.",
+    )
     max_up_bps: int = Field(
         default=4_000_000,
         ge=64_000,

@@ -18,13 +18,13 @@ from conf.media.probe import Prober
 from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
 from conf.media.session import Session
 from conf.media.twcc import parse_feedback
+from conf.settings import MediaSettings
 
 _RANKS: Final = {
     SlotKind.MAIN: Rank.MAIN,
     SlotKind.SHARE: Rank.SHARE,
     SlotKind.THUMBNAIL: Rank.THUMBNAIL,
 }
-_PROVEN_US: Final = 5_000_000  # a probe's result is good for so long
 PADDING: Final = 220
 MAX_PADDING_PACKETS: Final = 64  # per tick
 
@@ -33,23 +33,28 @@ class DownBudget:
     """Owner: the participant's Seat."""
 
     def __init__(
-        self, session: Session, slots: Sequence[DownSlot], outbox: Outbox, ceiling_bps: int
+        self, session: Session, slots: Sequence[DownSlot], outbox: Outbox, settings: MediaSettings
     ) -> None:
         self._session = session
         self._slots = slots
         self._outbox = outbox
-        self.estimate = Estimate(ceiling_bps=ceiling_bps)
+        ceiling_bps = settings.max_down_bps
+        self.estimate = Estimate(settings.start_down_bps, ceiling_bps)
+        self._ceiling_bps = ceiling_bps
+        # Without transport-wide numbers there is nothing to estimate from but the site's own cap.
+        self._is_blind = not any(slot.form.has_transport for slot in slots)
         self._prober = Prober()
         self._allocator = Allocator()
-        self._proven = (0, 0)  # bps, until µs
         self._newest_settled_us = 0
         self._octets_at_probe = 0
+        self._octets_then = 0
         self._padded = 0
         self.has_feedback = False
         self.sending_bps = 0
 
     def set_ceiling(self, bps: int) -> None:
         """The site's administrative cap."""
+        self._ceiling_bps = bps
         self.estimate.set_ceiling(bps)
 
     def on_feedback(self, body: bytes, now: float) -> None:
@@ -66,14 +71,24 @@ class DownBudget:
             if sent_us > self._newest_settled_us:
                 self._newest_settled_us = sent_us
         self.estimate.on_feedback(settled, now_us)
-        result = self._prober.result(now_us, self._newest_settled_us)
+        self._end_probe(now_us)
+
+    def _end_probe(self, now_us: int) -> None:
+        result = self._prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
         if result:
             self.estimate.on_probe(result, now_us)
-            self._proven = (result, now_us + _PROVEN_US)
+
+    def on_round_trip(self, round_trip_s: float) -> None:
+        """From receiver reports."""
+        self.estimate.set_round_trip(int(round_trip_s * 1e6))
 
     def choose(self, now: float) -> dict[str, Layer | None]:
-        """The layer each picture slot shall show, by mid; call every 100 ms and on new wants."""
+        """The layer each picture slot shall show, by mid; call every 200 ms and on new wants."""
         now_us = int(now * 1e6)
+        octets = self._octets()
+        if self.has_feedback and octets != self._octets_then:
+            self.estimate.on_silence(now_us)
+        self._octets_then = octets
         wants, audio_bps, sources = [], 0, {}
         for slot in self._slots:
             track = slot.track
@@ -91,15 +106,17 @@ class DownBudget:
             name = f"{track.owner}/{track.kind}"
             wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs))
             sources[slot.mid] = track.layers
-        proven = self._proven[0] if now_us < self._proven[1] else 0
+        proven = self._prober.proven_bps(now_us)
+        if self._is_blind:
+            proven = self._ceiling_bps
         budget = Budget(
-            self.estimate.target_bps,
-            max(self.estimate.acked_bps, proven),
+            proven if self._is_blind else self.estimate.target_bps,
+            max(self.estimate.carried_bps, proven),
             audio_bps,
             self.estimate.loss.fraction,
         )
         choice = self._allocator.choose(budget, wants, now_us)
-        if choice.probe_bps and self.has_feedback and not self.estimate.trend.is_overused:
+        if choice.probe_bps and self.has_feedback:
             self._begin_probe(now_us, choice.probe_bps)
         self.sending_bps = audio_bps + sum(r.bps for r in choice.rungs.values() if r is not None)
         return {
@@ -108,7 +125,9 @@ class DownBudget:
         }
 
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
-        if self._prober.begin(now_us, wanted_bps, self.estimate.target_bps) is not None:
+        probe = self._prober.begin(now_us, wanted_bps, self.estimate.target_bps)
+        if probe is not None:
+            self.estimate.on_probe_begin(probe.end_us)
             self._octets_at_probe = self._octets()
             self._padded = 0
 
@@ -121,15 +140,12 @@ class DownBudget:
         probe = self._prober.running
         if probe is None:
             return
-        if self.estimate.trend.is_overused:
-            self._prober.cancel(now_us)
-            return
         if now_us > probe.end_us:
-            self._prober.result(now_us, self._newest_settled_us)
+            self._end_probe(now_us)
             return
         sent = self._octets() - self._octets_at_probe + self._padded
         due = probe.padding_bytes(sent, now_us)
-        slot = next((s for s in self._slots if s.layer is not None and s.rtx_types), None)
+        slot = next((s for s in self._slots if s.rtx_types), None)
         if slot is None:
             return
         for _ in range(min(due // PADDING, MAX_PADDING_PACKETS)):

@@ -29,9 +29,9 @@ What the page must do (web)
 ---------------------------
 - One RTCPeerConnection, `bundlePolicy: "max-bundle"`, transceivers made in this order, never
   sendrecv: audio sendonly; camera sendonly with `sendEncodings` rids "q" (scaleResolutionDownBy
-  4), "h" (2), "f" (1); screen sendonly (one encoding); audio recvonly x3; video recvonly main, share, thumbnail
-  xN (N = 8 phone, 16 pc, 25 wall; 0..25 accepted). Add the up transceivers with a kind, not a
-  track, when the device is missing, and `replaceTrack` later: nothing is renegotiated.
+  4), "h" (2), "f" (1); screen sendonly (one encoding); audio recvonly x3; video recvonly main,
+  share, thumbnail xN (N = 8 phone, 16 pc, 25 wall; 0..25 accepted). Where a device is missing, add
+  the up transceiver with a kind and `replaceTrack` later: nothing is renegotiated.
 - `setCodecPreferences`: video VP8 (+ rtx) and H.264 42e01f; audio opus and red. Munge the offer:
   add `a=rtcp-fb:<opus pt> nack` to every audio section (our answer repeats it).
 - Send the offer without waiting for candidates; set the answer; that is all. No trickle.
@@ -152,7 +152,7 @@ class MediaWorker:
         """
         failures = 0
         try:
-            while not self._is_stopping:
+            while True:
                 try:
                     await self._run_once(ready)
                     failures = 0
@@ -160,7 +160,7 @@ class MediaWorker:
                     if not ready.is_set():
                         raise
                     failures += 1
-                if self._is_stopping:
+                if self._is_asked_to_stop():
                     break
                 self.restarts += 1
                 pause = RESTART_PAUSES_S[min(failures, len(RESTART_PAUSES_S) - 1)]
@@ -178,6 +178,9 @@ class MediaWorker:
         if self._process is None:
             self._stopped.set()
         await self._stopped.wait()
+
+    def _is_asked_to_stop(self) -> bool:
+        return self._is_stopping
 
     async def _run_once(self, ready: asyncio.Event) -> None:
         """One worker from start to end of its connection."""

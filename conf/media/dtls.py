@@ -111,7 +111,8 @@ class DtlsLink:
     """One participant's DTLS association.
 
     Owner: its Session. `feed` takes datagrams whose first byte is 20..63 from the session's
-    addresses; `send` gets what goes back. `on_closed` is called once when the peer closes (close_notify).
+    addresses; `send` gets what goes back. `on_closed` is called once when the peer says
+    close_notify.
     """
 
     def __init__(

@@ -118,6 +118,10 @@ class Mux:
         self._accept(slot.memory, base, slot.pointers[0], len(data), endpoint.key, endpoint, now)
         self._after_batch(now)
 
+    def knows(self, endpoint: Endpoint | None) -> bool:
+        """Has a connectivity check passed from there?"""
+        return endpoint is not None and endpoint.key in self._by_key
+
     def forget_endpoint(self, endpoint: Endpoint) -> None:
         """A TCP connection ended."""
         session = self._by_key.pop(endpoint.key, None)
@@ -208,4 +212,4 @@ class Mux:
         if pushed_out is not None and self._by_key.get(pushed_out) is session:
             del self._by_key[pushed_out]
         self._by_key[key] = session
-        self._port.send(stun.answer(check, key, password), known)
+        self._port.send(stun.answer(check, known.source, password), known)

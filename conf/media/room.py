@@ -139,10 +139,11 @@ class Room:
                 self.emit(SpeakerChanged(self.room_id, self._speakers.active))
             self.refresh(now)
 
-    def _update_published(self, seat: "Seat", now: float) -> None:
+    def _update_published(self, seat: "Seat", now: float) -> bool:
+        """Note which tracks arrive; True when that changed."""
         published = seat.publishing(now)
         if published == seat.published:
-            return
+            return False
         if SourceKind.SCREEN in published - seat.published:
             self._screen = seat.participant_id
         elif SourceKind.SCREEN not in published and self._screen == seat.participant_id:
@@ -157,11 +158,15 @@ class Room:
                 SourceKind.SCREEN in published,
             )
         )
+        return True
 
     def tick(self, now: float) -> None:
         """Four times a second: which tracks and layers are still alive."""
+        changed = False
         for pid, seat in self.seats.items():
+            changed |= self._update_published(seat, now)
             audio = seat.publisher.tracks.get(SourceKind.AUDIO)
             if audio is None or not audio.is_allowed:
                 self._speakers.remove(pid)
-        self.refresh(now)
+        if changed:
+            self.refresh(now)

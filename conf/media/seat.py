@@ -53,7 +53,7 @@ class Seat:
                 layer.ask = self._ask_keyframe
         self.subscriber = Subscriber(self.session, offer, streams, worker.outbox)
         self.budget = DownBudget(
-            self.session, self.subscriber.slots, worker.outbox, worker.settings.max_down_bps
+            self.session, self.subscriber.slots, worker.outbox, worker.settings
         )
         self.feedback = FeedbackBuilder()
         self.sender_ssrc = secrets.randbits(32)
@@ -64,6 +64,7 @@ class Seat:
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
         self._wall_clock = PublisherClock()
+        self._has_arrivals = False  # since the last feedback
         self.malformed = 0
 
     # -- PacketSink -----------------------------------------------------------------------------
@@ -78,6 +79,7 @@ class Seat:
             return
         if packet.transport_sequence >= 0:
             self.feedback.add(packet.transport_sequence, int(now * 1e6))
+            self._has_arrivals = True
         self.publisher.on_packet(packet, memory, now)
 
     def on_rtcp(self, packet: bytes, now: float) -> None:
@@ -106,9 +108,9 @@ class Seat:
         match report:
             case rtcp.SenderReport():
                 self._on_sender_report(report, now)
-                self.subscriber.on_blocks(report.blocks, self._worker.ntp_now())
+                self._on_blocks(report.blocks)
             case rtcp.ReceiverReport():
-                self.subscriber.on_blocks(report.blocks, self._worker.ntp_now())
+                self._on_blocks(report.blocks)
             case rtcp.Nack():
                 self.subscriber.on_nack(report, now)
             case rtcp.Pli():
@@ -122,6 +124,11 @@ class Seat:
                 self.budget.on_feedback(report.body, now)
             case _:
                 pass
+
+    def _on_blocks(self, blocks: tuple[rtcp.ReportBlock, ...]) -> None:
+        self.subscriber.on_blocks(blocks, self._worker.ntp_now())
+        if self.subscriber.round_trip_s:
+            self.budget.on_round_trip(self.subscriber.round_trip_s)
 
     def _want_keyframe(self, ssrc: int, now: float) -> None:
         slot = self.subscriber.slot_by_ssrc(ssrc)
@@ -183,8 +190,9 @@ class Seat:
             if layer.highest >= 0
         )
         media = next(arrived, None)
-        if media is None:
+        if media is None or not self._has_arrivals:
             return
+        self._has_arrivals = False
         for packet in self.feedback.build(self.sender_ssrc, media):
             if packet:
                 self.session.send_rtcp(packet)

@@ -1,8 +1,8 @@
 """SRTP in place on packet slots, through pylibsrtp's own binding (RFC 3711, RFC 7714).
 
 `allow_repeat_tx` stays off: with it libsrtp would encrypt a changed packet under a used nonce,
-which breaks GCM. Two private names of pylibsrtp are used, `Session._srtp` here and `_binding` (also in
-`udp`); `test_private_names.py` fails when they move.
+which breaks GCM. Two private names of pylibsrtp are used, `Session._srtp` here and `_binding` (also
+in `udp`); `test_private_names.py` fails when they move.
 """
 
 from dataclasses import dataclass

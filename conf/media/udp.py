@@ -2,8 +2,8 @@
 
 `recvmmsg` and `sendmmsg` are called through cffi in ABI mode, so nothing is compiled at install.
 Every datagram lives in a 2 KiB slot; the `mmsghdr`, `iovec` and `sockaddr` arrays point at the
-slots for ever, and the hot path only writes a length and an address pointer into them. Where the calls
-are missing (not Linux), `PlainPort` keeps the same face over recvfrom and sendto.
+slots for ever, and the hot path only writes a length and an address pointer into them. Where the
+calls are missing (not Linux), `PlainPort` keeps the same face over recvfrom and sendto.
 
 Layout relied upon and checked at import: 64-bit little-endian, `mmsghdr` of 64 bytes.
 """
@@ -76,9 +76,14 @@ class Endpoint:
         raise NotImplementedError
 
     @property
+    def source(self) -> bytes:
+        """The raw sockaddr."""
+        return self.key
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port as text; an IPv4-mapped address is shown as IPv4."""
-        return unpack_sockaddr(self.key)
+        return unpack_sockaddr(self.source)
 
 
 def unpack_sockaddr(key: bytes) -> tuple[str, int]:
@@ -132,8 +137,8 @@ class SlotArray:
     """`count` slots in one block, with the pointers libsrtp needs for working in place.
 
     `memory[bases[i]:]` is slot i's packet. `sizes[i]` is an `int *` aliasing the low half of slot
-    i's `iov_len`: libsrtp's in-place length update is thereby also the length the kernel sends. Not for
-    receive slots, whose `iov_len` stays the slot's room.
+    i's `iov_len`: libsrtp's in-place length update is thereby also the length the kernel sends. Not
+    for receive slots, whose `iov_len` stays the slot's room.
     """
 
     def __init__(self, count: int, headroom: int = 0) -> None:

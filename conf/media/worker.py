@@ -30,6 +30,7 @@ from conf.media.rtp import Packet
 from conf.media.sdp import Offer, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
+from conf.media.tcp import TcpListener
 from conf.media.udp import open_port
 from conf.settings import MediaSettings
 from core.errors import AppError, Conflict, InvalidInput, NotFound
@@ -60,7 +61,13 @@ class Worker:
         self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
         self.lag = LagMeter()
         self.udp_port: int = self.port.local_port()
+        self.tcp = TcpListener(self.mux, self.mux.knows)
         loop.add_reader(self.port.fileno(), self.mux.on_readable)
+
+    async def open_tcp(self) -> None:
+        """Listen on TCP at the same number as UDP. Raises: OSError: the port is taken."""
+        if self.settings.is_tcp_enabled:
+            await self.tcp.open(self.settings.listen, self.udp_port)
 
     def ntp_now(self) -> int:
         """Wall time as NTP, for sender reports only."""
@@ -161,7 +168,7 @@ class Worker:
                 credentials.ufrag,
                 credentials.password,
                 (algorithm, digest),
-                candidates(self.settings, self.udp_port),
+                candidates(self.settings, self.udp_port, self.tcp.port),
             ),
             streams=seat.streams,
             version=seat.version,
@@ -201,9 +208,9 @@ class Worker:
             for seat in seats:
                 seat.send_feedback()
                 seat.publisher.tick(now)
+        for seat in seats[count % 10 :: 10]:  # each every 200 ms, never all in one tick
+            seat.choose_layers(now)
         if count % 5 == 0:
-            for seat in seats:
-                seat.choose_layers(now)
             for room in self.rooms.values():
                 room.update_speaker(now)
         if count % 12 == 0:
@@ -248,6 +255,7 @@ class Worker:
         asyncio.get_running_loop().remove_reader(self.port.fileno())
         for participant_id in list(self.seats):
             await self.leave(participant_id)
+        await self.tcp.close()
         self.port.close()
 
 
@@ -311,6 +319,7 @@ async def run_worker(settings: MediaSettings, index: int, socket_path: Path) -> 
     try:
         async with asyncio.TaskGroup() as tasks:
             worker = Worker(settings, index, tasks)
+            await worker.open_tcp()
             hello = {"version": control.VERSION, "index": index, "pid": os.getpid()}
             hello["port"] = worker.udp_port
             writer.write(control.encode_frame({"hello": hello}))

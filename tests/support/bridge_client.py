@@ -172,9 +172,8 @@ class Site:
         self.srtp: SrtpContexts | None = None
         self.streams: dict[int, Stream] = {}
         self.audio = Source(secrets.randbits(32), OPUS, "0", None)
-        self.cameras = {
-            rid or "": Source(secrets.randbits(32), VP8, "1", rid) for rid in (layers or [None])
-        }
+        rids: Sequence[str] = layers or ("",)
+        self.cameras = {rid: Source(secrets.randbits(32), VP8, "1", rid or None) for rid in rids}
         self.latencies: list[float] = []
         self.wants_latency = False
         self.plis = self.firs = self.nacks = self.feedbacks = self.reports = 0

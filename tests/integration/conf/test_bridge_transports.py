@@ -1,0 +1,151 @@
+"""ICE-TCP, IPv6, the plain socket fallback and the CM profile carry the same media."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
+
+from conf.media import udp
+from conf.settings import MediaSettings
+from tests.support.bridge import LOOPBACK, Bridge, running_bridge, stream, take_seat
+from tests.support.bridge_client import Site
+
+pytestmark = pytest.mark.timeout(60)
+STAGE_AUDIO, MAIN = "3", "6"
+
+
+class TcpSite(Site):
+    """The same site over one TCP connection (RFC 4571 frames)."""
+
+    _received = b""
+
+    def use_tcp(self) -> None:
+        self.socket.close()
+        host, port = next((h, p) for t, h, p in self.answer.candidates if t == "tcp")
+        self.socket = socket.create_connection((host, port))
+        self.socket.setblocking(False)
+
+    def accept(self, answer_sdp: str) -> None:
+        super().accept(answer_sdp)
+        self.use_tcp()
+
+    def send_raw(self, data: bytes | memoryview) -> None:
+        self.socket.send(struct.pack("!H", len(data)) + bytes(data))
+
+    def _readable(self) -> None:
+        try:
+            self._received += self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return
+        while len(self._received) >= 2:
+            size = int.from_bytes(self._received[:2], "big")
+            if len(self._received) < 2 + size:
+                return
+            self._bytes[:size] = self._received[2 : 2 + size]
+            self._received = self._received[2 + size :]
+            self._on_datagram(self._bytes, size)
+
+
+async def exchange(bridge: Bridge, a: Site, b: Site) -> None:
+    """Both get voice and picture of the other without loss."""
+    await bridge.open("room", a.name, b.name)
+    for site in (a, b):
+        await take_seat(bridge, "room", site)
+    await stream([a, b], 2)
+    for site in (a, b):
+        assert site.mid(STAGE_AUDIO).packets > 40
+        assert site.mid(MAIN).packets > 40
+        assert site.mid(MAIN).lost == 0
+        await site.close()
+
+
+async def test_media_over_tcp_reaches_a_site_on_udp_and_back(tmp_path: Path) -> None:
+    """One side behind a firewall that lets only TCP through."""
+    async with running_bridge(tmp_path) as bridge:
+        await exchange(bridge, TcpSite("a"), Site("b"))
+
+
+async def test_a_mute_tcp_connection_is_cut(tmp_path: Path) -> None:
+    """Who says nothing sensible within five seconds, or frames too long, is thrown out."""
+    async with running_bridge(tmp_path) as bridge:
+        host, port = "127.0.0.1", bridge.worker.port
+        idle = await asyncio.open_connection(host, port)
+        wrong = await asyncio.open_connection(host, port)
+        wrong[1].write(b"\xff\xff" + bytes(100))
+        async with asyncio.timeout(8):
+            for reader, _ in (wrong, idle):
+                with contextlib.suppress(ConnectionResetError):
+                    assert await reader.read(1) == b""
+        for _, writer in (idle, wrong):
+            writer.close()
+
+
+async def test_the_older_srtp_profile_works_too(tmp_path: Path) -> None:
+    """AES_CM_128_HMAC_SHA1_80 when that is all a site has."""
+    async with running_bridge(tmp_path) as bridge:
+        await exchange(bridge, Site("a", profiles=[SRTP_AES128_CM_SHA1_80]), Site("b"))
+
+
+async def test_ipv6_and_ipv4_share_one_port(tmp_path: Path) -> None:
+    """Listening on :: serves both; both kinds of candidate are told."""
+    both = MediaSettings.model_validate({"port": 0, "listen": "::"})
+    async with running_bridge(tmp_path, both) as bridge:
+        await bridge.open("room", "a", "b")
+        a, b = Site("a"), Site("b")
+        answer = await bridge.worker.join("room", "a", a.offer())
+        assert "::1" in answer.answer_sdp
+        assert "127.0.0.1" in answer.answer_sdp
+        a.socket.close()
+        a.socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        a.socket.setblocking(False)
+        a.accept(answer.answer_sdp)
+        a.accept = lambda _: None  # type: ignore[method-assign]
+        a.remote = ("::1", bridge.worker.port)
+        await a.connect(answer.answer_sdp)
+        await take_seat(bridge, "room", b)
+        await stream([a], 1)
+        assert b.mid(STAGE_AUDIO).packets > 20
+        await a.close()
+        await b.close()
+
+
+async def test_the_advertised_address_may_be_another(tmp_path: Path) -> None:
+    """Behind 1:1 NAT only the configured addresses are told."""
+    told = MediaSettings.model_validate(LOOPBACK.model_dump() | {"addresses": ["203.0.113.9"]})
+    async with running_bridge(tmp_path, told) as bridge:
+        await bridge.open("room", "a")
+        site = Site("a")
+        answer = await bridge.worker.join("room", "a", site.offer())
+        assert "203.0.113.9" in answer.answer_sdp
+        assert " 127.0.0.1 " not in answer.answer_sdp.split("m=", 1)[1]
+        site.socket.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::"])
+def test_the_plain_port_does_what_the_batched_one_does(host: str) -> None:
+    """recvfrom and sendto behind the same face."""
+    for port in (udp.open_port(host, 0), udp.PlainPort(udp.open_udp(host, 0))):
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.settimeout(2)
+        for data in (b"hello", b"", b"x" * 1500):
+            peer.sendto(data, ("127.0.0.1", port.local_port()))
+        count = port.receive()
+        assert [port.received_length(i) for i in range(count)] == [5, 0, 1500]
+        base = port.rx.bases[0]
+        assert bytes(port.rx.memory[base : base + 5]) == b"hello"
+        endpoint = udp.Endpoint(port.received_key(0))
+        assert endpoint.address == ("127.0.0.1", peer.getsockname()[1])
+        port.send(b"one", endpoint)
+        for i, data in enumerate((b"two", b"three")):
+            port.tx.memory[port.tx.bases[i] : port.tx.bases[i] + len(data)] = data
+            port.tx.lengths[2 * i + 1] = len(data)
+            port.tx.names[8 * i] = endpoint.pointer
+        port.flush(2)
+        assert [peer.recv(100) for _ in range(3)] == [b"one", b"two", b"three"]
+        assert port.dropped_sends == 0
+        peer.close()
+        port.close()
