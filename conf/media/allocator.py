@@ -13,8 +13,9 @@ from typing import Final
 from conf.media.layers import Rung
 
 HOLD_US: Final = 10_000_000
-MAX_HOLD_US: Final = 80_000_000
+MAX_HOLD_US: Final = 30_000_000
 FIRST_HOLD_US: Final = 1_000_000  # until the first fall: a site that joins need not wait
+PROBE_FIRST_US: Final = 2_000_000  # time for a probe before a lesser rise is taken
 _RELAPSE_US: Final = 20_000_000  # a fall so soon after a rise makes the next hold longer
 _MARGIN: Final = 1.1  # a rise must leave this much room below the estimate
 _MAX_REPAIR_SHARE: Final = 0.3
@@ -108,14 +109,15 @@ def _quality(rung: Rung | None) -> tuple[int, int]:
 class Allocator:
     """Steadies one subscriber's choices: call `choose` every 100 ms, and when wants change."""
 
-    __slots__ = ("_caps", "_fallen_us", "_hold_us", "_risen_us", "_sources")
+    __slots__ = ("_caps", "_fallen_us", "_hold_us", "_rise_hold_us", "_risen_us", "_sources")
 
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
         # Best quality a slot may have without rising; a slot that is new or had nothing to show
         # is absent and may start with all it can be given.
         self._caps: dict[str, tuple[int, int]] = {}
-        self._hold_us = FIRST_HOLD_US
+        self._rise_hold_us = FIRST_HOLD_US  # after a rise
+        self._hold_us = HOLD_US  # after a fall
         self._risen_us = self._fallen_us = -(1 << 60)
 
     def choose(self, budget: Budget, wants: Sequence[Want], now_us: int) -> Choice:
@@ -126,13 +128,17 @@ class Allocator:
         if any(self._has_fallen(want, kept[want.slot]) for want in capped):
             self._note_fall(now_us)
         probe_bps = 0
-        if now_us - max(self._risen_us, self._fallen_us) >= self._hold_us:
+        closed_until_us = max(self._risen_us + self._rise_hold_us, self._fallen_us + self._hold_us)
+        if now_us >= closed_until_us:
+            probe_bps, first = _next_step(budget, wants, kept)
             risen = self._rise(budget, wants, kept)
-            if risen is not None:
-                kept = risen
+            # The first in rank shall rise first, and may need a probe for it.
+            if risen is not None and (
+                now_us >= closed_until_us + PROBE_FIRST_US
+                or _quality(risen[first]) > _quality(kept[first])
+            ):
+                kept, probe_bps = risen, 0
                 self._risen_us = now_us
-            else:
-                probe_bps = _next_step_bps(budget, wants, kept)
         for want in wants:
             if want.rungs:
                 self._caps[want.slot] = _quality(kept[want.slot])
@@ -162,8 +168,8 @@ class Allocator:
     def _note_fall(self, now_us: int) -> None:
         """Wait before the next rise; longer when the last one did not last."""
         has_relapsed = now_us - self._risen_us < _RELAPSE_US
-        longer = min(2 * self._hold_us, MAX_HOLD_US) if has_relapsed else HOLD_US
-        self._hold_us = max(HOLD_US, longer)
+        self._hold_us = min(2 * self._hold_us, MAX_HOLD_US) if has_relapsed else HOLD_US
+        self._rise_hold_us = HOLD_US
         self._fallen_us = now_us
 
     def _rise(
@@ -178,12 +184,18 @@ class Allocator:
         return better if new > old else None
 
 
-def _next_step_bps(budget: Budget, wants: Sequence[Want], kept: Mapping[str, Rung | None]) -> int:
-    """The total at which the first slot that could show more would get its next rung."""
+def _next_step(
+    budget: Budget, wants: Sequence[Want], kept: Mapping[str, Rung | None]
+) -> tuple[int, str]:
+    """The total at which the first slot that could show more gets its next rung, and that slot.
+
+    (0, "") when all show what they can.
+    """
     spent = sum(_bps(rung) for rung in kept.values())
     for want in sorted(wants, key=_rank):
         held = kept[want.slot]
         step = next((rung for rung in want.rungs if _quality(rung) > _quality(held)), None)
         if step is not None:
-            return int(budget.total_bps(spent - _bps(held) + step.bps) * _MARGIN)
-    return 0
+            total = budget.total_bps(spent - _bps(held) + step.bps)
+            return int(total * _MARGIN), want.slot
+    return 0, ""

@@ -6,6 +6,7 @@ Loss that stays the same whatever the rate is the link's own and does not lower 
 Rates are integer bit/s, times integer microseconds.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
@@ -21,17 +22,21 @@ _WINDOW = 20
 _SMOOTHING = 0.9
 _GAIN = 4.0
 _OVERUSE_US = 10_000
+_QUEUE_MS = 20.0  # a slope without this much delay above the least is jitter
+_BASELINE_US = 10_000_000
 _THRESHOLD_MS = (6.0, 600.0)
 _RISE, _FALL = 0.0087, 0.039
 
 _BACK_OFF = 0.85
 _RATE_WINDOW_US = 500_000
+_PROBE_ECHO_US = 200_000
 _LOSS_WINDOW_US = 1_000_000
 _LOSS_PAUSE_US = 300_000
 _STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked
 _MIN_LOSS_PACKETS = 20
 _EXCESS_LOSS = 0.10
 _TOLERABLE_LOSS = 0.02
+_FORGETTING = 0.01  # per feedback
 
 
 class DelayTrend:
@@ -39,9 +44,12 @@ class DelayTrend:
 
     __slots__ = (
         "_accumulated_ms",
+        "_baseline_since_us",
         "_first_arrival_us",
         "_group",
+        "_least_ms",
         "_overuse_us",
+        "_overuses",
         "_points",
         "_previous",
         "_previous_slope",
@@ -60,7 +68,11 @@ class DelayTrend:
         self._first_arrival_us = 0
         self._samples = 0
         self._overuse_us = 0.0
+        self._overuses = 0
         self._previous_slope = 0.0
+        # Least smoothed delay of this and of the last ten seconds.
+        self._least_ms = (0.0, 0.0)
+        self._baseline_since_us = 0
         self.threshold_ms = 12.5
         self.is_overused = self.is_underused = False
 
@@ -92,20 +104,36 @@ class DelayTrend:
         self._accumulated_ms += arrived_ms - sent_ms
         smoothed = _SMOOTHING * self._smoothed_ms + (1 - _SMOOTHING) * self._accumulated_ms
         self._smoothed_ms = smoothed
+        self._note_least(after[1])
         self._points.append(((after[1] - self._first_arrival_us) / 1_000, smoothed))
         if len(self._points) == _WINDOW:
             self._judge(_slope(self._points), sent_ms)
 
+    def _note_least(self, arrival_us: int) -> None:
+        """Renewed every ten seconds, so that the drift of two clocks is no queue."""
+        now, before = self._least_ms
+        if arrival_us - self._baseline_since_us > _BASELINE_US:
+            self._baseline_since_us = arrival_us
+            now, before = self._smoothed_ms, now
+        self._least_ms = (min(now, self._smoothed_ms), before)
+
+    @property
+    def queue_ms(self) -> float:
+        """Smoothed delay above the least of the last ten to twenty seconds."""
+        return self._smoothed_ms - min(self._least_ms)
+
     def _judge(self, slope: float, elapsed_ms: float) -> None:
         trend_ms = slope * self._samples * _GAIN
         self.is_underused = trend_ms < -self.threshold_ms
-        if trend_ms > self.threshold_ms:
+        if trend_ms > self.threshold_ms and self.queue_ms > _QUEUE_MS:
             self._overuse_us += elapsed_ms * 1_000
-            if self._overuse_us > _OVERUSE_US and slope >= self._previous_slope:
+            self._overuses += 1
+            is_lasting = self._overuse_us > _OVERUSE_US and self._overuses > 1
+            if is_lasting and slope >= self._previous_slope:
                 self.is_overused = True
-                self._overuse_us = 0.0
         else:
             self._overuse_us = 0.0
+            self._overuses = 0
             self.is_overused = False
         self._previous_slope = slope
         self._adapt(trend_ms, elapsed_ms)
@@ -157,8 +185,10 @@ class LossWatch:
 
     @property
     def excess(self) -> float:
-        """Loss beyond the link's own."""
-        return max(0.0, self.fraction - self.inherent)
+        """Loss beyond the link's own and beyond chance."""
+        loss = self.fraction
+        chance = math.sqrt(loss * (1 - loss) / max(1, len(self._entries)))
+        return max(0.0, loss - self.inherent - chance)
 
     def judge(self, now_us: int) -> bool:
         """Must the rate go down now for its loss? At most every 300 ms, a second after the last.
@@ -166,14 +196,15 @@ class LossWatch:
         When a reduction did not help, the loss is the link's own from then on.
         """
         loss = self.fraction
-        self.inherent = min(self.inherent, loss + 0.02)
+        if loss < self.inherent:  # forgotten within seconds, not at one lucky window
+            self.inherent += _FORGETTING * (loss - self.inherent)
         if now_us - self._judged_us < _LOSS_PAUSE_US:
             return False
         if self._reduced_from is not None:
             if now_us - self._judged_us < _LOSS_WINDOW_US + _LOSS_PAUSE_US:
                 return False
             if loss > 0.7 * self._reduced_from:
-                self.inherent = min(0.5, loss)
+                self.inherent = min(0.5, max(loss, self.inherent))
             self._reduced_from = None
         if self.excess <= _EXCESS_LOSS:
             return False
@@ -225,6 +256,7 @@ class Estimate:
         "_decreased_us",
         "_increased_us",
         "_last_feedback_us",
+        "_probing_until_us",
         "_round_trip_us",
         "decreases",
         "loss",
@@ -243,12 +275,12 @@ class Estimate:
         self._capacity_bps = 0.0  # smoothed rate at which the link last proved full
         self._round_trip_us = 100_000
         self._increased_us = self._last_feedback_us = -1
-        self._decreased_us = -(1 << 60)
+        self._decreased_us = self._probing_until_us = -(1 << 60)
 
     @property
-    def acked_bps(self) -> int:
-        """What arrived in the last half second; 0 when unknown."""
-        return self._acked.bps
+    def carried_bps(self) -> int:
+        """What the link took in the last half second, its own loss included; 0 when unknown."""
+        return int(self._acked.bps / (1 - self.loss.inherent))
 
     def set_ceiling(self, ceiling_bps: int) -> None:
         """Change the site's cap; takes effect at once."""
@@ -268,11 +300,13 @@ class Estimate:
                 self._acked.add(arrival_us, size)
                 self.trend.add(sent_us, arrival_us)
         self._last_feedback_us = now_us
+        if now_us < self._probing_until_us:
+            return  # a probe fills the queue on purpose; its result speaks
         if self.loss.judge(now_us):
             self._decrease(now_us, self._after_loss())
         elif self.trend.is_overused:
             if now_us - self._decreased_us > self._round_trip_us + 100_000:
-                self._decrease(now_us, int(_BACK_OFF * (self._acked.bps or self.target_bps)))
+                self._decrease(now_us, int(_BACK_OFF * (self.carried_bps or self.target_bps)))
         elif not self.trend.is_underused and self.loss.excess <= _TOLERABLE_LOSS:
             self._increase(now_us)
             return
@@ -286,18 +320,22 @@ class Estimate:
             self._last_feedback_us = now_us
             self._decrease(now_us, self.target_bps // 2)
 
+    def on_probe_begin(self, end_us: int) -> None:
+        """A probe runs to `end_us`: until its echo is in, queue and loss are of its making."""
+        self._probing_until_us = end_us + self._round_trip_us + _PROBE_ECHO_US
+
     def on_probe(self, measured_bps: int, now_us: int) -> None:
         """A probe proved that the link carries `measured_bps`; see probe.py."""
-        if measured_bps > self.target_bps and not self.trend.is_overused:
+        if measured_bps > self.target_bps:
             self._set(measured_bps)
             self._increased_us = now_us
 
     def _after_loss(self) -> int:
         kept = 1.0 - 0.5 * self.loss.excess
-        return int(min(self.target_bps, self._acked.bps or self.target_bps) * kept)
+        return int(min(self.target_bps, self.carried_bps or self.target_bps) * kept)
 
     def _decrease(self, now_us: int, wanted_bps: int) -> None:
-        acked = self._acked.bps
+        acked = self.carried_bps
         if acked:
             known = self._capacity_bps or acked
             self._capacity_bps = 0.9 * known + 0.1 * acked if acked < 1.3 * known else acked
@@ -310,7 +348,7 @@ class Estimate:
             min(now_us - self._increased_us, 1_000_000) / 1e6 if self._increased_us >= 0 else 0
         )
         self._increased_us = now_us
-        acked = self._acked.bps
+        acked = self.carried_bps
         if not acked or elapsed_s <= 0:
             return
         bound = max(self.target_bps, int(1.5 * acked) + 10_000)

@@ -11,10 +11,11 @@ from conf.media.twcc import LOST
 
 DURATION_US: Final = 120_000
 PACKET_BYTES: Final = 240  # padding-only: at most 255 and the header
-MAX_FACTOR: Final = 3.0  # a probe goes no higher than this times the estimate
+MAX_FACTOR: Final = 2.0  # a probe goes no higher than this times the estimate
 FIRST_PAUSE_US: Final = 2_000_000
-MAX_PAUSE_US: Final = 60_000_000
+MAX_PAUSE_US: Final = 24_000_000
 _MIN_PACKETS = 5
+_ABOVE = 1.2  # a probe falls a little short of its rate
 _MIN_RECEIVED = 0.8
 _SATURATED = 0.9
 _GRACE_US = 1_500_000
@@ -56,7 +57,7 @@ class Prober:
         """Start a probe for `wanted_bps` (Choice.probe_bps) if none runs and it is time."""
         if self.running is not None or now_us < self._next_us or wanted_bps <= 0:
             return None
-        rate = min(int(wanted_bps * 1.1), int(estimate_bps * MAX_FACTOR))
+        rate = min(int(wanted_bps * _ABOVE), int(estimate_bps * MAX_FACTOR))
         self.running = Probe(now_us, now_us + DURATION_US, rate)
         self._arrived.clear()
         self._lost = 0
@@ -72,9 +73,10 @@ class Prober:
         else:
             self._arrived.append((sent_us, arrival_us, size))
 
-    def result(self, now_us: int, newest_settled_us: int) -> int | None:
+    def result(self, now_us: int, newest_settled_us: int, inherent: float = 0.0) -> int | None:
         """The rate the link proved, 0 for a failed probe, None while it is not over.
 
+        `inherent`: loss the link has at any rate (LossWatch.inherent), which is no failure.
         `newest_settled_us`: send time of the newest packet the feedback has told of.
         """
         probe = self.running
@@ -83,7 +85,7 @@ class Prober:
         if newest_settled_us <= probe.end_us and now_us < probe.end_us + _GRACE_US:
             return None
         self.running = None
-        measured = self._measure()
+        measured = int(self._measure(inherent) / (1 - inherent))
         is_success = measured >= _SATURATED * probe.rate_bps
         self._pause_us = FIRST_PAUSE_US if is_success else min(2 * self._pause_us, MAX_PAUSE_US)
         self._next_us = now_us + self._pause_us
@@ -95,17 +97,10 @@ class Prober:
         at_us, bps = self._proven
         return bps if now_us - at_us <= _PROOF_US else 0
 
-    def cancel(self, now_us: int) -> None:
-        """The link showed overuse: stop, and wait longer than last time."""
-        self.running = None
-        self._proven = (now_us, 0)
-        self._pause_us = min(2 * self._pause_us, MAX_PAUSE_US)
-        self._next_us = now_us + self._pause_us
-
-    def _measure(self) -> int:
+    def _measure(self, inherent: float) -> int:
         arrived = sorted(self._arrived)
         count = len(arrived)
-        if count < _MIN_PACKETS or count < _MIN_RECEIVED * (count + self._lost):
+        if count < _MIN_PACKETS or count < _MIN_RECEIVED * (1 - inherent) * (count + self._lost):
             return 0
         sent_span = arrived[-1][0] - arrived[0][0]
         first_us = min(arrival for _, arrival, _ in arrived)

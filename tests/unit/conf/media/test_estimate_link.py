@@ -1,0 +1,291 @@
+"""Estimate, probes and allocator together on a link that is a few lines of arithmetic.
+
+The link has a rate, a queue, a delay and random loss; the subscriber reports every 80 ms, as
+Chromium does. One site watches a main picture (q/h/f) and four thumbnails, with one voice.
+"""
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+
+from conf.media.allocator import Allocator, Budget, Rank, Want
+from conf.media.estimate import Estimate
+from conf.media.layers import Rung, ladder
+from conf.media.pacer import Pacer
+from conf.media.probe import PACKET_BYTES, Prober
+from conf.media.twcc import LOST, Feedback, SendHistory
+
+MS = 1_000
+SECOND = 1_000_000
+TICK = 5 * MS
+AUDIO_BPS = 40_000
+MAIN = (150_000, 500_000, 1_500_000)
+THUMBNAIL = (100_000,)
+
+
+@dataclass
+class Link:
+    """A bottleneck: `rate_bps`, `queue_ms` of it held, then `delay_ms`; loses some at random."""
+
+    rate_bps: int
+    delay_ms: int = 20
+    queue_ms: int = 300
+    loss: float = 0.0
+    jitter_ms: int = 0
+    dice: random.Random = field(default_factory=lambda: random.Random(7))
+    free_at: int = 0
+    last_arrival: int = 0
+    worst_queue_ms: float = 0.0
+
+    def send(self, size: int, now: int) -> int:
+        """When the packet arrives, or LOST."""
+        waiting = max(0, self.free_at - now)
+        self.worst_queue_ms = max(self.worst_queue_ms, waiting / MS)
+        if waiting > self.queue_ms * MS:
+            return LOST
+        self.free_at = max(self.free_at, now) + size * 8 * SECOND // self.rate_bps
+        if self.dice.random() < self.loss:
+            return LOST
+        jitter = self.dice.randrange(self.jitter_ms * MS + 1)
+        self.last_arrival = max(self.last_arrival, self.free_at + self.delay_ms * MS + jitter)
+        return self.last_arrival
+
+
+@dataclass
+class Moment:
+    """The state at the end of one tick."""
+
+    at_s: float
+    target_bps: int
+    main: Rung | None
+    thumbnails: int
+
+
+class Site:
+    """One subscriber's whole control loop, moved by hand."""
+
+    def __init__(self, link: Link, cap_bps: int = 50_000_000) -> None:
+        self.link = link
+        self.estimate = Estimate(ceiling_bps=cap_bps)
+        self.prober = Prober()
+        self.allocator = Allocator()
+        self.pacer = Pacer()
+        self.history = SendHistory()
+        self.now = 0
+        self.rungs: dict[str, Rung | None] = {}
+        self.audio_lost = 0
+        self.audio_sent = 0
+        self.moments: list[Moment] = []
+        self._owed: dict[str, float] = {}
+        self._reports: deque[tuple[int, Feedback]] = deque()
+        self._arrivals: list[int] = []
+        self._base = 0
+        self._probe_sent = 0
+        self._newest_settled = 0
+        self._held: deque[tuple[int, int]] = deque()
+
+    def run(self, seconds: float) -> list[Moment]:
+        """Go on for `seconds`; the moments of that time."""
+        before = len(self.moments)
+        for _ in range(int(seconds * SECOND) // TICK):
+            self._tick()
+        return self.moments[before:]
+
+    def _tick(self) -> None:
+        self.now += TICK
+        self._media()
+        self._probe()
+        if self.now % (80 * MS) == 0:
+            self._report()
+        while self._reports and self._reports[0][0] <= self.now:
+            self._take(self._reports.popleft()[1])
+        if self.now % (100 * MS) == 0:
+            self.estimate.on_silence(self.now)
+            self._choose()
+        main = self.rungs.get("main")
+        shown = sum(rung is not None for slot, rung in self.rungs.items() if slot != "main")
+        self.moments.append(Moment(self.now / SECOND, self.estimate.target_bps, main, shown))
+
+    def _send(self, size: int) -> int:
+        self.history.add(self.now, size)
+        arrival = self.link.send(size, self.now)
+        self._arrivals.append(arrival)
+        if self.prober.running is not None:
+            self._probe_sent += size
+        return arrival
+
+    def _media(self) -> None:
+        if self.now % (20 * MS) == 0:
+            self.audio_sent += 1
+            self.audio_lost += self._send(AUDIO_BPS // 50 // 8) == LOST
+        for rung in self.rungs.values():
+            if rung is not None and self.now % (35 * MS) == 0:  # about 30 pictures a second
+                size = rung.bps * 35 // 8_000
+                while size > 0:
+                    leave = self.pacer.leave_at(min(size, 1_100), self.now)
+                    self._held.append((leave, min(size, 1_100)))
+                    size -= 1_100
+        while self._held and self._held[0][0] <= self.now:
+            self._send(self._held.popleft()[1])
+
+    def _probe(self) -> None:
+        probe = self.prober.running
+        if probe is not None and self.now <= probe.end_us:
+            due = probe.padding_bytes(self._probe_sent, self.now)
+            for _ in range(due // PACKET_BYTES):
+                self._send(PACKET_BYTES)
+
+    def _report(self) -> None:
+        """What arrived by now, as the receiver tells it; later arrivals are told next time."""
+        told = len(self._arrivals)
+        while told and self._arrivals[told - 1] > self.now:
+            told -= 1
+        if told:
+            feedback = Feedback(self._base & 0xFFFF, 0, self._arrivals[:told])
+            self._reports.append((self.now + self.link.delay_ms * MS, feedback))
+            self._base += told
+            del self._arrivals[:told]
+
+    def _take(self, feedback: Feedback) -> None:
+        settled = list(self.history.settle(feedback))
+        for packet in settled:
+            self.prober.add(*packet)
+            self._newest_settled = max(self._newest_settled, packet[0])
+        decreases = self.estimate.decreases
+        self.estimate.set_round_trip(2 * self.link.delay_ms * MS)
+        self.estimate.on_feedback(settled, self.now)
+        if self.estimate.decreases > decreases:
+            self._choose()
+        measured = self.prober.result(self.now, self._newest_settled, self.estimate.loss.inherent)
+        if measured:
+            self.estimate.on_probe(measured, self.now)
+
+    def _choose(self) -> None:
+        estimate = self.estimate
+        wants = [Want("main", Rank.MAIN, "a", ladder(MAIN, is_thinnable=True))]
+        wants += [
+            Want(f"t{n}", Rank.THUMBNAIL, f"b{n}", ladder(THUMBNAIL, is_thinnable=True))
+            for n in range(4)
+        ]
+        proven = max(estimate.carried_bps, self.prober.proven_bps(self.now))
+        budget = Budget(estimate.target_bps, proven, AUDIO_BPS, estimate.loss.fraction)
+        choice = self.allocator.choose(budget, wants, self.now)
+        self.rungs = dict(choice.rungs)
+        sending = AUDIO_BPS + sum(rung.bps for rung in self.rungs.values() if rung is not None)
+        self.pacer.set_rates(estimate.target_bps, sending)
+        probe = self.prober.begin(self.now, choice.probe_bps, estimate.target_bps)
+        if probe is not None:
+            self._probe_sent = 0
+            estimate.on_probe_begin(probe.end_us)
+
+
+def cost(moment: Moment) -> int:
+    return AUDIO_BPS + (moment.main.bps if moment.main else 0) + moment.thumbnails * 40_000
+
+
+def turns(moments: list[Moment]) -> list[float]:
+    """Times at which the main picture got better after having got worse."""
+    found, fell = [], False
+    for before, after in pairwise(moments):
+        old = before.main.bps if before.main else 0
+        new = after.main.bps if after.main else 0
+        fell = fell or new < old
+        if new > old and fell:
+            found.append(after.at_s)
+            fell = False
+    return found
+
+
+LINKS = [
+    pytest.param(kbps, delay, id=f"{kbps}k-{delay}ms")
+    for kbps in (300, 500, 1_000, 2_000, 5_000)
+    for delay in (10, 60, 200)
+]
+
+
+@pytest.mark.parametrize(("kbps", "delay_ms"), LINKS)
+def test_converges_below_the_link_and_uses_it(kbps: int, delay_ms: int) -> None:
+    """After a minute: a picture, no standing queue, no turn more often than every ten seconds."""
+    site = Site(Link(kbps * 1_000, delay_ms=delay_ms))
+    site.run(60)
+    site.link.worst_queue_ms = 0
+    moments = site.run(60)
+    assert all(moment.main is not None for moment in moments)
+    mean = sum(map(cost, moments)) / len(moments)
+    wanted = AUDIO_BPS + MAIN[-1] + 4 * 100_000
+    assert mean <= kbps * 1_000
+    assert mean >= 0.25 * min(kbps * 1_000, wanted)
+    times = turns(site.moments)
+    assert all(later - earlier >= 10 for earlier, later in pairwise(times))
+    assert site.link.worst_queue_ms < 250
+
+
+@pytest.mark.parametrize("delay_ms", [10, 60, 200])
+@pytest.mark.parametrize("kbps", [300, 700, 1_000])
+def test_a_link_that_shrinks_is_followed_within_a_second(kbps: int, delay_ms: int) -> None:
+    site = Site(Link(3_000_000, delay_ms=delay_ms))
+    site.run(40)
+    assert cost(site.moments[-1]) > kbps * 1_000
+    site.link.rate_bps = kbps * 1_000
+    moments = site.run(20)
+    fitting = next(m.at_s for m in moments if cost(m) <= kbps * 1_000) - 40
+    assert fitting <= 1.0 + 2 * delay_ms / 1_000
+    assert all(cost(moment) <= kbps * 1_000 for moment in moments[-5 * SECOND // TICK :])
+
+
+def test_a_link_that_grows_is_found_within_half_a_minute() -> None:
+    site = Site(Link(400_000))
+    site.run(60)
+    site.link.rate_bps = 4_000_000
+    moments = site.run(60)
+    best = next(m.at_s for m in moments if m.main is not None and m.main.bps == MAIN[-1]) - 60
+    assert best <= 45
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.1, 0.3])
+def test_loss_of_the_radio_alone_does_not_take_the_picture(loss: float) -> None:
+    """A wide link that loses at any rate: the estimate stays well above the floor."""
+    site = Site(Link(3_000_000, loss=loss))
+    site.run(60)
+    moments = site.run(60)
+    assert all(moment.main is not None for moment in moments)
+    assert min(moment.target_bps for moment in moments) > 300_000
+
+
+def test_a_shallow_queue_shows_itself_by_loss() -> None:
+    """A policer of 600 kbit/s with 20 ms of queue: no delay to see, only loss."""
+    site = Site(Link(600_000, queue_ms=20))
+    site.run(60)
+    site.audio_lost = site.audio_sent = 0
+    moments = site.run(60)
+    assert sum(map(cost, moments)) / len(moments) <= 600_000
+    assert site.audio_lost / site.audio_sent < 0.05
+
+
+def test_jitter_of_a_mobile_network_is_not_taken_for_congestion() -> None:
+    site = Site(Link(3_000_000, delay_ms=60, jitter_ms=40))
+    site.run(60)
+    moments = site.run(60)
+    assert all(moment.main is not None and moment.main.layer >= 1 for moment in moments)
+
+
+def test_the_cap_of_a_site_is_never_exceeded() -> None:
+    site = Site(Link(20_000_000), cap_bps=700_000)
+    moments = site.run(60)
+    assert all(moment.target_bps <= 700_000 and cost(moment) <= 700_000 for moment in moments)
+
+
+def test_an_outage_halves_until_feedback_returns() -> None:
+    site = Site(Link(3_000_000))
+    site.run(40)
+    before = site.estimate.target_bps
+    site.link.loss = 1.0
+    site.run(3)
+    site.link.loss = 0.0
+    assert site.estimate.target_bps < before / 2
+    moments = site.run(40)
+    assert moments[-1].main is not None
+    assert moments[-1].main.layer >= 1
