@@ -26,7 +26,7 @@ class LineReader:
     def feed(self, data: bytes) -> list[str]:
         self._buffer += data.decode("latin-1").replace("\0", "")
         *whole, self._buffer = _ENDS.split(self._buffer)
-        lines = [line for raw in whole if (line := raw.strip())]
+        lines = [line for raw in whole if (line := self._line(raw))]
         if self.expects_prompt and self._buffer.endswith(PROMPT):
             lines.append(PROMPT)
             self._buffer = ""
@@ -34,6 +34,11 @@ class LineReader:
             lines.append(self._buffer)
             self._buffer = ""
         return lines
+
+    def _line(self, raw: str) -> str:
+        """A prompt with a notification right behind it looks like a line of its own."""
+        line = raw.strip()
+        return PROMPT if self.expects_prompt and line == PROMPT.strip() else line
 
     def forget(self) -> None:
         """Drop a half-received line."""

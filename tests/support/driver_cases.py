@@ -228,6 +228,8 @@ def shortcomings(run: Run, case: FaultCase, scale: float, resume_s: float) -> li
         found.append(f"outcome {run.outcome.state}, not {case.expected}")
     if run.final is not (case.final or case.expected):
         found.append(f"in the end {run.final}, not {case.final or case.expected}")
+    if run.copies != (1, case.copies, 1):
+        found.append(f"copies on the air {run.copies}")
     if run.resumed_s is None or run.resumed_s - case.seconds * scale > resume_s:
         found.append(f"resumed after {run.resumed_s} s")
     return found

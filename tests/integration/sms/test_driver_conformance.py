@@ -51,8 +51,7 @@ async def test_fault(sim: ModemSim, kind: DriverKind, case: FaultCase) -> None:
         else:
             assert is_true(run), f"{run} is not what the air says"
             assert run.copies[0] == 1
-            assert run.copies[1] == case.copies
-            assert run.copies[2] <= 1
+            assert max(run.copies) <= 1, "doubled"
             problems = shortcomings(run, case, QUICK_SCALE, RESUME_S)
     if kind == "gsmmodem" and case.gsmmodem:
         assert problems, "gsmmodem can do this: take the reason out of the table"
