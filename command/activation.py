@@ -56,12 +56,13 @@ def first_state(level: int) -> ActivationState:
 class Order:
     """What a human orders. Empty `matter` or `measures`: as the plan proposes.
 
-    `key`: one per dialogue, so that a double click activates once. `plan_version` None: current.
+    `key`: one per dialogue, so that a double click activates once; without one, the same order
+    again while its response runs is the same click. `plan_version` None: current.
     """
 
     plan_id: PlanId
     level: int
-    key: str
+    key: str = ""
     plan_version: int | None = None
     matter: str = ""
     measures: tuple[str, ...] = ()
@@ -99,6 +100,12 @@ class Activation:
     meeting_sites: tuple[MeetingSite, ...] = ()
     links: dict[UnitId, str] = field(default_factory=dict)
 
+    def answers(self, order: Order) -> bool:
+        """Whether this is what `order`, given once more, asked for."""
+        if order.key:
+            return self.key == order.key
+        return self.is_running and (self.plan_id, self.level) == (order.plan_id, order.level)
+
     @property
     def is_running(self) -> bool:
         return self.state in (ActivationState.UNCONFIRMED, ActivationState.ACTIVE)
@@ -115,7 +122,7 @@ def checked(order: Order) -> Order:
     """
     if order.level not in (1, 2, 3, 4):
         raise InvalidInput("a level is 1, 2, 3 or 4", field="level")
-    if not 8 <= len(order.key) <= 64:
+    if order.key and not 8 <= len(order.key) <= 64:
         raise InvalidInput("from 8 to 64 characters", field="key")
     if len(order.matter) > 200:
         raise InvalidInput("at most 200 characters", field="matter")

@@ -22,7 +22,7 @@ from command.views import Views
 from core.audit import Audit
 from core.auth.model import Permission, Principal, is_within, reach, require
 from core.database import UnitOfWork
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from core.ids import HazardId, IncidentId, new_id
 from directory.model import Unit
 from directory.service import Directory
@@ -197,6 +197,12 @@ class IncidentDesk:
         require(principal, Permission.INCIDENT_READ)
         found = await incidents.listed(uow, scopes, states, limit)
         return await self._views.summaries(uow, found)
+
+    def require_whole_county(self, principal: Principal) -> None:
+        """Raise NotAllowed unless the principal sees every incident of the county."""
+        scopes = reach(principal, Permission.INCIDENT_READ)
+        if not any(scope.count("/") <= 1 for scope in scopes):
+            raise NotAllowed("only for those who see the whole county")
 
     async def snapshot(
         self, uow: UnitOfWork, principal: Principal, incident_id: IncidentId

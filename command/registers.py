@@ -37,6 +37,15 @@ class HazardRegister:
         scopes = reach(principal, Permission.HAZARD_READ)
         return [shown(each) for each in await registers.hazards(uow, scopes, kind, q)]
 
+    async def shown(
+        self, uow: UnitOfWork, principal: Principal, hazard_id: HazardId
+    ) -> dict[str, Any]:
+        """One hazard with its grading.
+
+        Raises: NotFound.
+        """
+        return shown(await self.access_hazard(uow, principal, hazard_id))
+
     async def access_hazard(
         self,
         uow: UnitOfWork,

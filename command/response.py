@@ -81,10 +81,10 @@ class ResponseDesk:
         """
         order = activation_of.checked(order)
         incident = await access_incident(uow, principal, incident_id, Permission.INCIDENT_ACTIVATE)
-        known = await responses.by_key(uow, incident_id, order.key)
-        if known is not None:
-            return known
         latest = await responses.latest(uow, incident_id)
+        for known in (latest, await responses.by_key(uow, incident_id, order.key)):
+            if known is not None and known.answers(order):
+                return known
         if latest is not None and latest.is_running:
             raise Conflict("a response to this incident is running", code="already_active")
         draft = await self._draft(uow, incident, order)
@@ -382,7 +382,7 @@ def _new_activation(
     return Activation(
         id=ActivationId(new_id()),
         incident_id=incident.id,
-        key=order.key,
+        key=order.key or new_id(),
         plan_id=draft.plan.id,
         plan_version=draft.plan.version,
         plan=plans.as_json(draft.plan),

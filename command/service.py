@@ -53,17 +53,31 @@ callouts: [{role, role_name, unit_id, unit, is_first_alert, problem|null,
   steps: [{name, wait_s, people: [{person_id, person, title, number}]}], tasks: [title],
   text, segments, units, is_unicode}],
 tasks: [{step, title, role, role_name, opens_at, due_at, evidence}], meeting {title, ends_at,
-sites}, problems: [str], people, segments}. In `text` a link stands as https://…/j/ + 17 `x`.
+sites}, problems: [str], people, segments}. A link in `text` is as long as a real one and opens
+nothing; `text` shows the drill mark and the signature as the handset will.
+
+After an activation, a confirmation, a revocation and closing nearly everything has changed: then
+one change `snapshot.replaced` carries the whole snapshot.
+
+Hazard: {id, kind, kind_name, name, unit_id, unit, township_id, longitude, latitude, address,
+holdings [{substance, amount_t, symbol}], exposed_500m, responsible_ids, attributes,
+grade 1..4|null, grading {s, is_major, alpha, r, grade, grade_name, exposed, terms, arithmetic [str],
+remarks [str]}|null, grading_problem, version}. Shift: {id, unit_id, starts_at, ends_at, leader, officers: [{
+person_id, person, title, number}]}.
 """
 
+import dataclasses
 from typing import Any
 
+from command import figures, levels, tables, wire
 from command.access import access_incident
 from command.activation import Activation, Order
 from command.assignment import Answer, AnsweredBy, Assignment, read_answer
 from command.calling import ACK_EXPIRES, ESCALATE, Calling
 from command.desk import IncidentChange, IncidentDesk
+from command.grading import Holding
 from command.incident import Incident, IncidentDraft
+from command.isolation import Question
 from command.log import LogKind
 from command.ports import Delivery, DeliveryOutcome, MeetingOpener, Messenger, Reply
 from command.preview import preview
@@ -86,8 +100,10 @@ __all__ = [
     "CommandService",
     "IncidentChange",
     "access_incident",
-    "grade",
-    "isolate",
+    "grade_shown",
+    "isolation_shown",
+    "reference",
+    "suggest",
 ]
 
 
@@ -326,6 +342,40 @@ class CommandService:
     async def _write_audit_head(self) -> None:
         async with self._database.read() as uow:
             await self._audit.write_head_file(uow)
+
+
+def reference() -> dict[str, Any]:
+    """Kinds of incident and the figures there are, for forms."""
+    return {
+        "items": [wire.kind(each) for each in tables.kinds().values()],
+        "metrics": [dataclasses.asdict(each) for each in figures.METRICS.values()],
+    }
+
+
+def suggest(kind_code: str, known: dict[str, float]) -> dict[str, Any]:
+    """The level these figures suggest for an incident of this kind, before it is recorded.
+
+    Raises: InvalidInput.
+    """
+    domain = tables.kind(kind_code).criteria_domain
+    checked = figures.derived(figures.checked(known))
+    return wire.suggestion(levels.suggest(tables.criteria(), domain, checked))
+
+
+def grade_shown(holdings: tuple[Holding, ...], exposed: int) -> dict[str, Any]:
+    """GB 18218-2018 for these holdings.
+
+    Raises: InvalidInput.
+    """
+    return wire.grade(grade(holdings, exposed))
+
+
+def isolation_shown(question: Question) -> dict[str, Any]:
+    """ERG 2024 distances.
+
+    Raises: InvalidInput: not listed, or the container is needed.
+    """
+    return wire.zone(isolate(question))
 
 
 def _check_note(note: str) -> None:

@@ -294,12 +294,13 @@ def hazard(value: Hazard, grading: Grading | None, grading_problem: str = "") ->
         "latitude": value.latitude,
         "address": value.address,
         "holdings": [
-            {"name": each.name, "amount_t": each.amount_t, "symbol": each.symbol}
+            {"substance": each.name, "amount_t": each.amount_t, "symbol": each.symbol}
             for each in value.holdings
         ],
         "exposed_500m": value.exposed_500m,
         "responsible_ids": list(value.responsible_ids),
         "attributes": value.attributes,
+        "grade": grading.grade if grading else None,
         "grading": grade(grading) if grading else None,
         "grading_problem": grading_problem,
         "version": value.version,

@@ -55,6 +55,18 @@ class Plans:
             detail={"version": plan.version, "title": plan.title},
         )
 
+    async def write(
+        self, uow: UnitOfWork, principal: Principal, content: dict[str, object]
+    ) -> Plan:
+        """A person puts a plan or a new version of one into force.
+
+        Raises: NotAllowed; InvalidInput: not sound, names the field; Conflict: not newer.
+        """
+        require(principal, Permission.PLAN_WRITE)
+        plan = document.from_json(content)
+        await self.install(uow, plan, principal.actor)
+        return plan
+
     async def install_library(self, uow: UnitOfWork) -> int:
         """Install the delivered plans that are newer than what is there. Returns: how many."""
         installed = 0
