@@ -1,5 +1,7 @@
 """What the forwarding loop needs to know of a video payload: key frame or not, picture numbers."""
 
+from conf.media.errors import DecodeError
+from conf.media.h264 import starts_key_frame
 from conf.media.sdp import CodecName
 
 
@@ -25,16 +27,15 @@ class Picture:
         return self
 
 
-_NOTHING = None
-
-
 def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Picture | None:
     """Read a video payload's descriptor; None for padding and for what cannot be read."""
     if end - start < 2:
         return None
     if codec is CodecName.H264:
-        kind = buffer[start] & 0x1F
-        is_key = kind in (7, 5) or (kind == 24 and end - start > 3 and buffer[start + 3] & 31 == 7)
+        try:
+            is_key = starts_key_frame(buffer, start, end)
+        except DecodeError:
+            return None
         return Picture(is_key, -1, 0, False, -1, 0)
     first = buffer[start]
     at = start + 1

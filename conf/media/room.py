@@ -73,11 +73,18 @@ class Room:
         """A seat fell silent; it keeps its place until the server decides."""
         self.emit(ParticipantLost(self.room_id, seat.participant_id, reason))
 
+    def ceiling(self, participant_id: str, default_bps: int) -> int:
+        """What the orders let a participant be sent, bits per second."""
+        rights = self.state.participants.get(participant_id)
+        cap = rights.max_down_bps if rights is not None else None
+        return min(cap, default_bps) if cap is not None else default_bps
+
     # -- who is sent what -------------------------------------------------------------------------
 
     def refresh(self, now: float) -> None:
         """Bring every slot in line with the state and the facts."""
         for seat in self.seats.values():
+            seat.limit()
             self._update_published(seat, now)
             for kind, track in seat.publisher.tracks.items():
                 track.is_allowed = may_send(self.state, seat.participant_id, kind)

@@ -13,7 +13,7 @@ from conf.media.answer import DownStream
 from conf.media.budget import DownBudget
 from conf.media.errors import DecodeError
 from conf.media.layer import Layer
-from conf.media.model import SourceKind
+from conf.media.model import Quality, SourceKind
 from conf.media.publisher import Publisher
 from conf.media.rtp import Packet, extension_table
 from conf.media.sdp import Offer
@@ -64,7 +64,10 @@ class Seat:
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
         self._wall_clock = PublisherClock()
+        self._cap = worker.settings.max_down_bps
         self._has_arrivals = False  # since the last feedback
+        self.up_loss = 0.0  # the worst layer's, over the last second
+        self.quality = Quality.GOOD
         self.malformed = 0
 
     # -- PacketSink -----------------------------------------------------------------------------
@@ -162,6 +165,13 @@ class Seat:
                     )
                 )
 
+    def limit(self) -> None:
+        """Follow the orders' cap on what it is sent."""
+        cap = self.room.ceiling(self.participant_id, self._worker.settings.max_down_bps)
+        if cap != self._cap:
+            self._cap = cap
+            self.budget.set_ceiling(cap)
+
     def ask_repairs(self, now: float) -> None:
         """NACK what is missing; every 20 ms, cheap when nothing is."""
         for track in self.publisher.tracks.values():
@@ -206,6 +216,7 @@ class Seat:
             if layer.highest >= 0
         ]
         if blocks:
+            self.up_loss = max(block.fraction_lost for block in blocks) / 256
             report = rtcp.ReceiverReport(self.sender_ssrc, tuple(blocks[:31]))
             self.session.send_rtcp(rtcp.build([report]))
 

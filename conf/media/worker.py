@@ -12,6 +12,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from conf.media.dtls import CertificateStore, fingerprint
 from conf.media.forward import Forwarder
 from conf.media.lag import LagMeter
 from conf.media.layer import Layer
-from conf.media.model import RoomState, StatsReport, WorkerEvent
+from conf.media.model import QualityChanged, RoomState, StatsReport, WorkerEvent
 from conf.media.mux import Mux
 from conf.media.outbox import Outbox
 from conf.media.room import Room
@@ -30,6 +31,7 @@ from conf.media.rtp import Packet
 from conf.media.sdp import Offer, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
+from conf.media.stats import figures, quality_of
 from conf.media.tcp import TcpListener
 from conf.media.udp import open_port
 from conf.settings import MediaSettings
@@ -221,8 +223,15 @@ class Worker:
             for seat in seats:
                 seat.send_reports(now)
                 seat.publisher.measure(1.0)
+                self._judge(seat)
         if count % 100 == 0:
             self.emit(self.report())
+
+    def _judge(self, seat: Seat) -> None:
+        quality = quality_of(figures(seat), is_connected=seat.is_connected)
+        if quality is not seat.quality:
+            seat.quality = quality
+            self.emit(QualityChanged(seat.room.room_id, seat.participant_id, quality))
 
     def _drop_silent(self, now: float) -> None:
         limit = self.settings.silence_timeout_s
@@ -248,7 +257,7 @@ class Worker:
             "loop_lag_p99_s": self.lag.p99(),
         }
         worker |= {f"{name}_total": float(value) for name, value in self.counters.items()}
-        return StatsReport(worker)
+        return StatsReport(worker, {pid: asdict(figures(s)) for pid, s in self.seats.items()})
 
     async def close(self) -> None:
         """Say goodbye to everybody and release the ports."""

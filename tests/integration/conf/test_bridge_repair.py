@@ -1,0 +1,139 @@
+"""Lost packets are asked for and repeated, both ways; layers follow what the link carries."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from conf.media import rtcp
+from tests.support.bridge import running_bridge, stream, take_seat
+from tests.support.bridge_client import Site
+
+pytestmark = pytest.mark.timeout(60)
+STAGE_AUDIO, MAIN = "3", "6"
+
+
+async def test_the_bridge_asks_the_publisher_for_what_is_missing(tmp_path: Path) -> None:
+    """One NACK names the hole, after the reorder guard and before a tenth of a second."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a", keep=True))
+        b = await take_seat(bridge, "room", Site("b"))
+        await stream([a, b], 1)
+        a.rtcp_seen.clear()
+        a.send_frame("q", packets=3, drop=(1,))
+        missing = (a.cameras["q"].sequence - 1) & 0xFFFF
+        await asyncio.sleep(0.1)
+        asked = [r for r in a.rtcp_seen if isinstance(r, rtcp.Nack)]
+        assert missing in asked[0].sequences
+        assert asked[0].media == a.cameras["q"].ssrc
+        await a.close()
+        await b.close()
+
+
+async def test_a_lost_picture_packet_comes_again_as_rtx(tmp_path: Path) -> None:
+    """RTX has its own source and numbers, and carries the number first sent (RFC 4588)."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b", keep=True))
+        await stream([a, b], 2)
+        main = next(ssrc for ssrc, mid in b.answer.ssrcs.items() if mid == MAIN)
+        wanted = b.streams[main].sequences[-3]
+        before = b.mid("rtx" + MAIN).packets
+        b.send_rtcp(rtcp.Nack(1, main, (wanted,)))
+        b.send_rtcp(rtcp.Nack(1, main, (wanted,)))
+        await asyncio.sleep(0.1)
+        assert b.mid("rtx" + MAIN).packets == before + 1  # once per round trip
+        await a.close()
+        await b.close()
+
+
+async def test_a_lost_voice_packet_comes_again_byte_for_byte(tmp_path: Path) -> None:
+    """The stored ciphertext is repeated: nothing is encrypted twice under one nonce."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b", keep=True))
+        await stream([a], 1)
+        audio = next(ssrc for ssrc, mid in b.answer.ssrcs.items() if mid == STAGE_AUDIO)
+        seen: list[bytes] = []
+        handle = b._on_datagram
+
+        def watch(view: memoryview, size: int) -> None:
+            if view[0] > 127 and not 191 < view[1] < 224:
+                seen.append(bytes(view[:size]))
+            handle(view, size)
+
+        b._on_datagram = watch  # type: ignore[method-assign]
+        await stream([a], 0.3)
+        voices = [p for p in seen if int.from_bytes(p[8:12], "big") == audio]
+        b.send_rtcp(rtcp.Nack(1, audio, (int.from_bytes(voices[-2][2:4], "big"),)))
+        await asyncio.sleep(0.1)
+        assert seen.count(voices[-2]) == 2
+        await a.close()
+        await b.close()
+
+
+async def test_what_was_muted_is_not_repeated(tmp_path: Path) -> None:
+    """A NACK cannot bring back what an order has forbidden since."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b", keep=True))
+        await stream([a], 1)
+        audio = next(ssrc for ssrc, mid in b.answer.ssrcs.items() if mid == STAGE_AUDIO)
+        numbers = b.streams[audio].sequences[-5:]
+        await bridge.open("room", "b", version=2)
+        await asyncio.sleep(0.05)
+        before = b.received()
+        b.send_rtcp(rtcp.Nack(1, audio, tuple(numbers)))
+        await asyncio.sleep(0.1)
+        assert b.received() == before
+        await a.close()
+        await b.close()
+
+
+async def test_key_frames_are_asked_for_once_however_many_want_one(tmp_path: Path) -> None:
+    """Ten joins within a moment: at most two requests a second reach a layer."""
+    async with running_bridge(tmp_path) as bridge:
+        names = [f"s{i}" for i in range(10)]
+        await bridge.open("room", "a", *names)
+        a = await take_seat(bridge, "room", Site("a", keep=True))
+        await stream([a], 1)
+        viewers = [Site(name) for name in names]
+        sending = asyncio.create_task(stream([a], 4))
+        a.rtcp_seen.clear()
+        await asyncio.gather(*(take_seat(bridge, "room", viewer) for viewer in viewers))
+        await sending
+        asked = [r.media for r in a.rtcp_seen if isinstance(r, rtcp.Pli)]
+        assert all(viewer.mid(MAIN).key_frames >= 1 for viewer in viewers)
+        assert max(asked.count(media) for media in set(asked)) <= 9
+        for site in (a, *viewers):
+            await site.close()
+
+
+async def test_the_main_picture_grows_when_the_link_proves_it(tmp_path: Path) -> None:
+    """From the smallest layer to the largest by probes, every switch on a key frame, no gap."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b", keep=True))
+        await stream([a], 1)
+        await stream([a], 8)
+        main = b.mid(MAIN)
+        assert main.key_frames >= 2
+        assert main.lost == 0
+        steps = [
+            (later - earlier) & 0x7FFF
+            for earlier, later in zip(main.pictures, main.pictures[1:], strict=False)
+        ]
+        assert set(steps) <= {0, 1}
+        backward = [
+            earlier
+            for earlier, later in zip(main.timestamps, main.timestamps[1:], strict=False)
+            if (later - earlier) & 0xFFFFFFFF >= 1 << 31
+        ]
+        assert not backward
+        await a.close()
+        await b.close()

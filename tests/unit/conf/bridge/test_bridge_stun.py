@@ -1,0 +1,68 @@
+"""ICE-lite: what counts as a check, and what is answered."""
+
+import socket
+
+import pytest
+from aioice import stun as codec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conf.media import stun
+from conf.media.udp import pack_sockaddr
+
+
+def request(username: str = "ours:theirs", password: str = "secret" * 4) -> bytes:
+    """A binding request as a browser sends it."""
+    message = codec.Message(
+        codec.Method.BINDING,
+        codec.Class.REQUEST,
+        attributes={"USERNAME": username, "PRIORITY": 1, "USE-CANDIDATE": None},
+    )
+    message.add_message_integrity(password.encode())
+    return bytes(message)
+
+
+def test_the_ufrag_before_the_colon_is_ours() -> None:
+    """RFC 8445 §7.2.2."""
+    assert stun.requested_ufrag(request()) == "ours"
+    assert stun.requested_ufrag(request("nocolon")) is None
+
+
+def test_a_check_needs_the_right_password() -> None:
+    """And tells whether it nominates."""
+    check = stun.authenticate(request(), "secret" * 4)
+    assert check is not None
+    assert check.is_nominated
+    assert stun.authenticate(request(), "other") is None
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])
+def test_the_answer_is_small_and_names_the_source(host: str) -> None:
+    """No amplification: never more than the request."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    source = pack_sockaddr(family, (host, 4711))
+    asked = request()
+    check = stun.authenticate(asked, "secret" * 4)
+    assert check is not None
+    answer = stun.answer(check, source, "secret" * 4)
+    message = codec.parse_message(answer)
+    assert message.check_message_integrity(b"secret" * 4)
+    assert message.attributes["XOR-MAPPED-ADDRESS"] == (host, 4711)
+    assert len(answer) <= len(asked)
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_check(data: bytes) -> None:
+    """Neither random bytes nor a request with bytes changed raise or pass."""
+    assert stun.requested_ufrag(data) is None or len(data) >= 28
+    assert stun.authenticate(data, "secret") is None
+    good = request()
+    assert stun.authenticate(good[:20] + data + good[20 + len(data) :], "x") is None
+
+
+def test_credentials_are_long_and_fresh() -> None:
+    """RFC 8445 §5.3: at least 24 and 128 bits."""
+    one, two = stun.make_credentials(), stun.make_credentials()
+    assert one != two
+    assert len(one.ufrag) == 8
+    assert len(one.password) == 24
