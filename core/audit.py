@@ -24,6 +24,7 @@ from core.ids import new_id
 
 _VERIFY_PAGE = 1000
 GENESIS = "0" * 64
+BEGIN_CHAIN = "audit.begin_chain"
 
 
 class AuditRow(Base):
@@ -114,6 +115,27 @@ class Entry:
     hash: str
 
 
+class _Scan:
+    """What a walk along the chain has seen so far."""
+
+    def __init__(self, noted: dict[str, Any] | None) -> None:
+        self.noted = noted
+        self.noted_hash: str | None = None
+        """Hash of the entry that bears the noted number in the noted chain."""
+        self.superseded: list[dict[str, Any]] = []
+        self.chain, self.count, self.hash = "", 0, GENESIS
+
+    def take(self, row: AuditRow) -> None:
+        self.chain, self.count, self.hash = row.chain, row.seq, row.hash
+        if self.noted is not None and (row.chain, row.seq) == (
+            self.noted["chain"],
+            self.noted["count"],
+        ):
+            self.noted_hash = row.hash
+        if row.action == BEGIN_CHAIN and row.detail.get("head_file"):
+            self.superseded.append(row.detail["head_file"])
+
+
 class Audit:
     """Appends to and verifies the log; `head_file` best lies on another disk."""
 
@@ -162,7 +184,7 @@ class Audit:
         await self.append(
             uow,
             actor=actor,
-            action="audit.begin_chain",
+            action=BEGIN_CHAIN,
             target=f"chain:{head.chain}",
             detail={"head_file": self._read_head_file()},
             reason=reason,
@@ -202,14 +224,12 @@ class Audit:
 
     async def verify(self, uow: UnitOfWork) -> Verdict:
         """Recompute the whole chain and compare it with the head row and the head file."""
-        expected_hash, count = GENESIS, 0
-        noted = self._read_head_file()
-        noted_hash = None
+        scan = _Scan(self._read_head_file())
         while True:
             rows = list(
                 await uow.session.scalars(
                     select(AuditRow)
-                    .where(AuditRow.seq > count)
+                    .where(AuditRow.seq > scan.count)
                     .order_by(AuditRow.seq)
                     .limit(_VERIFY_PAGE)
                 )
@@ -217,35 +237,39 @@ class Audit:
             if not rows:
                 break
             for row in rows:
-                if row.seq != count + 1:
-                    return Verdict(count, Fault.GAP, count + 1, "an entry is missing")
-                if row.previous_hash != expected_hash or row.hash != self._hash(row):
-                    return Verdict(count, Fault.ALTERED, row.seq, "an entry does not fit its hash")
-                expected_hash, count = row.hash, row.seq
-                if noted is not None and (noted["chain"], noted["count"]) == (row.chain, count):
-                    noted_hash = row.hash
-        return await self._verify_heads(uow, count, expected_hash, noted, noted_hash)
-
-    async def _verify_heads(
-        self,
-        uow: UnitOfWork,
-        count: int,
-        last_hash: str,
-        noted: dict[str, Any] | None,
-        noted_hash: str | None,
-    ) -> Verdict:
+                if row.seq != scan.count + 1:
+                    explanation = "an entry is missing"
+                    return Verdict(scan.count, Fault.GAP, scan.count + 1, explanation)
+                if row.previous_hash != scan.hash or row.hash != self._hash(row):
+                    explanation = "an entry does not fit its hash"
+                    return Verdict(scan.count, Fault.ALTERED, row.seq, explanation)
+                scan.take(row)
         head = await uow.session.get(AuditHeadRow, 1)
-        if head is not None and (head.count != count or head.hash != last_hash):
-            return Verdict(count, Fault.CUT_OFF, count + 1, "entries after this one are gone")
+        return self._against_head_row(scan, head) or self._against_head_file(scan)
+
+    def _against_head_row(self, scan: "_Scan", head: AuditHeadRow | None) -> Verdict | None:
+        """The end of the rows must be what the head row says."""
+        if head is None:
+            is_whole = scan.count == 0
+        else:
+            is_whole = (head.chain, head.count, head.hash) == (scan.chain, scan.count, scan.hash)
+        if is_whole:
+            return None
+        return Verdict(scan.count, Fault.CUT_OFF, scan.count + 1, "entries after this one are gone")
+
+    def _against_head_file(self, scan: "_Scan") -> Verdict:
+        """The second file knows a head that was; only a new chain's first entry may outdate it."""
+        noted = scan.noted
         if noted is None:
-            missing = self._head_file.exists()
-            fault = Fault.HEAD_FILE if missing else None
-            return Verdict(count, fault, None, "the head file is damaged" if missing else "")
-        if head is not None and noted["chain"] == head.chain and noted["count"] > count:
-            return Verdict(count, Fault.CUT_OFF, count + 1, "the head file knows later entries")
-        if noted_hash is not None and noted_hash != noted["hash"] and noted["count"] <= count:
-            return Verdict(count, Fault.ALTERED, noted["count"], "the head file differs")
-        return Verdict(count, None)
+            if self._head_file.exists():
+                return Verdict(scan.count, Fault.HEAD_FILE, None, "the head file is damaged")
+            return Verdict(scan.count, None)
+        if scan.noted_hash == noted["hash"] or noted in scan.superseded:
+            return Verdict(scan.count, None)
+        if scan.noted_hash is not None:
+            return Verdict(scan.count, Fault.ALTERED, noted["count"], "the head file differs")
+        explanation = "the head file knows later entries"
+        return Verdict(scan.count, Fault.CUT_OFF, scan.count + 1, explanation)
 
     async def _locked_head(self, uow: UnitOfWork) -> AuditHeadRow:
         head = await uow.session.get(AuditHeadRow, 1, with_for_update=True)

@@ -151,7 +151,7 @@ class TimerRunner:
             while not self._stopping:
                 self._wake.clear()
                 try:
-                    await self._follow_clock_step()
+                    await self.follow_clock_step()
                     await self.fire_due()
                     nap_s = await self._nap_s()
                 except AppError as error:
@@ -244,7 +244,7 @@ class TimerRunner:
     def _wall_offset_s(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
 
-    async def _follow_clock_step(self) -> None:
+    async def follow_clock_step(self) -> None:
         """Move timers that mean a duration by the step of a corrected wall clock."""
         offset_s = self._wall_offset_s()
         step_s = offset_s - self._wall_minus_monotonic

@@ -149,6 +149,27 @@ class Users:
             await self._note(uow, manager.actor, "user.reset_password", row, {})
         return password
 
+    async def password_fits(self, uow: UnitOfWork, login: str, password: str) -> bool:
+        """Whether `login` exists, may sign in now, and has this password and no one-time code."""
+        row = await store.user_by_login(uow, login)
+        if row is None or row.disabled_at is not None or row.totp_is_on:
+            return False
+        return await self._passwords.verify(row.password_hash, password)
+
+    async def give_password(self, uow: UnitOfWork, actor: Actor, login: str, encoded: str) -> None:
+        """Give a user an already hashed password; lock, codes and sessions end (demo logins).
+
+        Raises: NotFound.
+        """
+        row = await store.user_by_login(uow, login, lock=True)
+        if row is None:
+            raise NotFound("no such user")
+        row.password_hash, row.must_change_password = encoded, False
+        row.failures, row.locked_until, row.disabled_at = 0, None, None
+        row.totp_is_on, row.totp_sealed = False, None
+        await end_sessions(uow, user_id=row.id)
+        await self._note(uow, actor, "user.reset_password", row, {})
+
     async def follow_move(self, uow: UnitOfWork, old_path: str, new_path: str) -> None:
         """A unit has moved: grants on it and below it follow."""
         await store.move_grants(uow, old_path, new_path)
