@@ -101,7 +101,7 @@ async def test_no_report_is_no_report(bench: Bench) -> None:
 
 
 async def test_replies_of_a_crowd_while_sending(bench: Bench) -> None:
-    """15 replies, one of three segments, into a modem with 8 places, while 20 go out: all arrive."""
+    """15 replies, one of them long, into a modem with 8 places, while 20 go out: all arrive."""
     await bench.sim.fault("storage", code=8)
     await bench.sim.do("behave", number=NUMBER, report="never")
     await bench.send("who is there?", NUMBER)
