@@ -109,7 +109,15 @@ def _quality(rung: Rung | None) -> tuple[int, int]:
 class Allocator:
     """Steadies one subscriber's choices: call `choose` every 100 ms, and when wants change."""
 
-    __slots__ = ("_caps", "_fallen_us", "_hold_us", "_rise_hold_us", "_risen_us", "_sources")
+    __slots__ = (
+        "_caps",
+        "_fallen_us",
+        "_hold_us",
+        "_rise_hold_us",
+        "_risen_us",
+        "_since_us",
+        "_sources",
+    )
 
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
@@ -119,6 +127,7 @@ class Allocator:
         self._rise_hold_us = FIRST_HOLD_US  # after a rise
         self._hold_us = HOLD_US  # after a fall
         self._risen_us = self._fallen_us = -(1 << 60)
+        self._since_us: int | None = None  # when the site joined
 
     def choose(self, budget: Budget, wants: Sequence[Want], now_us: int) -> Choice:
         """The rung of each slot for now."""
@@ -128,7 +137,13 @@ class Allocator:
         if any(self._has_fallen(want, kept[want.slot]) for want in capped):
             self._note_fall(now_us)
         probe_bps = 0
-        closed_until_us = max(self._risen_us + self._rise_hold_us, self._fallen_us + self._hold_us)
+        if self._since_us is None:
+            self._since_us = now_us
+        closed_until_us = max(
+            self._since_us + FIRST_HOLD_US,
+            self._risen_us + self._rise_hold_us,
+            self._fallen_us + self._hold_us,
+        )
         if now_us >= closed_until_us:
             probe_bps, first = _next_step(budget, wants, kept)
             risen = self._rise(budget, wants, kept)

@@ -30,10 +30,10 @@ def ladder(layer_bps: Sequence[int], *, is_thinnable: bool, top_layer: int = 2) 
         if bps <= 0:
             continue
         if not rungs and is_thinnable:
-            rungs += [
-                Rung(layer, temporal, max(1, int(bps * share)))
-                for temporal, share in enumerate(TEMPORAL_SHARES[:-1])
-            ]
+            for temporal, share in enumerate(TEMPORAL_SHARES[:-1]):
+                part = int(bps * share)
+                if part > (rungs[-1].bps if rungs else 0):
+                    rungs.append(Rung(layer, temporal, part))
         while rungs and rungs[-1].bps >= bps:
             rungs.pop()  # a larger picture at no higher rate (a still screen) is simply better
         rungs.append(Rung(layer, ALL_TEMPORAL, bps))

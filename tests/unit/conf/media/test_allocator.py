@@ -1,0 +1,334 @@
+"""Spending in fixed order, never beyond the budget; down at once, up proved and after a hold."""
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conf.media.allocator import (
+    HOLD_US,
+    MAX_HOLD_US,
+    PROBE_FIRST_US,
+    Allocator,
+    Budget,
+    Choice,
+    Rank,
+    Want,
+    allocate,
+)
+from conf.media.layers import ALL_TEMPORAL, Rung, ladder
+
+SECOND = 1_000_000
+CAMERA = ladder((150_000, 500_000, 1_500_000), is_thinnable=True)
+SMALL = ladder((100_000,), is_thinnable=False)
+
+
+def main(source: str = "a", rungs: tuple[Rung, ...] = CAMERA) -> Want:
+    return Want("main", Rank.MAIN, source, rungs)
+
+
+def share(rungs: tuple[Rung, ...] = CAMERA) -> Want:
+    return Want("share", Rank.SHARE, "s", rungs)
+
+
+def thumbnails(count: int) -> list[Want]:
+    return [Want(f"t{n}", Rank.THUMBNAIL, f"b{n}", SMALL) for n in range(count)]
+
+
+def kbps(chosen: Mapping[str, Rung | None]) -> dict[str, int]:
+    return {slot: rung.bps // 1_000 if rung else 0 for slot, rung in chosen.items()}
+
+
+# The ladder of a source
+
+
+def test_a_camera_has_five_rungs() -> None:
+    assert [(r.layer, r.temporal, r.bps // 1_000) for r in CAMERA] == [
+        (0, 0, 60),
+        (0, 1, 90),
+        (0, 3, 150),
+        (1, 3, 500),
+        (2, 3, 1_500),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rates", "thinnable", "top", "expected"),
+    [
+        ((), True, 2, []),
+        ((0, 0, 0), True, 2, []),
+        ((0, 500, 0), False, 2, [(1, 500)]),
+        ((150, 500, 1_500), False, 0, [(0, 150)]),
+        ((150, 90, 1_500), False, 2, [(1, 90), (2, 1_500)]),
+        ((100, 100), True, 2, [(0, 40), (0, 60), (1, 100)]),
+        ((1,), True, 2, [(0, 1)]),
+    ],
+)
+def test_rungs_rise(
+    rates: tuple[int, ...], thinnable: bool, top: int, expected: list[tuple[int, int]]
+) -> None:
+    rungs = ladder(rates, is_thinnable=thinnable, top_layer=top)
+    assert [(rung.layer, rung.bps) for rung in rungs] == expected
+
+
+@given(st.lists(st.integers(0, 3_000_000), max_size=3), st.booleans(), st.integers(0, 2))
+def test_any_ladder_rises_strictly(rates: list[int], thinnable: bool, top: int) -> None:
+    rungs = ladder(rates, is_thinnable=thinnable, top_layer=top)
+    assert all(a.bps < b.bps for a, b in itertools.pairwise(rungs))
+    assert all((a.layer, a.temporal) < (b.layer, b.temporal) for a, b in itertools.pairwise(rungs))
+    assert all(rung.layer <= top and rung.bps > 0 for rung in rungs)
+
+
+# Spending
+
+SPENDING = [
+    (0, {"main": 0, "share": 0, "t0": 0, "t1": 0}),
+    (59, {"main": 0, "share": 0, "t0": 0, "t1": 0}),
+    (60, {"main": 60, "share": 0, "t0": 0, "t1": 0}),
+    (120, {"main": 60, "share": 60, "t0": 0, "t1": 0}),
+    (210, {"main": 150, "share": 60, "t0": 0, "t1": 0}),
+    (300, {"main": 150, "share": 150, "t0": 0, "t1": 0}),
+    (700, {"main": 500, "share": 150, "t0": 0, "t1": 0}),
+    (750, {"main": 500, "share": 150, "t0": 100, "t1": 0}),
+    (5_000, {"main": 1_500, "share": 1_500, "t0": 100, "t1": 100}),
+]
+
+
+@pytest.mark.parametrize(("budget", "expected"), SPENDING)
+def test_main_then_share_then_thumbnails(budget: int, expected: dict[str, int]) -> None:
+    wants = [*thumbnails(2), share(), main()]
+    assert kbps(allocate(budget * 1_000, wants)) == expected
+
+
+def test_a_small_thumbnail_may_fit_where_a_large_one_does_not() -> None:
+    large = Want("t0", Rank.THUMBNAIL, "b", ladder((300_000,), is_thinnable=False))
+    small = Want("t1", Rank.THUMBNAIL, "c", SMALL)
+    assert kbps(allocate(200_000, [large, small])) == {"t0": 0, "t1": 100}
+
+
+def test_audio_and_repair_come_before_pictures() -> None:
+    assert Budget(500_000, 0, 100_000).pictures_bps(500_000) == 400_000
+    assert Budget(500_000, 0, 100_000, loss=0.1).pictures_bps(500_000) == 360_000
+    assert Budget(500_000, 0, 100_000, loss=0.9).pictures_bps(500_000) == 280_000
+    assert Budget(50_000, 0, 100_000).pictures_bps(50_000) == 0
+
+
+@given(st.integers(0, 10_000_000), st.integers(0, 200_000), st.floats(0, 1))
+def test_what_must_be_carried_covers_the_pictures(pictures: int, audio: int, loss: float) -> None:
+    budget = Budget(0, 0, audio, loss)
+    assert budget.pictures_bps(budget.total_bps(pictures)) >= pictures
+
+
+rates = st.lists(st.integers(0, 3_000_000), max_size=3)
+any_wants = st.lists(
+    st.tuples(st.sampled_from(Rank), rates, st.booleans(), st.integers(0, 3)), max_size=8
+).map(
+    lambda items: [
+        Want(f"s{n}", rank, f"p{source}", ladder(bps, is_thinnable=thin))
+        for n, (rank, bps, thin, source) in enumerate(items)
+    ]
+)
+
+
+@given(st.integers(0, 8_000_000), any_wants)
+def test_the_budget_is_never_exceeded(budget: int, wants: list[Want]) -> None:
+    chosen = allocate(budget, wants)
+    assert set(chosen) == {want.slot for want in wants}
+    assert sum(rung.bps for rung in chosen.values() if rung) <= budget
+
+
+@given(st.integers(0, 8_000_000), any_wants)
+def test_no_thumbnail_takes_what_main_could_use(budget: int, wants: list[Want]) -> None:
+    stage = [want for want in wants if want.rank is not Rank.THUMBNAIL]
+    chosen = allocate(budget, wants)
+    alone = allocate(budget, stage)
+    assert {slot: chosen[slot] for slot in alone} == alone
+
+
+# Steadiness
+
+
+class Site:
+    """An allocator with a clock, asked every 100 ms."""
+
+    def __init__(self) -> None:
+        self.allocator = Allocator()
+        self.now = 0
+
+    def at(self, estimate_kbps: int, wants: list[Want], *, proven_kbps: int = 0) -> Choice:
+        self.now += 100_000
+        proven = (proven_kbps or 0) * 1_000
+        return self.allocator.choose(Budget(estimate_kbps * 1_000, proven, 0), wants, self.now)
+
+    def wait(self, seconds: float, estimate_kbps: int, wants: list[Want], **proven: int) -> Choice:
+        choice = self.at(estimate_kbps, wants, **proven)
+        for _ in range(int(seconds * 10)):
+            choice = self.at(estimate_kbps, wants, **proven)
+        return choice
+
+
+def test_a_new_slot_starts_with_what_fits() -> None:
+    assert kbps(Site().at(600, [main()]).rungs) == {"main": 500}
+
+
+def test_down_at_once() -> None:
+    site = Site()
+    site.at(2_000, [main()])
+    assert kbps(site.at(400, [main()]).rungs) == {"main": 150}
+    assert kbps(site.at(70, [main()]).rungs) == {"main": 60}
+    assert kbps(site.at(10, [main()]).rungs) == {"main": 0}
+
+
+def test_up_only_after_the_hold() -> None:
+    site = Site()
+    site.at(2_000, [main()])
+    fell = site.now + 100_000
+    site.at(400, [main()])
+    while kbps(site.at(2_000, [main()], proven_kbps=2_000).rungs) == {"main": 150}:
+        assert site.now < fell + 2 * HOLD_US
+    assert site.now >= fell + HOLD_US
+
+
+def test_up_only_when_proved_and_the_probe_is_asked_for() -> None:
+    site = Site()
+    site.at(2_000, [main()])
+    site.at(400, [main()])
+    choice = site.wait(9, 2_000, [main()], proven_kbps=200)
+    assert choice.probe_bps == 0  # a probe during the hold would be for nothing
+    choice = site.wait(20, 2_000, [main()], proven_kbps=200)
+    assert kbps(choice.rungs) == {"main": 150}
+    assert 500_000 < choice.probe_bps < 700_000
+    assert kbps(site.at(2_000, [main()], proven_kbps=700).rungs) == {"main": 500}
+
+
+def test_up_leaves_room_below_the_estimate() -> None:
+    site = Site()
+    site.at(160, [main()])
+    choice = site.wait(20, 510, [main()], proven_kbps=900)
+    assert kbps(choice.rungs) == {"main": 150}
+    assert kbps(site.at(560, [main()], proven_kbps=900).rungs) == {"main": 500}
+
+
+def test_a_site_that_joins_rises_without_the_long_hold() -> None:
+    site = Site()
+    site.at(160, [main()])
+    assert kbps(site.wait(1.5, 3_000, [main()], proven_kbps=3_000).rungs) == {"main": 1_500}
+
+
+def test_a_rise_that_does_not_last_lengthens_the_hold() -> None:
+    site = Site()
+    site.at(2_000, [main()])
+    holds = []
+    for _ in range(4):
+        fell = site.now + 100_000
+        site.at(400, [main()])
+        while kbps(site.at(2_000, [main()], proven_kbps=2_000).rungs) == {"main": 150}:
+            assert site.now < fell + 2 * MAX_HOLD_US
+        holds.append((site.now - fell) / SECOND)
+    assert holds == pytest.approx([10, 20, 30, 30], abs=0.3)
+    site.wait(25, 2_000, [main()], proven_kbps=2_000)
+    fell = site.now + 100_000
+    site.at(400, [main()])
+    assert kbps(site.wait(10.5, 2_000, [main()], proven_kbps=2_000).rungs) == {"main": 1_500}
+
+
+def test_a_lesser_rise_waits_for_the_probe_of_the_first() -> None:
+    site = Site()
+    wants = [main(), *thumbnails(2)]
+    assert kbps(site.at(160, wants).rungs) == {"main": 150, "t0": 0, "t1": 0}
+    choice = site.wait(1.5, 420, wants, proven_kbps=380)
+    assert kbps(choice.rungs)["t0"] == 0
+    assert choice.probe_bps > 500_000
+    choice = site.wait(PROBE_FIRST_US / SECOND, 420, wants, proven_kbps=380)
+    assert kbps(choice.rungs) == {"main": 150, "t0": 100, "t1": 100}
+
+
+def test_main_rises_at_the_cost_of_thumbnails() -> None:
+    site = Site()
+    wants = [*thumbnails(4), main()]
+    site.at(160, [main()])
+    site.at(570, wants)
+    choice = site.wait(5, 570, wants, proven_kbps=570)
+    assert kbps(choice.rungs) == {"main": 500, "t0": 0, "t1": 0, "t2": 0, "t3": 0}
+
+
+def test_another_source_starts_anew() -> None:
+    site = Site()
+    site.at(2_000, [main()])
+    site.at(400, [main()])
+    assert kbps(site.at(2_000, [main("b")]).rungs) == {"main": 1_500}
+
+
+def test_a_source_that_was_off_starts_anew() -> None:
+    site = Site()
+    assert kbps(site.at(2_000, [main(rungs=())]).rungs) == {"main": 0}
+    assert kbps(site.at(2_000, [main()]).rungs) == {"main": 1_500}
+
+
+def test_a_layer_that_ends_is_no_fall() -> None:
+    site = Site()
+    site.at(2_000, [main()])
+    without = ladder((150_000, 500_000), is_thinnable=True)
+    assert kbps(site.at(2_000, [main(rungs=without)]).rungs) == {"main": 500}
+    assert kbps(site.wait(1.5, 2_000, [main()], proven_kbps=2_000).rungs) == {"main": 1_500}
+
+
+def test_when_the_only_layer_left_is_larger_it_is_taken() -> None:
+    site = Site()
+    site.at(200, [main()])
+    only = ladder((0, 180_000), is_thinnable=False)
+    assert kbps(site.at(200, [main(rungs=only)]).rungs) == {"main": 180}
+
+
+def test_a_slot_cut_to_nothing_waits_like_any_other() -> None:
+    site = Site()
+    wants = [main(), *thumbnails(1)]
+    site.at(700, wants)
+    assert kbps(site.at(550, wants).rungs) == {"main": 500, "t0": 0}
+    assert kbps(site.wait(5, 700, wants, proven_kbps=700).rungs)["t0"] == 0
+    assert kbps(site.wait(10, 700, wants, proven_kbps=700).rungs)["t0"] == 100
+
+
+def test_when_all_is_shown_nothing_is_probed() -> None:
+    site = Site()
+    assert site.wait(20, 9_000, [main(), *thumbnails(2)]).probe_bps == 0
+    assert site.wait(20, 9_000, []).rungs == {}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4_000_000), st.integers(0, 4_000_000), any_wants), max_size=12
+    )
+)
+def test_no_choice_ever_exceeds_the_budget(
+    steps: list[tuple[int, int, list[Want]]],
+) -> None:
+    allocator = Allocator()
+    for place, (estimate, proven, wants) in enumerate(steps):
+        budget = Budget(estimate, proven, 40_000, loss=0.05)
+        choice = allocator.choose(budget, wants, place * 3 * SECOND)
+        spent = sum(rung.bps for rung in choice.rungs.values() if rung)
+        assert spent <= budget.pictures_bps(estimate)
+        for want in wants:
+            rung = choice.rungs[want.slot]
+            assert rung is None or rung in want.rungs
+            assert rung is None or rung.temporal <= ALL_TEMPORAL
+
+
+@given(st.lists(st.integers(30_000, 3_000_000), min_size=2, max_size=60))
+def test_no_slot_turns_up_within_ten_seconds_of_falling(estimates: list[int]) -> None:
+    """A link as wild as it likes, asked every second."""
+    allocator, wants = Allocator(), [main(), *thumbnails(2)]
+    held = fell = 0
+    for place, estimate in enumerate(estimates):
+        now = place * SECOND
+        choice = allocator.choose(Budget(estimate, estimate, 0), wants, now)
+        rung = choice.rungs["main"]
+        bps = rung.bps if rung else 0
+        if place and bps > held and fell:
+            assert now - fell >= HOLD_US
+        if bps < held:
+            fell = now
+        held = bps
