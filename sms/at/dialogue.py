@@ -112,11 +112,13 @@ class Dialogue:
         if raw == PROMPT:
             return Prompted()
         line = clean(raw)
-        if self._header:
-            return self._second_line(line)
+        if self._header and is_hex(line):
+            header, self._header = self._header, ""
+            return Unsolicited(header, line)
         kind = kind_of(line, self._running)
         if kind is Kind.URC:
             return self._unsolicited(line)
+        self._header = ""  # its PDU did not come
         swallow, self._swallow_ok = self._swallow_ok, False
         if kind is Kind.OK:
             return None if swallow else self._ok()
@@ -125,12 +127,6 @@ class Dialogue:
         if kind is Kind.NOISE or (self._running is not None and line == self._running.text):
             return Noise(line)
         return self._information(line)
-
-    def _second_line(self, line: str) -> Heard:
-        header, self._header = self._header, ""
-        if is_hex(line):
-            return Unsolicited(header, line)
-        return Noise(f"{header} {line}")
 
     def _unsolicited(self, line: str) -> Heard | None:
         if line.startswith(TWO_LINE_URCS):

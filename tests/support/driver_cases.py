@@ -204,7 +204,7 @@ async def run_case(bench: Bench, case: FaultCase, number: str, scale: float) -> 
 
 async def _until_third(bench: Bench, number: str, started: float, scale: float) -> float | None:
     """Send the third until it is SENT, as the platform would: recover, wait out refusals."""
-    give_up = started + 200 * scale + 20
+    give_up = started + 100 * scale + 20
     while time.monotonic() < give_up:
         if not bench.driver.is_ready:
             try:

@@ -113,7 +113,7 @@ def test_what_is_no_ussd_line() -> None:
         (Unsolicited('+CLIP: "",128'), IncomingCall("")),
         (Unsolicited("+SMSFULL"), StorageFull()),
         (Unsolicited("^SMMEMFULL:\"SM\""), StorageFull()),
-        (Unsolicited("+CPIN: NOT INSERTED"), SimChanged(is_present=False, line="+CPIN: NOT INSERTED")),
+        (Unsolicited("+CPIN: NOT READY"), SimChanged(is_present=False, line="+CPIN: NOT READY")),
         (Unsolicited("^SIMST:255"), SimChanged(is_present=False, line="^SIMST:255")),
         (Unsolicited("+CPIN: READY"), SimChanged(is_present=True, line="+CPIN: READY")),
         (Unsolicited("RDY"), ModemRestarted("RDY")),
