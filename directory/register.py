@@ -9,12 +9,10 @@ from core.auth.model import Permission, Principal, allows, is_within, reach, req
 from core.database import UnitOfWork
 from core.errors import Conflict, InvalidInput, NotFound
 from core.events import record
-from core.ids import GroupId, PersonId, UnitId, new_id
+from core.ids import PersonId, UnitId, new_id
 from directory import validation
 from directory.model import (
     Appointment,
-    Group,
-    GroupDraft,
     Page,
     Person,
     PersonDraft,
@@ -79,24 +77,6 @@ class Register:
         require(principal, permission, found[0].unit_path)
         return found[0]
 
-    async def access_group(
-        self,
-        uow: UnitOfWork,
-        principal: Principal,
-        group_id: GroupId,
-        permission: Permission = _READ,
-    ) -> Group:
-        """The group, if the principal may do `permission` in the unit that owns it.
-
-        Raises: NotFound: none the principal may see; NotAllowed: seen, but not for this.
-        """
-        require(principal, _READ)
-        found = await groups.find(uow, group_id)
-        if found is None or not allows(principal, _READ, found.unit_path):
-            raise NotFound("no such group", field="group_id")
-        require(principal, permission, found.unit_path)
-        return found
-
     # Reading.
 
     async def units(self, uow: UnitOfWork, principal: Principal) -> list[Unit]:
@@ -136,11 +116,6 @@ class Register:
         held = await appointments.listed(uow, person_ids=person_ids)
         return [one for one in held if is_within(one.unit_path, scopes)]
 
-    async def groups(self, uow: UnitOfWork, principal: Principal) -> list[Group]:
-        """The groups of the units the principal may see."""
-        require(principal, _READ)
-        return await groups.listed(uow, reach(principal, _READ))
-
     async def reveal(
         self, uow: UnitOfWork, principal: Principal, person_id: PersonId, reason: str
     ) -> Person:
@@ -150,7 +125,7 @@ class Register:
         """
         person = await self.access_person(uow, principal, person_id, Permission.DIRECTORY_REVEAL)
         why = validation.text(reason, "reason", 200, required=True)
-        await self._note(uow, principal, "person.reveal", f"person:{person.id}", {}, why)
+        await self.note(uow, principal, "person.reveal", f"person:{person.id}", {}, why)
         return person
 
     # Units.
@@ -169,9 +144,9 @@ class Register:
             raise Conflict("there is a county already", field="parent_id")
         if await units.is_known(uow, unit_id):
             raise Conflict("this id is taken", field="id")
-        unit = await self._checked_unit(uow, draft, unit_id, path, parent)
+        unit = await self._checked_unit(uow, draft, unit_id, parent)
         await units.add(uow, [unit])
-        await self._note(uow, principal, "unit.create", f"unit:{unit.id}", _unit_detail(unit))
+        await self.note(uow, principal, "unit.create", f"unit:{unit.id}", _unit_detail(unit))
         return unit
 
     async def update_unit(
@@ -195,11 +170,11 @@ class Register:
         if draft.kind is not before.kind:
             raise InvalidInput("the kind of a unit stays", field="kind", code="fixed")
         path = f"{parent.path if parent else ''}{before.id}/"
-        unit = await self._checked_unit(uow, draft, before.id, path, parent)
+        unit = await self._checked_unit(uow, draft, before.id, parent)
         await units.save(uow, replace(unit, version=version))
         if path != before.path:
             await self._move(uow, before, path)
-        await self._note(
+        await self.note(
             uow,
             principal,
             "unit.update",
@@ -233,7 +208,7 @@ class Register:
                 f"{units_below} units and {people_in} people are still in it", code="not_empty"
             )
         await units.remove(uow, [unit.id])
-        await self._note(uow, principal, "unit.remove", f"unit:{unit.id}", _unit_detail(unit))
+        await self.note(uow, principal, "unit.remove", f"unit:{unit.id}", _unit_detail(unit))
 
     async def _parent(self, uow: UnitOfWork, principal: Principal, draft: UnitDraft) -> Unit | None:
         if draft.parent_id is None:
@@ -241,24 +216,9 @@ class Register:
         return await self.access_unit(uow, principal, draft.parent_id, _WRITE, "parent_id")
 
     async def _checked_unit(
-        self, uow: UnitOfWork, draft: UnitDraft, unit_id: UnitId, path: str, parent: Unit | None
+        self, uow: UnitOfWork, draft: UnitDraft, unit_id: UnitId, parent: Unit | None
     ) -> Unit:
-        validation.nesting(draft.kind, parent.kind if parent else None)
-        validation.place(draft.longitude, draft.latitude)
-        if len(path) > validation.PATH_LONGEST:
-            raise InvalidInput("the tree gets too deep", field="parent_id", code="nesting")
-        unit = Unit(
-            id=unit_id,
-            parent_id=parent.id if parent else None,
-            path=path,
-            kind=draft.kind,
-            name=validation.name(draft.name),
-            code=validation.code(draft.code),
-            longitude=draft.longitude,
-            latitude=draft.latitude,
-            note=validation.text(draft.note, "note", validation.NOTE_LONGEST),
-            position=draft.position,
-        )
+        unit = unit_of(draft, unit_id, parent)
         if await units.has_sibling_named(uow, unit.parent_id, unit.name, besides=unit_id):
             raise Conflict("a unit beside it has this name", field="name", code="name_taken")
         return unit
@@ -276,10 +236,10 @@ class Register:
         person_id = PersonId(validation.given_id(draft.id) if draft.id else new_id())
         if await people.is_known(uow, person_id):
             raise Conflict("this id is taken", field="id")
-        person = self._checked_person(draft, person_id, unit, self.read_phones(draft.phones or ()))
+        person = person_of(draft, person_id, unit, self.read_phones(draft.phones or ()))
         await people.add(uow, [person])
         detail = person_detail(person)
-        await self._note(uow, principal, "person.create", f"person:{person.id}", detail)
+        await self.note(uow, principal, "person.create", f"person:{person.id}", detail)
         return person
 
     async def update_person(
@@ -297,9 +257,9 @@ class Register:
         before = await self.access_person(uow, principal, person_id, _WRITE)
         unit = await self.access_unit(uow, principal, draft.unit_id, _WRITE)
         phones = before.phones if draft.phones is None else self.read_phones(draft.phones)
-        person = self._checked_person(draft, before.id, unit, phones)
+        person = person_of(draft, before.id, unit, phones)
         await people.save(uow, replace(person, version=version))
-        await self._note(
+        await self.note(
             uow,
             principal,
             "person.update",
@@ -319,7 +279,7 @@ class Register:
         await people.remove(uow, person.id, version)
         await record(uow, PersonRemoved(person.id, person.unit_path, uow.now))
         detail = person_detail(person)
-        await self._note(uow, principal, "person.remove", f"person:{person.id}", detail)
+        await self.note(uow, principal, "person.remove", f"person:{person.id}", detail)
 
     def read_phones(self, written: Sequence[str]) -> tuple[Phone, ...]:
         """The numbers as written, parsed, the first primary, each once.
@@ -340,23 +300,7 @@ class Register:
             found.setdefault(key, checked(phone, is_primary=not found))
         return tuple(found.values())
 
-    def _checked_person(
-        self, draft: PersonDraft, person_id: PersonId, unit: Unit, phones: tuple[Phone, ...]
-    ) -> Person:
-        name = validation.name(draft.name)
-        return Person(
-            id=person_id,
-            unit_id=unit.id,
-            unit_path=unit.path,
-            unit_name=unit.name,
-            name=name,
-            pinyin=readings(name),
-            title=validation.text(draft.title, "title", validation.TITLE_LONGEST),
-            note=validation.text(draft.note, "note", validation.NOTE_LONGEST),
-            phones=phones,
-        )
-
-    # Appointments and groups.
+    # Appointments.
 
     async def appoint(
         self,
@@ -372,7 +316,7 @@ class Register:
         """
         unit = await self.access_unit(uow, principal, unit_id, _WRITE)
         validation.post(post)
-        await self._present(uow, principal, person_ids, "person_ids")
+        await self.check_present(uow, principal, person_ids, "person_ids")
         before = await appointments.post_list(uow, unit.id, post)
         await appointments.set_post_list(uow, unit.id, post, person_ids)
         detail = {
@@ -380,74 +324,16 @@ class Register:
             "before": [held.person_id for held in before],
             "after": list(person_ids),
         }
-        await self._note(uow, principal, "unit.appoint", f"unit:{unit.id}", detail)
+        await self.note(uow, principal, "unit.appoint", f"unit:{unit.id}", detail)
         return await appointments.post_list(uow, unit.id, post)
 
-    async def create_group(self, uow: UnitOfWork, principal: Principal, draft: GroupDraft) -> Group:
-        """Add a group to a unit.
-
-        Raises: InvalidInput, NotFound, NotAllowed; Conflict: the id is taken.
-        """
-        group_id = GroupId(validation.given_id(draft.id) if draft.id else new_id())
-        if await groups.find(uow, group_id) is not None:
-            raise Conflict("this id is taken", field="id")
-        group = await self._checked_group(uow, principal, draft, group_id)
-        await groups.add(uow, group)
-        await self._note(uow, principal, "group.create", f"group:{group.id}", _group_detail(group))
-        return group
-
-    async def update_group(
-        self,
-        uow: UnitOfWork,
-        principal: Principal,
-        group_id: GroupId,
-        version: int,
-        draft: GroupDraft,
-    ) -> Group:
-        """Change a group.
-
-        Raises: InvalidInput, NotFound, NotAllowed; Conflict: changed since `version`.
-        """
-        before = await self.access_group(uow, principal, group_id, _WRITE)
-        group = await self._checked_group(uow, principal, draft, before.id)
-        await groups.save(uow, replace(group, version=version))
-        detail = {"before": _group_detail(before), "after": _group_detail(group)}
-        await self._note(uow, principal, "group.update", f"group:{group.id}", detail)
-        return replace(group, version=version + 1)
-
-    async def remove_group(self, uow: UnitOfWork, principal: Principal, group_id: GroupId) -> None:
-        """Delete a group.
-
-        Raises: NotFound, NotAllowed.
-        """
-        group = await self.access_group(uow, principal, group_id, _WRITE)
-        await groups.remove(uow, group.id)
-        await self._note(uow, principal, "group.remove", f"group:{group.id}", _group_detail(group))
-
-    async def _checked_group(
-        self, uow: UnitOfWork, principal: Principal, draft: GroupDraft, group_id: GroupId
-    ) -> Group:
-        unit = await self.access_unit(uow, principal, draft.unit_id, _WRITE)
-        await self._present(uow, principal, draft.member_ids, "member_ids")
-        scopes = reach(principal, _READ)
-        for index, rule in enumerate(draft.rules):
-            if not is_within(rule.unit_path, scopes):
-                raise NotFound("no such unit", field=f"rules.{index}.unit_path")
-            if rule.post:
-                validation.post(rule.post)
-        return Group(
-            id=group_id,
-            unit_id=unit.id,
-            unit_path=unit.path,
-            name=validation.name(draft.name),
-            member_ids=tuple(draft.member_ids),
-            rules=tuple(draft.rules),
-        )
-
-    async def _present(
+    async def check_present(
         self, uow: UnitOfWork, principal: Principal, ids: Sequence[PersonId], field: str
     ) -> None:
-        """Everybody named is here, in reach, and named once."""
+        """Everybody named is here, in reach, and named once.
+
+        Raises: InvalidInput: names the place in `field`.
+        """
         if len(set(ids)) != len(ids):
             raise InvalidInput("somebody is named twice", field=field, code="twice")
         scopes = reach(principal, _READ)
@@ -456,7 +342,7 @@ class Register:
             if id_ not in known or not is_within(known[id_].unit_path, scopes):
                 raise InvalidInput("no such person", field=f"{field}.{index}", code="unknown")
 
-    async def _note(
+    async def note(
         self,
         uow: UnitOfWork,
         principal: Principal,
@@ -465,6 +351,7 @@ class Register:
         detail: dict[str, Any],
         reason: str | None = None,
     ) -> None:
+        """Append `directory.ACTION` to the audit log."""
         await self._audit.append(
             uow,
             actor=principal.actor,
@@ -498,10 +385,46 @@ def person_detail(person: Person) -> dict[str, Any]:
     }
 
 
-def _group_detail(group: Group) -> dict[str, Any]:
-    return {
-        "name": group.name,
-        "unit": group.unit_path,
-        "members": list(group.member_ids),
-        "rules": [[rule.unit_path, rule.post, rule.unit_kind] for rule in group.rules],
-    }
+def unit_of(draft: UnitDraft, unit_id: UnitId, parent: Unit | None) -> Unit:
+    """The unit a draft describes, as it lies under `parent`.
+
+    Raises: InvalidInput.
+    """
+    path = f"{parent.path if parent else ''}{unit_id}/"
+    validation.nesting(draft.kind, parent.kind if parent else None)
+    validation.place(draft.longitude, draft.latitude)
+    if len(path) > validation.PATH_LONGEST:
+        raise InvalidInput("the tree gets too deep", field="parent_id", code="nesting")
+    return Unit(
+        id=unit_id,
+        parent_id=parent.id if parent else None,
+        path=path,
+        kind=draft.kind,
+        name=validation.name(draft.name),
+        code=validation.code(draft.code),
+        longitude=draft.longitude,
+        latitude=draft.latitude,
+        note=validation.text(draft.note, "note", validation.NOTE_LONGEST),
+        position=draft.position,
+    )
+
+
+def person_of(
+    draft: PersonDraft, person_id: PersonId, unit: Unit, phones: tuple[Phone, ...]
+) -> Person:
+    """The person a draft describes, with these numbers.
+
+    Raises: InvalidInput.
+    """
+    name = validation.name(draft.name)
+    return Person(
+        id=person_id,
+        unit_id=unit.id,
+        unit_path=unit.path,
+        unit_name=unit.name,
+        name=name,
+        pinyin=readings(name),
+        title=validation.text(draft.title, "title", validation.TITLE_LONGEST),
+        note=validation.text(draft.note, "note", validation.NOTE_LONGEST),
+        phones=phones,
+    )

@@ -1,7 +1,7 @@
-"""The directory's face: `Directory` answers other packages, `Register` serves signed-in people.
+"""The directory's face: `Directory` answers other packages, `Register` and `Groups` serve people.
 
 `Directory` sees everything and shows full numbers: whoever calls it has checked the permission and
-never passes a number to a browser. `Register` has no way to an object but through `access_…`.
+never passes a number to a browser. They have no way to an object but through `access_…`.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from core.database import UnitOfWork
 from core.errors import NotFound
 from core.ids import GroupId, PersonId, UnitId
+from directory.founding import Foundation, Founder
+from directory.groups import Groups
 from directory.model import (
     Appointment,
     Group,
@@ -20,7 +22,7 @@ from directory.model import (
 from directory.register import Register
 from directory.store import appointments, groups, people, units
 
-__all__ = ["Directory", "Register"]
+__all__ = ["Directory", "Foundation", "Founder", "Groups", "Register"]
 
 
 class Directory:
@@ -145,8 +147,4 @@ class Directory:
         self, uow: UnitOfWork, member_ids: Sequence[PersonId], rules: Sequence[GroupRule]
     ) -> list[Person]:
         """The people `member_ids` and those who meet one of `rules`, each once, in this order."""
-        found = {person.id: person for person in await people.by_ids(uow, member_ids)}
-        for rule in rules:
-            for person in await people.by_rule(uow, rule):
-                found.setdefault(person.id, person)
-        return list(found.values())
+        return await people.meant_by(uow, member_ids, rules)

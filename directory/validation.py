@@ -12,7 +12,7 @@ NOTE_LONGEST = 500
 PHONES_MOST = 8
 PATH_LONGEST = 300
 _POST = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_CODE = re.compile(r"[A-Za-z0-9-]{0,30}")
+_CODE = re.compile(r"[A-Za-z0-9_-]{0,30}")
 
 _PARENTS: dict[UnitKind, frozenset[UnitKind | None]] = {
     UnitKind.COUNTY: frozenset({None}),
@@ -77,7 +77,7 @@ def code(value: str) -> str:
     Raises: InvalidInput.
     """
     if not _CODE.fullmatch(value):
-        raise InvalidInput("up to 30 letters, digits or -", field="code", code="code")
+        raise InvalidInput("up to 30 letters, digits, _ or -", field="code", code="code")
     return value
 
 

@@ -25,8 +25,9 @@ from core.components import Component, serve
 from core.database import Database, UnitOfWork
 from core.events import EventDispatcher
 from core.timers import TimerRunner
+from directory.importing.service import Imports
 from directory.model import UnitMoved
-from directory.service import Directory
+from directory.service import Directory, Groups, Register
 from plans.service import Plans
 from signaling import routes
 from signaling.adapters import (
@@ -149,12 +150,22 @@ async def build(
         simulator = SimulatorClient(settings.data.dir / SOCKET_NAME)
         if is_demo:
             app.extra["simulator"] = simulator
+        _add_directory(app)
         try:
             _connect(app)
             yield app
         finally:
             await simulator.close()
             passwords.close()
+
+
+def _add_directory(app: AppContext) -> None:
+    """The parts of the directory that only its own routes use."""
+    settings = app.settings.directory
+    register = Register(app.audit, area_code=settings.area_code)
+    app.extra["register"] = register
+    app.extra["groups"] = Groups(register)
+    app.extra["imports"] = Imports(app.database, app.audit, register, settings)
 
 
 def _connect(app: AppContext) -> None:

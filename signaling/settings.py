@@ -25,6 +25,7 @@ from core.settings import (
     RedisSettings,
     Section,
 )
+from directory.settings import DirectorySettings
 from sms.settings import SmsSettings
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     log: LogSettings = Field(default_factory=LogSettings)
     sms: SmsSettings = Field(default_factory=SmsSettings)
     media: MediaSettings = Field(default_factory=MediaSettings)
+    directory: DirectorySettings = Field(default_factory=DirectorySettings)
 
     @classmethod
     def settings_customise_sources(

@@ -44,6 +44,15 @@ async def post_list(uow: UnitOfWork, unit_id: str, post: str) -> list[Appointmen
     return [held for held in await listed(uow, unit_ids=[unit_id]) if held.post == post]
 
 
+async def add(uow: UnitOfWork, held: Sequence[Appointment]) -> None:
+    """Insert appointments to posts that nobody holds yet."""
+    uow.session.add_all(
+        AppointmentRow(unit_id=one.unit_id, post=one.post, person_id=one.person_id, rank=one.rank)
+        for one in held
+    )
+    await uow.session.flush()
+
+
 async def set_post_list(
     uow: UnitOfWork, unit_id: str, post: str, person_ids: Sequence[str]
 ) -> None:

@@ -125,6 +125,17 @@ async def by_rule(uow: UnitOfWork, rule: GroupRule) -> list[Person]:
     return await _read(uow, query.order_by(UnitRow.path, PersonRow.name, PersonRow.id))
 
 
+async def meant_by(
+    uow: UnitOfWork, member_ids: Sequence[str], rules: Sequence[GroupRule]
+) -> list[Person]:
+    """The people `member_ids` and those who meet one of `rules`, each once, in this order."""
+    found = {person.id: person for person in await by_ids(uow, member_ids)}
+    for rule in rules:
+        for person in await by_rule(uow, rule):
+            found.setdefault(person.id, person)
+    return list(found.values())
+
+
 async def is_known(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the id was ever used, by a removed person too."""
     return await uow.session.get(PersonRow, person_id) is not None

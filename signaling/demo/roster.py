@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 from signaling.demo.shapes import County, ShiftSeed
 
-_BEIJING = timezone(timedelta(hours=8))  # no daylight saving since 1991
+BEIJING = timezone(timedelta(hours=8))  # no daylight saving since 1991
 _HANDOVER = time(8, 0)
 
 
@@ -18,7 +18,7 @@ def month(county: County, year: int, number: int) -> tuple[ShiftSeed, ...]:
     desks = islice(cycle(county.desk_ids), 2 * first.toordinal() % len(county.desk_ids), None)
     shifts = []
     for offset in range(days):
-        starts_at = datetime.combine(first + timedelta(days=offset), _HANDOVER, _BEIJING)
+        starts_at = datetime.combine(first + timedelta(days=offset), _HANDOVER, BEIJING)
         officers = (next(desks), next(desks))
         shifts.append(ShiftSeed(starts_at, starts_at + timedelta(days=1), next(leaders), officers))
     return tuple(shifts)

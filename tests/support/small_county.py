@@ -8,7 +8,7 @@ from core.auth.model import Grant, Principal, Role
 from core.database import Database
 from core.ids import PersonId, UnitId, UserId
 from directory.model import PersonDraft, Post, UnitDraft, UnitKind
-from directory.service import Directory, Register
+from directory.service import Directory, Groups, Register
 
 
 def principal(role: Role, path: str, user_id: str = "u1") -> Principal:
@@ -21,6 +21,7 @@ class Place:
 
     database: Database
     register: Register
+    groups: Groups
     directory: Directory
     audit: Audit
     admin: Principal
@@ -75,4 +76,4 @@ async def found_county(database: Database, folder: Path) -> Place:
             ids = [PersonId(one) for one in holders]
             await register.appoint(uow, admin, UnitId(unit), post, ids)
     official = principal(Role.TOWNSHIP_OFFICIAL, "county/t1/", "u2")
-    return Place(database, register, Directory(), audit, admin, official)
+    return Place(database, register, Groups(register), Directory(), audit, admin, official)

@@ -108,7 +108,7 @@ async def test_a_group_is_its_members_and_whoever_meets_its_rules_now(place: Pla
     members = (PersonId("sun"), PersonId("xie"))
     async with place.database.write() as uow:
         draft = GroupDraft("汛期通知", UnitId("county"), id="g1", member_ids=members, rules=rules)
-        await place.register.create_group(uow, place.admin, draft)
+        await place.groups.create(uow, place.admin, draft)
     newcomer = await place.add_person("周平", "v4", "13800138009")
     async with place.database.write() as uow:
         await place.register.appoint(uow, place.admin, UnitId("v4"), Post.REPORTER, [newcomer])

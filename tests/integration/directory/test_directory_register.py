@@ -105,7 +105,7 @@ async def test_moving_a_unit_moves_all_below_it_and_the_groups_that_name_it(plac
     async with place.database.write() as uow:
         rules = (GroupRule("county/t2/v3/", Post.REPORTER), GroupRule("county/t2/"))
         group = GroupDraft("村级", UnitId("county"), id="g1", rules=rules)
-        await place.register.create_group(uow, place.admin, group)
+        await place.groups.create(uow, place.admin, group)
         village = await place.directory.unit(uow, UnitId("v3"))
         draft = _draft(village, parent_id=UnitId("t1"), name="新杏湾村")
         moved = await place.register.update_unit(uow, place.admin, village.id, 1, draft)
@@ -267,24 +267,24 @@ async def test_an_appointment_names_people_in_reach_once(place: Place) -> None:
 async def test_groups_are_changed_by_version_and_removed(place: Place) -> None:
     async with place.database.write() as uow:
         draft = GroupDraft("组", UnitId("t1"), id="g1", member_ids=(PersonId("wang"),))
-        await place.register.create_group(uow, place.admin, draft)
+        await place.groups.create(uow, place.admin, draft)
         changed = GroupDraft("组", UnitId("t1"), member_ids=(PersonId("li"), PersonId("wang")))
-        await place.register.update_group(uow, place.admin, GroupId("g1"), 1, changed)
+        await place.groups.update(uow, place.admin, GroupId("g1"), 1, changed)
         with pytest.raises(Conflict):
-            await place.register.update_group(uow, place.admin, GroupId("g1"), 1, changed)
+            await place.groups.update(uow, place.admin, GroupId("g1"), 1, changed)
         outside = GroupDraft("组", UnitId("t1"), rules=(GroupRule("elsewhere/"),))
         admin = Principal(UserId("b"), "b", None, (Grant(Role.ADMIN, "county/t1/"),))
         with pytest.raises(NotFound) as refused:
-            await place.register.create_group(uow, admin, outside)
+            await place.groups.create(uow, admin, outside)
         assert refused.value.field == "rules.0.unit_path"
     async with place.database.read() as uow:
-        (group,) = await place.register.groups(uow, place.official)
+        (group,) = await place.groups.listed(uow, place.official)
     assert group.member_ids == ("li", "wang")
     async with place.database.write() as uow:
-        await place.register.remove_group(uow, place.admin, GroupId("g1"))
+        await place.groups.remove(uow, place.admin, GroupId("g1"))
     async with place.database.read() as uow:
         with pytest.raises(NotFound):
-            await place.register.access_group(uow, place.admin, GroupId("g1"))
+            await place.groups.access(uow, place.admin, GroupId("g1"))
 
 
 # Audit.
