@@ -1,0 +1,184 @@
+"""Both modem drivers against every fault, with full-size limits, and their share of the air.
+
+    .venv/bin/python -m bench.sms_drivers            # prints, and writes docs/sms-drivers.md
+    .venv/bin/python -m bench.sms_drivers --print    # prints only
+
+All cases run at once, each on a modem of its own; about two minutes.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sms.driver import DriverLimits, ModemUnavailable, SendState, Ticket
+from sms.drivers import DriverKind
+from sms.numbers import demo_number
+from sms.segments import split, to_pdu
+from tests.support.driver_cases import CASES, Bench, FaultCase, Run, is_true, run_case
+from tests.support.modem_sim import modem_sim
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "sms-drivers.md"
+KINDS: tuple[DriverKind, ...] = ("at", "gsmmodem")
+LIMITS = DriverLimits()
+
+
+async def fault_runs(kind: DriverKind) -> dict[str, Run | str]:
+    """Every case on a modem of its own; a Run, or why there was no connection."""
+
+    async def one(number: int, case: FaultCase) -> Run | str:
+        async with Bench(sim, kind, LIMITS, number) as bench:
+            try:
+                return await run_case(bench, case, demo_number(number), 1.0)
+            except ModemUnavailable as error:
+                return str(error)
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with modem_sim(Path(folder), modems=len(CASES), radio_s=0.05) as sim:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(n, case)) for n, case in enumerate(CASES, 1)]
+    return {case.name: task.result() for case, task in zip(CASES, tasks, strict=True)}
+
+
+def fault_row(case: FaultCase, runs: dict[DriverKind, Run | str]) -> str:
+    cells = [case.words]
+    for kind in KINDS:
+        run = runs[kind]
+        if isinstance(run, str):
+            cells += ["no connection", "never"]
+            continue
+        state = run.outcome.state.value
+        if run.final is not run.outcome.state:
+            state += f", then {run.final.value}"
+        if not is_true(run):
+            state += " (UNTRUE)"
+        if max(run.copies) > 1:
+            state += " (DOUBLED)"
+        cells.append(state)
+        if run.resumed_s is None:
+            cells.append("never")
+        else:
+            cells.append(f"{run.resumed_s:.1f} s ({max(0.0, run.resumed_s - case.seconds):.1f})")
+    reason = case.gsmmodem or ""
+    return "| " + " | ".join([*cells, reason]) + " |"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What one throughput run showed."""
+
+    share: float
+    per_minute: float
+    cpu_s_per_1000: float
+
+
+async def flow(kind: DriverKind, modems: int, radio_s: float, segments: int, count: int) -> Flow:
+    """`count` segments on each of `modems`, as fast as the driver goes."""
+    text = "通知" * 33 * segments if segments > 1 else "notice"
+    pieces = split(text, 9)
+    assert len(pieces) == segments
+
+    async def feed(bench: Bench) -> None:
+        for i in range(count):
+            pdu = to_pdu(pieces[i % segments], demo_number(i), wants_report=False)
+            outcome = await bench.driver.send_pdu(pdu, Ticket(str(i)))
+            assert outcome.state is SendState.SENT, outcome
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with modem_sim(Path(folder), modems=modems, radio_s=radio_s) as sim:
+            benches = [Bench(sim, kind, LIMITS, n) for n in range(1, modems + 1)]
+            for bench in benches:
+                await bench.__aenter__()
+                await bench.driver.open()
+            cpu, started = _cpu_s(), time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                for bench in benches:
+                    group.create_task(feed(bench))
+            seconds, cpu = time.monotonic() - started, _cpu_s() - cpu
+            for bench in benches:
+                await bench.__aexit__()
+    return Flow(count * radio_s / seconds, modems * count * 60 / seconds,
+                1000 * cpu / (modems * count))  # fmt: skip
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+FLOWS = [
+    (1, 0.05, 1, 200),
+    (4, 0.05, 1, 200),
+    (1, 0.05, 3, 201),
+    (4, 0.05, 3, 201),
+    (1, 3.0, 1, 8),
+    (4, 3.0, 3, 9),
+]
+
+
+async def flow_rows() -> list[str]:
+    rows: list[str] = []
+    for modems, radio_s, segments, count in FLOWS:
+        cells = [f"{modems} × {radio_s * 1000:.0f} ms, {segments} segment(s)"]
+        for kind in KINDS:
+            seen = await flow(kind, modems, radio_s, segments, count)
+            cells.append(f"{seen.share:.3f} ({seen.per_minute:.0f}/min, {seen.cpu_s_per_1000:.2f})")
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+HEAD = """# What each modem driver does under every fault
+
+Generated by `python -m bench.sms_drivers`; do not edit. Same table of faults as
+`tests/integration/sms/test_driver_conformance.py`, here with full-size limits (probe after
+{silence:.0f} s, given up {submit:.0f} s after Ctrl-Z). Three messages, the fault at the second. *Outcome*: what
+`send_pdu` says of the second; each was compared with what the simulated air received. *Next*:
+seconds from the second message to the third being SENT, in brackets from the end of the fault (a
+lost answer's ends when it was due). Outcomes mean: `sent` on the air; `refused`, `not_sent` surely not
+on the air; `unknown` perhaps: wait for the report.
+
+| fault | at: outcome | at: next | gsmmodem: outcome | gsmmodem: next | what gsmmodem cannot do |
+| --- | --- | --- | --- | --- | --- |
+"""
+FLOW_HEAD = """
+## Share of what the air allows
+
+Bare driver, no journal, no reports. Share (messages a minute, CPU seconds of the server process
+per 1000 segments). {machine}.
+
+| modems × time on the air | at | gsmmodem |
+| --- | --- | --- |
+"""
+
+
+async def document() -> str:
+    async with asyncio.TaskGroup() as group:
+        tasks = {kind: group.create_task(fault_runs(kind)) for kind in KINDS}
+    runs = {kind: task.result() for kind, task in tasks.items()}
+    rows = [fault_row(case, {kind: runs[kind][case.name] for kind in KINDS}) for case in CASES]
+    head = HEAD.format(silence=LIMITS.silence_s, submit=LIMITS.submit_s)
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, simulator included"
+    return head + "\n".join(rows) + "\n" + FLOW_HEAD.format(machine=machine) + "\n".join(
+        await flow_rows()
+    ) + "\n"  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--print", action="store_true", help="do not write docs/sms-drivers.md")
+    given = parser.parse_args()
+    text = asyncio.run(document())
+    print(text)
+    if not given.print:
+        DOCUMENT.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
