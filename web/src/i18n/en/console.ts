@@ -89,6 +89,14 @@ export default {
     officialIncidents: 'Incidents of your unit',
     officialQuiet: 'Incidents that concern your unit appear here.',
   },
+  shift: {
+    title: 'On duty now',
+    until: 'until',
+    leader: 'Leader',
+    officer: 'Officer',
+    none: 'Nobody is on the roster now',
+    noneHint: 'Ask the head of the desk to fill the roster.',
+  },
   level: {
     none: 'Not graded',
     '1': 'Ⅰ red',

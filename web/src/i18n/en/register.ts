@@ -35,7 +35,7 @@ export default {
     address: 'Address',
     holdings: 'Substances',
     grade: 'Grade',
-    gradeOf: 'grade {n}',
+    notMajor: 'Not a major hazard',
     exposed: 'Residents within 500 m',
     none: 'No hazard source',
     noneHint: 'Change the search, or ask the administrator to register one.',

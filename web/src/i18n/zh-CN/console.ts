@@ -89,6 +89,14 @@ export default {
     officialIncidents: '与本单位有关的事件',
     officialQuiet: '有事件涉及本单位时会显示在这里。',
   },
+  shift: {
+    title: '当前班次',
+    until: '至',
+    leader: '带班领导',
+    officer: '值班员',
+    none: '排班表此刻无人当班',
+    noneHint: '请值班负责人补排班次。',
+  },
   level: {
     none: '未定级',
     '1': 'Ⅰ级 红',

@@ -35,7 +35,7 @@ export default {
     address: '位置',
     holdings: '物质与数量',
     grade: '等级',
-    gradeOf: '{n} 级',
+    notMajor: '不构成重大危险源',
     exposed: '500 米内常住人口',
     none: '没有符合的风险源',
     noneHint: '更换查找条件，或请管理员登记。',

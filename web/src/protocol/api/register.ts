@@ -12,9 +12,39 @@ export interface Hazard {
   longitude: number
   latitude: number
   address: string
-  holdings: { substance: string; amount_t: number }[]
-  grade: number | null
+  holdings: { substance: string; amount_t: number; symbol: string }[]
   exposed_500m: number | null
+  grade: number | null
+  grading: Grading | null
+  grading_problem: string
+  attributes: Record<string, unknown>
+  version: number
+}
+
+/** GB 18218: the figures behind a major hazard's grade, so that anybody can check them. */
+export interface Grading {
+  s: number
+  is_major: boolean
+  r: number | null
+  grade: number | null
+  grade_name: string
+  arithmetic: string[]
+  remarks: string[]
+}
+
+export interface OnDuty {
+  person_id: string
+  person: string
+  title: string
+  number: string
+}
+
+export interface Shift {
+  id: string
+  starts_at: string
+  ends_at: string
+  leader: OnDuty
+  officers: OnDuty[]
 }
 
 export interface PlanSummary {
@@ -44,4 +74,5 @@ export const listHazards = (http: Http, query: { q?: string } = {}): Promise<{ i
 export const listKinds = (http: Http): Promise<{ items: Kind[] }> => http.get('/incident-kinds')
 export const listPlans = (http: Http): Promise<{ items: PlanSummary[] }> => http.get('/plans')
 export const getPlan = (http: Http, id: string): Promise<Plan> => http.get(`/plans/${id}`)
-export const boundary = (http: Http): Promise<GeoJSON.FeatureCollection> => http.get('/map/boundary')
+export const boundary = (http: Http): Promise<GeoJSON.FeatureCollection> => http.get('/map/boundaries')
+export const currentShift = (http: Http): Promise<{ shift: Shift | null }> => http.get('/roster/current')
