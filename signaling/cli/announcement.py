@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from signaling.certificates import own_addresses
-from signaling.cli.demo import DemoLogin
+from signaling.demo.seed import DemoLogin
 from signaling.settings import Settings
 
 

@@ -12,11 +12,11 @@ from migrations import runner
 from signaling.app import build, open_database, prepare_folders, run, worker_command
 from signaling.certificates import issue, own_addresses
 from signaling.cli.announcement import Announcement, addresses
-from signaling.cli.demo import DemoLogin, seed_demo_county
 from signaling.cli.invocation import Invocation, need_schema, plain_faults
 from signaling.cli.invocation import run as run_plainly
 from signaling.cli.simulator import ensure_simulator, simulated_modems
 from signaling.control import moved_clock
+from signaling.demo.seed import DemoLogin, seed_demo_county
 from signaling.settings import Settings
 from signaling.webserver import PortInUse, is_free, port_in_use
 
