@@ -84,12 +84,20 @@ def _watched_sleep(seconds: float) -> None:
 
 _slow: list[str] = []
 _run = asyncio.Handle._run
+_collecting = [0.0, 0.0]  # processor time spent collecting garbage; when the current one began
+
+
+def _clock_collections(phase: str, _: dict[str, int]) -> None:
+    if phase == "start":
+        _collecting[1] = time.thread_time()
+    else:
+        _collecting[0] += time.thread_time() - _collecting[1]
 
 
 def _timed_run(self: asyncio.Handle) -> None:
-    before = time.thread_time()
+    before = time.thread_time() - _collecting[0]
     _run(self)
-    spent_s = time.thread_time() - before
+    spent_s = time.thread_time() - _collecting[0] - before
     if spent_s > CALLBACK_CPU_S:
         _slow.append(f"{spent_s:.2f} s in {self!r}")
 
@@ -97,7 +105,14 @@ def _timed_run(self: asyncio.Handle) -> None:
 def pytest_configure() -> None:
     sys.addaudithook(_audit)
     time.sleep = _watched_sleep
+    gc.callbacks.append(_clock_collections)
     asyncio.Handle._run = _timed_run  # type: ignore[method-assign]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays; collections during the tests need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +125,7 @@ def event_loop_guard(request: pytest.FixtureRequest) -> Iterator[None]:
     logging.getLogger("asyncio").addHandler(log)
     _slow.clear()
     yield
-    gc.collect(1)  # a lost future speaks up when it is collected: let it be in its own test
+    gc.collect()  # what a test lost speaks up when it is collected: let that be in its own test
     logging.getLogger("asyncio").removeHandler(log)
     assert not log.errors, "an error nobody awaited:\n" + "\n".join(log.errors)
     if request.node.get_closest_marker("holds_loop") is None:
