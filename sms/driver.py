@@ -152,12 +152,17 @@ class DriverLimits:
     prompt_s: float = 10.0  # AT+CMGS → "> ", then ESC
     silence_s: float = 8.0  # Ctrl-Z → first probe with AT
     probe_s: float = 2.0  # answer to the probe
-    submit_s: float = 60.0  # Ctrl-Z → give up and reset (SIM800 60; Quectel, Huawei 120)
+    submit_s: float = 60.0  # Ctrl-Z → give up and reset; twice for Quectel and Huawei
     quiet_s: float = 0.3  # line noise must be quiet this long after an anomaly
     ussd_s: float = 30.0
     recover_s: float = 60.0  # one call of recover()
     reboot_s: float = 12.0  # after +CFUN=1,1 the modem must answer within this
     port_poll_s: float = 0.5  # how often recover() looks for a vanished device path
+
+    def submit_for(self, family: ModemFamily) -> float:
+        """How long `family` may take on the air: SIM800 60 s, Quectel and Huawei 120 s."""
+        is_slow = family in (ModemFamily.QUECTEL, ModemFamily.HUAWEI)
+        return 2 * self.submit_s if is_slow else self.submit_s
 
     def scaled(self, factor: float) -> "DriverLimits":
         """All limits multiplied by `factor` (0 < factor ≤ 1 in tests)."""
@@ -177,6 +182,7 @@ class ModemInfo:
     smsc: str  # E.164 or empty
     family: ModemFamily
     own_number: str = ""  # +CNUM; most SIMs do not know it
+    memories: tuple[str, ...] = ("SM",)  # storage areas `sweep` empties; reports may lie in "SR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +341,8 @@ class Driver(Protocol):
 
         Journal the attempt before calling. Ends within prompt_s + submit_s + a few commands:
         - prompt does not come within prompt_s: ESC, NOT_SENT;
-        - error answered: REFUSED, or UNKNOWN for 332, 500, 255, or SENT for 197 (duplicate);
+        - error instead of the prompt: REFUSED; `needs_recovery` if settings seem lost;
+        - error behind Ctrl-Z: REFUSED, or UNKNOWN for 332, 500, 255, or SENT for 197 (duplicate);
         - silent for silence_s after Ctrl-Z: probe with AT. OK: UNKNOWN and the modem is ready;
           a prompt again: ESC, NOT_SENT; silence: probe on until submit_s, then UNKNOWN with
           `needs_recovery`;
@@ -351,7 +358,11 @@ class Driver(Protocol):
         """
 
     async def status(self) -> ModemStatus:
-        """Registration, signal, operator. Raises: ModemUnavailable (silent: recovery needed)."""
+        """Registration, signal, operator; every 30 s or so.
+
+        Also notices a modem that restarted without a word (text mode again): not ready then.
+        Raises: ModemUnavailable (silent: recovery needed).
+        """
 
     async def ussd(self, code: str) -> UssdReply:
         """Run a USSD code like `*100#` within ussd_s. Raises: ModemUnavailable."""

@@ -29,7 +29,8 @@ from sms.at.classify import Command, Kind, clean, error_in, kind_of
 from sms.at.dialogue import Unsolicited
 from sms.at.notices import CALL_ENDS, event_of
 from sms.at.setup import CommandRefused, PinGuard, configure
-from sms.at.tickets import outcome_of
+from sms.at.storage import empty_memories
+from sms.at.tickets import outcome_of, settings_seem_lost
 from sms.deadline import within
 from sms.driver import (
     CallResult,
@@ -214,11 +215,17 @@ class GsmmodemDriver:
         error = error_in(clean(lines[-1])) if lines else None
         if error is None:
             return None
-        return SendOutcome(SendState.REFUSED, error=error, detail=f"{error}, no text given")
+        is_lost = settings_seem_lost(error)
+        if is_lost:
+            self._fault = "the modem refuses AT+CMGS as if set up otherwise"
+        detail = f"{error}, no text given"
+        return SendOutcome(SendState.REFUSED, error=error, detail=detail, needs_recovery=is_lost)
 
     async def _until_result(self, pdu: SubmitPdu) -> SendOutcome:
         try:
-            lines = await self._exchange(pdu.hex + _CTRL_Z, self._limits.submit_s)
+            lines = await self._exchange(
+                pdu.hex + _CTRL_Z, self._limits.submit_for(self.info.family)
+            )
         except _FAULTS as fault:
             return self._lost(SendState.UNKNOWN, f"no answer: {type(fault).__name__}")
         for line in map(clean, lines):
@@ -246,13 +253,9 @@ class GsmmodemDriver:
                 await self._hand_over(self._direct[0], "direct")
                 self._direct.popleft()
                 count += 1
-            command = Command("AT+CMGL=4", ("+CMGL:",), has_data_lines=True)
-            lines = await self._ask(command, self._limits.sim_command_s)
-            for listed in answers.listed_in(lines):
-                await self._hand_over(listed.hex, f"SM:{listed.index}")
-                await self._ask(Command(f"AT+CMGD={listed.index}"), self._limits.sim_command_s)
-                count += 1
-            return count
+            return count + await empty_memories(
+                self, self._limits, self.info.memories, self._hand_over
+            )
 
     async def _hand_over(self, pdu_hex: str, source: str) -> None:
         await self._on_incoming(IncomingPdu(pdu_hex, source, self._clock.now()))
@@ -291,6 +294,9 @@ class GsmmodemDriver:
             registered = await self._ask(Command("AT+CREG?", ("+CREG:",)), limit_s)
             quality = await self._ask(Command("AT+CSQ", ("+CSQ:",)), limit_s)
             operator = await self._ask(Command("AT+COPS?", ("+COPS:",)), limit_s)
+            mode = await self._ask(Command("AT+CMGF?", ("+CMGF:",)), limit_s)
+        if mode and not mode[0].endswith("0"):
+            self._fault = "the modem has lost its settings"
         return ModemStatus(
             answers.registration_in(registered[0] if registered else "+CREG: 0,4"),
             answers.rssi_dbm_in(quality[0]) if quality else None,

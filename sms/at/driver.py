@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from core.clock import Clock
@@ -15,6 +16,7 @@ from sms.at.link import Link
 from sms.at.notices import CALL_ENDS, event_of
 from sms.at.port import PortGone
 from sms.at.setup import CommandRefused, PinGuard, configure
+from sms.at.storage import empty_memories
 from sms.at.submission import Submission
 from sms.at.tickets import Tickets
 from sms.deadline import within
@@ -111,6 +113,10 @@ class AtDriver:
 
     async def recover(self) -> ModemInfo:
         async with self._lock:
+            if self.is_ready:
+                with suppress(ModemUnavailable):
+                    await self._link.awaken(2 * self._limits.probe_s)
+                    return self.info
             ladder = asyncio.ensure_future(self._climb())
             try:
                 return await within(self._clock, self._limits.recover_s, ladder)
@@ -152,6 +158,7 @@ class AtDriver:
         """
         if self._link.is_open:
             with suppress(ModemUnavailable):
+                await self._link.until_quiet()  # what a given-up command still answers
                 await self._link.awaken(2 * self._limits.probe_s)
                 return await self._configure()
         may_reset = self._link.is_open
@@ -185,7 +192,9 @@ class AtDriver:
             if not self.is_ready:
                 detail = self._link.fault or "the modem is not configured"
                 return SendOutcome(SendState.NOT_SENT, detail=detail, needs_recovery=True)
-            submission = Submission(self._link, self._tickets, self._clock, self._limits)
+            limit_s = self._limits.submit_for(self.info.family)
+            limits = replace(self._limits, submit_s=limit_s)
+            submission = Submission(self._link, self._tickets, self._clock, limits)
             return await submission.run(pdu, ticket)
 
     def _settle_late(self, late: LateResult) -> None:
@@ -207,15 +216,9 @@ class AtDriver:
                 await self._hand_over(self._direct[0], "direct")
                 self._direct.popleft()
                 count += 1
-            command = Command("AT+CMGL=4", ("+CMGL:",), has_data_lines=True)
-            lines = await self._ask(command, self._limits.sim_command_s)
-            for listed in answers.listed_in(lines):
-                await self._hand_over(listed.hex, f"SM:{listed.index}")
-                with suppress(CommandRefused):
-                    delete = Command(f"AT+CMGD={listed.index}")
-                    await self._link.ask(delete, self._limits.sim_command_s)
-                count += 1
-            return count
+            return count + await empty_memories(
+                self._link, self._limits, self.info.memories, self._hand_over
+            )
 
     async def _hand_over(self, pdu_hex: str, source: str) -> None:
         await self._on_incoming(IncomingPdu(pdu_hex, source, self._clock.now()))
@@ -253,6 +256,9 @@ class AtDriver:
             registered = await self._ask(Command("AT+CREG?", ("+CREG:",)), limit_s)
             quality = await self._ask(Command("AT+CSQ", ("+CSQ:",)), limit_s)
             operator = await self._ask(Command("AT+COPS?", ("+COPS:",)), limit_s)
+            mode = await self._ask(Command("AT+CMGF?", ("+CMGF:",)), limit_s)
+        if mode and not mode[0].endswith("0"):
+            self._link.fault = "the modem has lost its settings"
         return ModemStatus(
             answers.registration_in(registered[0] if registered else "+CREG: 0,4"),
             answers.rssi_dbm_in(quality[0]) if quality else None,

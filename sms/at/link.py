@@ -103,17 +103,24 @@ class Link:
                 self._wake = None
         return self._heard.popleft()
 
+    async def begin(self, command: Command) -> None:
+        """Write `command`; answers nobody took are dropped. Raises: PortGone."""
+        self._heard.clear()
+        await self.write(self.dialogue.begin(command))
+
     async def run(self, command: Command, limit_s: float) -> tuple[str, ...]:
         """One command to its end. Raises: CommandRefused, Silence, PortGone."""
         until = self._clock.monotonic() + limit_s
         try:
-            await self.write(self.dialogue.begin(command))
+            await self.begin(command)
             while True:
                 heard = await self.next(until - self._clock.monotonic())
                 if isinstance(heard, Answered):
                     break
-        except BaseException:
+        except BaseException as error:
             self.dialogue.give_up()
+            if isinstance(error, asyncio.CancelledError):  # its answer would be the next one's
+                self.fault = f"{command.text.partition('=')[0]} was cancelled"
             raise
         if heard.error is not None:
             raise CommandRefused(command.text, heard.error.code, str(heard.error))

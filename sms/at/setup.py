@@ -25,6 +25,7 @@ _PIN_PROBLEMS: Mapping[str, tuple[Reason, str]] = {
 }
 _CME_NOT_INSERTED, _CME_WRONG_PIN, _CME_SIM_BUSY = 10, 16, 14
 _SIM_TRIES = 5
+_SWEPT = ("SM", "ME", "SR")  # where modems put messages and reports
 
 
 class CommandRefused(Exception):
@@ -69,7 +70,7 @@ async def configure(
     await _unlock(asker, port, limits, pins)
     for command in _FAMILY_COMMANDS[family]:
         await _optional(asker, command, limits)
-    await _set_up_messages(asker, limits)
+    memories = await _set_up_messages(asker, limits)
     for command in ("AT+CREG=1", "AT+CLIP=1", "AT+CMMS=2", "AT+COPS=3,2"):
         await _optional(asker, command, limits)
     centre = await _lines(asker, Command("AT+CSCA?", ("+CSCA:",)), limits.sim_command_s)
@@ -84,10 +85,12 @@ async def configure(
         smsc=answers.quoted_in(centre),
         family=family,
         own_number=_number_in(own),
+        memories=memories,
     )
 
 
-async def _set_up_messages(asker: Asker, limits: DriverLimits) -> None:
+async def _set_up_messages(asker: Asker, limits: DriverLimits) -> tuple[str, ...]:
+    """PDU mode, storage, notifications; returns the memories to sweep, the first in use."""
     try:
         await asker.ask(Command("AT+CMGF=0"), limits.command_s)
     except CommandRefused as error:
@@ -99,6 +102,7 @@ async def _set_up_messages(asker: Asker, limits: DriverLimits) -> None:
         _first(await _lines(asker, Command("AT+CPMS=?", ("+CPMS:",)), limits.sim_command_s))
     )
     memory = "SM" if not memories or "SM" in memories else memories[0]
+    swept = (memory, *(name for name in _SWEPT if name in memories and name != memory))
     await _lines(
         asker, Command(f'AT+CPMS="{memory}","{memory}","{memory}"', ("+CPMS:",)),
         limits.sim_command_s,
@@ -107,7 +111,8 @@ async def _set_up_messages(asker: Asker, limits: DriverLimits) -> None:
     choice = answers.notification_choice(offered)
     for parameters in (choice, "2,1,0,1,0", "1,1,0,1,0", "1,1"):
         if await _optional(asker, f"AT+CNMI={parameters}", limits):
-            return
+            break
+    return swept
 
 
 async def _unlock(asker: Asker, port: ModemPort, limits: DriverLimits, pins: PinGuard) -> None:

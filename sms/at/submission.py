@@ -7,7 +7,7 @@ from sms.at.classify import Command
 from sms.at.dialogue import Answered, BareOk, Heard, Prompted
 from sms.at.link import Link, Silence
 from sms.at.port import PortGone
-from sms.at.tickets import Tickets, outcome_of
+from sms.at.tickets import Tickets, outcome_of, settings_seem_lost
 from sms.driver import (
     DriverLimits,
     ModemError,
@@ -50,7 +50,7 @@ class Submission:
         except PortGone as gone:
             return self._lost(f"port lost before the text: {gone}", SendState.NOT_SENT)
         if refused is not None:
-            return SendOutcome(SendState.REFUSED, error=refused, detail=f"{refused}, no text given")
+            return self._refused(refused)
         self._tickets.begin(ticket)
         self._link.dialogue.submitted()
         try:
@@ -65,7 +65,7 @@ class Submission:
     async def _until_prompt(self, pdu: SubmitPdu) -> ModemError | None:
         """None when the prompt is there, or the error. Raises: Silence, PortGone."""
         command = Command(f"AT+CMGS={pdu.tpdu_length}", ("+CMGS:",), opens_prompt=True)
-        await self._link.write(self._link.dialogue.begin(command))
+        await self._link.begin(command)
         until = self._clock.monotonic() + self._limits.prompt_s
         while True:
             heard = await self._link.next(until - self._clock.monotonic())
@@ -73,6 +73,13 @@ class Submission:
                 return None
             if isinstance(heard, Answered):
                 return heard.error
+
+    def _refused(self, error: ModemError) -> SendOutcome:
+        is_lost = settings_seem_lost(error)
+        if is_lost:
+            self._link.fault = "the modem refuses AT+CMGS as if set up otherwise"
+        detail = f"{error}, no text given"
+        return SendOutcome(SendState.REFUSED, error=error, detail=detail, needs_recovery=is_lost)
 
     async def _without_prompt(self) -> SendOutcome:
         is_alive = await self._leave_prompt()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sms.driver import LateOutcome, ModemError, SendOutcome, SendState, Ticket
-from sms.errors_cms import ErrorClass
+from sms.errors_cms import ErrorClass, ErrorFamily
 
 _MAX_OUTSTANDING = 16
 
@@ -80,6 +80,14 @@ def outcome_of(error: ModemError) -> SendOutcome:
     if error.error_class is ErrorClass.DUPLICATE:
         return SendOutcome(SendState.SENT, error=error, detail="the network has it already")
     return SendOutcome(SendState.REFUSED, error=error, detail=str(error))
+
+
+def settings_seem_lost(error: ModemError) -> bool:
+    """An error instead of the prompt that a modem in text mode gives: set it up anew."""
+    return error.family is ErrorFamily.PLAIN or error.error_class in (
+        ErrorClass.MODEM,
+        ErrorClass.MESSAGE,
+    )
 
 
 def _sent(ticket: Ticket, reference: int) -> LateOutcome:

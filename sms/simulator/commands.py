@@ -89,9 +89,16 @@ def _sim_text(value: Callable[[SimulatedModem], str]) -> Callable[..., Answer]:
 
 
 def _storage(modem: SimulatedModem, found: re.Match[str]) -> Answer:
-    used, size = len(modem.storage), modem.capacity
+    names = tuple(modem.storage)
     if found[1].startswith("=?"):
-        return ('+CPMS: ("SM"),("SM"),("SM")', "OK")
+        listed = "(" + ",".join(f'"{name}"' for name in names) + ")"
+        return (f"+CPMS: {listed},{listed},{listed}", "OK")
+    wanted = re.match(r'="(\w+)"', found[1])
+    if wanted and wanted[1] not in names:
+        return _cms(modem, 302)
+    if wanted:
+        modem.session.memory = wanted[1]
+    used, size = len(modem.storage[modem.session.memory]), modem.capacity
     if found[1] == "?":
         return ("+CPMS: " + ",".join([f'"SM",{used},{size}'] * 3), "OK")
     return ("+CPMS: " + ",".join([f"{used},{size}"] * 3), "OK")
@@ -117,13 +124,13 @@ def _list(modem: SimulatedModem, _found: re.Match[str]) -> Answer:
     if not modem.has_sim:
         return _cms(modem, 310)
     lines: list[str] = []
-    for index, pdu in sorted(modem.storage.items()):
+    for index, pdu in sorted(modem.storage[modem.session.memory].items()):
         lines += [f"+CMGL: {index},0,,{_tpdu_length(pdu.hex)}", pdu.hex]
     return (*lines, "OK")
 
 
 def _read(modem: SimulatedModem, found: re.Match[str]) -> Answer:
-    pdu = modem.storage.get(int(found[1]))
+    pdu = modem.storage[modem.session.memory].get(int(found[1]))
     if pdu is None:
         return _cms(modem, 321)
     return (f"+CMGR: 0,,{_tpdu_length(pdu.hex)}", pdu.hex, "OK")
@@ -205,6 +212,7 @@ _TABLE: tuple[tuple[re.Pattern[str], _Act], ...] = tuple(
         (r"AT\+CSCA\?", _text(lambda _m: '+CSCA: "+8613800100500",145')),
         (r"AT\+CSMS=(\d)", _text(lambda _m: "+CSMS: 1,1,1")),
         (r"AT\+CMGF=(\d)", _set("pdu_mode", lambda digit: digit == "0")),
+        (r"AT\+CMGF\?", _text(lambda m: f"+CMGF: {0 if m.session.pdu_mode else 1}")),
         (r"AT\+CMMS=\d", _ok),
         (r"AT\+CSMP=.*", _ok),
         (r"AT\+CSCS=.*", _ok),

@@ -34,7 +34,7 @@ class StandingFault(StrEnum):
     SIM_REMOVED = "sim_removed"  # for `seconds`
     UNPLUG = "unplug"  # device path gone for `seconds`; 0 = until `plug`
     PLUG = "plug"
-    RESTART = "restart"  # reboots now, back after `seconds`
+    RESTART = "restart"  # reboots now, back after `seconds`; `mode` silent: without RDY
     LINE_ENDS = "line_ends"  # `mode`: crlf, crcrlf, lf
     ECHO_STUCK = "echo_stuck"  # ATE0 is answered OK and ignored
     NOISE = "noise"  # unsolicited lines inside a `share` of the answers

@@ -23,12 +23,13 @@ class Personality:
     model: str = "SIMULATED"
     report_storage: bool = True
     pin: str = ""
+    report_memory: str = "SM"
 
 
 PERSONALITIES = {
     "generic": Personality(),
     "sim800": Personality("SIMCOM_Ltd", "SIMCOM_SIM800C", report_storage=False),
-    "huawei": Personality("huawei", "E3531"),
+    "huawei": Personality("huawei", "E3531", report_memory="SR"),
     "quectel": Personality("Quectel", "M35"),
 }
 
@@ -46,6 +47,7 @@ class Session:
     caller_id: bool = False
     is_unlocked: bool = False
     caller_name_format: int = 0  # +COPS format
+    memory: str = "SM"  # +CPMS mem1: where +CMGL and +CMGD work
 
 
 class SimulatedModem:
@@ -71,10 +73,10 @@ class SimulatedModem:
         self.wire = Wire(write)
         self._unplug = unplug
         self._plug = plug
-        self.session = Session(is_unlocked=not personality.pin)
+        self.session: Session = Session(is_unlocked=not personality.pin)
         self.armed = Armed()
         self.capacity = 20
-        self.storage: dict[int, WaitingPdu] = {}
+        self.storage: dict[str, dict[int, WaitingPdu]] = {"SM": {}, personality.report_memory: {}}
         self.has_network: bool = True
         self.has_sim: bool = True
         self.reference_zero = self.echo_stuck = False
@@ -176,6 +178,8 @@ class SimulatedModem:
             return "+CMS ERROR: 310"
         if not self.session.is_unlocked:
             return "+CMS ERROR: 311"
+        if not self.session.pdu_mode:
+            return "+CMS ERROR: 304" if self.session.error_codes else "ERROR"
         return None if self.has_network else "+CMS ERROR: 331"
 
     def _feed_text(self, octet: int) -> None:
@@ -266,19 +270,21 @@ class SimulatedModem:
             header = f"+CDS: {octets}" if pdu.is_report else f"+CMT: ,{octets}"
             self.notify(header, pdu.hex)
             return True
-        if len(self.storage) >= self.capacity:
+        memory = self.personality.report_memory if pdu.is_report else "SM"
+        places = self.storage[memory]
+        if len(places) >= self.capacity:
             return False
-        index = next(i for i in range(1, self.capacity + 1) if i not in self.storage)
-        self.storage[index] = pdu
+        index = next(i for i in range(1, self.capacity + 1) if i not in places)
+        places[index] = pdu
         wants_line = self.session.notify_report if pdu.is_report else self.session.notify_stored
         if wants_line:
             name = "+CDSI" if pdu.is_report else "+CMTI"
-            self.notify(f'{name}: "SM",{index}')
+            self.notify(f'{name}: "{memory}",{index}')
         return True
 
     def delete(self, index: int) -> None:
         """Free a place; what waited in the network comes a moment later."""
-        self.storage.pop(index, None)
+        self.storage[self.session.memory].pop(index, None)
         self.plan(0.01, lambda: self.air.flush(self.sim))
 
     def notify(self, *lines: str) -> None:
@@ -299,7 +305,9 @@ class SimulatedModem:
             StandingFault.SIM_REMOVED: lambda: self._remove_sim(fault.seconds),
             StandingFault.UNPLUG: lambda: self._unplug(fault.seconds),
             StandingFault.PLUG: self._plug,
-            StandingFault.RESTART: lambda: self.reboot(fault.seconds),
+            StandingFault.RESTART: lambda: self.reboot(
+                fault.seconds, is_silent=fault.mode == "silent"
+            ),
             StandingFault.LINE_ENDS: lambda: setattr(self.wire, "line_ends", fault.mode),
             StandingFault.ECHO_STUCK: lambda: setattr(self, "echo_stuck", True),
             StandingFault.NOISE: lambda: setattr(self.wire, "noise", fault.share),
@@ -355,13 +363,14 @@ class SimulatedModem:
 
         self.plan(seconds, insert)
 
-    def reboot(self, seconds: float) -> None:
-        """Off for `seconds`, then `RDY` with factory settings; storage survives."""
+    def reboot(self, seconds: float, *, is_silent: bool = False) -> None:
+        """Off for `seconds`, then `RDY`, if not silent, and factory settings; storage survives."""
         self.power_off()
 
         def start() -> None:
             self.power_on()
-            self.notify("RDY")
+            if not is_silent:
+                self.notify("RDY")
 
         self.plan(seconds, start)
 

@@ -1,13 +1,13 @@
 """All modems of one simulator process, their ports, and the air they share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sms.numbers import demo_number
 from sms.simulator.agenda import Agenda
 from sms.simulator.air import Air, SimCard
-from sms.simulator.modem import PERSONALITIES, Personality, SimulatedModem
+from sms.simulator.modem import PERSONALITIES, SimulatedModem
 from sms.simulator.pty_port import PtyPort
 
 FIRST_SIM = 99_900
@@ -55,7 +55,7 @@ class World:
                 "imsi": modem.sim.imsi,
                 "number": modem.sim.number,
                 "is_plugged": self._ports[name].is_plugged,
-                "stored": len(modem.storage),
+                "stored": sum(map(len, modem.storage.values())),
                 "waiting": len(modem.sim.waiting),
             }
             for name, modem in self._modems.items()
@@ -80,7 +80,7 @@ class World:
             name,
             self.air,
             sim,
-            Personality(kind.manufacturer, kind.model, kind.report_storage, self._options.pin),
+            replace(kind, pin=self._options.pin),
             radio_s=self._options.radio_s,
             write=port.write,
             unplug=lambda seconds: self._unplug(name, seconds),

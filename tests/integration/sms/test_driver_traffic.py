@@ -241,6 +241,41 @@ async def test_restart_while_idle(bench: Bench) -> None:
     assert (await bench.send("again", NUMBER)).state is SendState.SENT
 
 
+async def test_a_silent_restart_is_noticed_by_the_next_status(bench: Bench) -> None:
+    """No RDY, but text mode again: nothing is sent or read wrongly until recovered."""
+    await bench.sim.fault("restart", seconds=0.05, mode="silent")
+    await asyncio.sleep(0.2)
+    await bench.driver.status()
+    assert not bench.driver.is_ready
+    await bench.driver.recover()
+    assert (await bench.send("again", NUMBER)).state is SendState.SENT
+
+
+async def test_a_silent_restart_is_noticed_by_the_next_send(bench: Bench) -> None:
+    await bench.sim.fault("restart", seconds=0.05, mode="silent")
+    await asyncio.sleep(0.2)
+    outcome = await bench.send("first", NUMBER)
+    assert outcome.is_surely_not_sent
+    assert outcome.needs_recovery
+    await bench.driver.recover()
+    assert (await bench.send("again", NUMBER)).state is SendState.SENT
+    assert [e["text"] for e in await bench.sim.on_air(NUMBER)] == ["again"]
+
+
+async def test_a_cancelled_call_does_not_shift_the_answers(bench: Bench) -> None:
+    """The answer of a command nobody waits for is not taken for the next one's."""
+    for _ in range(5):
+        asking = asyncio.create_task(bench.driver.status())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking})
+        if not bench.driver.is_ready:
+            await bench.driver.recover()
+        assert (await bench.driver.status()).operator == "46000"
+    assert (await bench.send("after", NUMBER)).state is SendState.SENT
+
+
 async def test_unplugged_while_idle_and_back(bench: Bench) -> None:
     """The device path vanishes and returns as another device under the same link."""
     await bench.send("before", NUMBER)
@@ -338,7 +373,7 @@ async def test_families(tmp_path: Path, kind: DriverKind, family: str) -> None:
         await sweep_until(bench, 1)
         assert reports(bench.incoming) == [(outcome.reference, DELIVERED)]
         source = bench.incoming[0].source
-        assert source == ("direct" if family == "sim800" else "SM:1")
+        assert source == {"sim800": "direct", "huawei": "SR:1"}.get(family, "SM:1")
 
 
 async def test_a_modem_left_in_the_prompt_is_freed(sim: ModemSim) -> None:
