@@ -181,10 +181,10 @@ def test_changelog_has_a_part_for_what_comes_next() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_decisions_are_numbered_without_gap_and_fit_a_page() -> None:
+def test_each_decision_has_its_own_number_and_fits_a_page() -> None:
     files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     numbers = [int(file.name[:4]) for file in files]
-    assert numbers == list(range(1, len(files) + 1))
+    assert len(set(numbers)) == len(numbers)
     assert {_name(file): _lines(file) for file in files if _lines(file) > 80} == {}
 
 
