@@ -57,12 +57,18 @@ class DownBudget:
         self._ceiling_bps = bps
         self.estimate.set_ceiling(bps)
 
-    def on_feedback(self, body: bytes, now: float) -> None:
-        """Transport-wide feedback of the subscriber."""
+    @property
+    def is_probing(self) -> bool:
+        """Does `tick` have something to send?"""
+        return self._prober.running is not None
+
+    def on_feedback(self, body: bytes, now: float) -> bool:
+        """Transport-wide feedback of the subscriber; True when less can be sent than before."""
         try:
             feedback = parse_feedback(body)
         except DecodeError:
-            return
+            return False
+        decreases = self.estimate.decreases
         now_us = int(now * 1e6)
         self.has_feedback = True
         settled = list(self._session.history.settle(feedback))
@@ -72,6 +78,7 @@ class DownBudget:
                 self._newest_settled_us = sent_us
         self.estimate.on_feedback(settled, now_us)
         self._end_probe(now_us)
+        return self.estimate.decreases != decreases
 
     def _end_probe(self, now_us: int) -> None:
         result = self._prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
@@ -83,7 +90,10 @@ class DownBudget:
         self.estimate.set_round_trip(int(round_trip_s * 1e6))
 
     def choose(self, now: float) -> dict[str, Layer | None]:
-        """The layer each picture slot shall show, by mid; call every 200 ms and on new wants."""
+        """The layer each picture slot shall show, by mid.
+
+        Call every 400 ms, when wants change, and when the estimate has fallen.
+        """
         now_us = int(now * 1e6)
         octets = self._octets()
         if self.has_feedback and octets != self._octets_then:

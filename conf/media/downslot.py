@@ -105,6 +105,19 @@ class DownSlot:
         self.detach()
         self.track = track
 
+    def note_sent(self, out: int, sent: Sent, timestamp: int, now: float) -> None:
+        """`sent` has left under number `out`."""
+        place = out & (HISTORY - 1)
+        self.sent[place] = sent
+        self.sent_numbers[place] = out
+        if out > self.last:
+            self.last = out
+            self.last_ts = timestamp
+            self.last_at = now
+            self.newest = sent
+        self.packets += 1
+        self.octets += len(sent.template)
+
     def detach(self) -> None:
         """Stop at once; also no repair of what was sent before (it may be muted now)."""
         for layer in (self.layer, self.wanted):

@@ -91,7 +91,6 @@ class Forwarder:
     ) -> None:
         """Send to all slots that share a header form."""
         start, word = form.compose(memory, packet)
-        size = packet.payload_end - start
         sent = Sent(
             ext,
             packet.timestamp,
@@ -103,72 +102,61 @@ class Forwarder:
             form,
             picture.moved(start) if picture is not None else None,
         )
-        for slot in slots:
-            if ext >= slot.from_ext:
-                self.send_copy(slot, sent, ext + slot.offset, size, now)
+        self._send_copies(slots, sent, int(now * 1e6), now)
 
-    def send_copy(self, slot: DownSlot, sent: Sent, out: int, size: int, now: float) -> None:
-        """One copy of `sent`, under extended number `out`, into the batch."""
-        session = slot.session
-        context = session.context
-        payload_type = slot.types.get(sent.codec)
-        if context is None or payload_type is None:
-            return
+    def _send_copies(self, slots: list[DownSlot], sent: Sent, now_us: int, now: float) -> None:
+        """A copy of `sent` for each slot into the batch.
+
+        The one loop whose every line costs per forwarded packet: what does not change between
+        copies is a local, and nothing is called that need not be.
+        """
         outbox = self._outbox
-        i = outbox.count
-        if i == TX_SLOTS:
-            outbox.flush()
-            i = 0
         tx = outbox.port.tx
-        memory = tx.memory
-        base = tx.bases[i]
-        memory[base : base + size] = sent.template
-        form = sent.form
-        timestamp = (sent.timestamp + slot.ts_offset) & _M32
-        number = out & 0xFFFF
-        if form.has_transport:
-            transport = session.history.add(int(now * 1e6), size)
-            form.stamp(
-                memory,
-                base + 1,
-                sent.marker | payload_type,
-                number,
-                timestamp,
-                slot.ssrc,
-                sent.word,
-                form.tag,
-                transport,
-            )
-        else:
-            stamp_plain(memory, base + 1, sent.marker | payload_type, number, timestamp, slot.ssrc)
-        picture = sent.picture
-        if picture is not None:
-            patch_picture(memory, base, picture, slot.picture_offset, slot.tl0_offset)
-        tx.lengths[2 * i + 1] = size
-        if protect(context, tx.pointers[i], tx.sizes[i]) != OK:
-            outbox.failed += 1
-            return
-        if session.pointer:
-            tx.names[8 * i] = session.pointer
-        else:
-            endpoint = session.endpoint
-            if endpoint is None:
-                return
-            outbox.port.divert(i, endpoint)
-        outbox.count = i + 1
-        place = out & _MASK
-        slot.sent[place] = sent
-        slot.sent_numbers[place] = out
-        if slot.keeps_ciphertext:
-            slot.ciphertexts[place] = bytes(memory[base : base + tx.lengths[2 * i + 1]])
-        if out > slot.last:
-            slot.last = out
-            slot.last_ts = timestamp
-            slot.last_at = now
-            slot.newest = sent
-        slot.packets += 1
-        slot.octets += size
-        self.forwarded += 1
+        memory, bases, lengths, names = tx.memory, tx.bases, tx.lengths, tx.names
+        pointers, sizes, protect_in_place = tx.pointers, tx.sizes, protect
+        template, ext, codec, picture = sent.template, sent.ext, sent.codec, sent.picture
+        marker, sent_timestamp, word = sent.marker, sent.timestamp, sent.word
+        size, form = len(template), sent.form
+        stamp, tag, has_transport = form.stamp, form.tag, form.has_transport
+        forwarded = 0
+        for slot in slots:
+            session = slot.session
+            context = session.context
+            payload_type = slot.types.get(codec)
+            if context is None or payload_type is None or ext < slot.from_ext:
+                continue
+            i = outbox.count
+            if i == TX_SLOTS:
+                outbox.flush()
+                i = 0
+            base = bases[i]
+            memory[base : base + size] = template
+            out = ext + slot.offset
+            timestamp = (sent_timestamp + slot.ts_offset) & _M32
+            kind, number = marker | payload_type, out & 0xFFFF
+            if has_transport:
+                transport = session.history.add(now_us, size)
+                stamp(memory, base + 1, kind, number, timestamp, slot.ssrc, word, tag, transport)
+            else:
+                stamp_plain(memory, base + 1, kind, number, timestamp, slot.ssrc)
+            if picture is not None:
+                patch_picture(memory, base, picture, slot.picture_offset, slot.tl0_offset)
+            lengths[2 * i + 1] = size
+            if protect_in_place(context, pointers[i], sizes[i]) != OK:
+                outbox.failed += 1
+                continue
+            if session.pointer:
+                names[8 * i] = session.pointer
+            elif session.endpoint is not None:
+                outbox.port.divert(i, session.endpoint)
+            else:
+                continue
+            outbox.count = i + 1
+            slot.note_sent(out, sent, timestamp, now)
+            if slot.keeps_ciphertext:
+                slot.ciphertexts[out & _MASK] = bytes(memory[base : base + lengths[2 * i + 1]])
+            forwarded += 1
+        self.forwarded += forwarded
 
 
 def patch_picture(

@@ -124,7 +124,8 @@ class Seat:
             case rtcp.Remb():
                 self.subscriber.remb_bps = report.bitrate_bps
             case rtcp.TransportFeedback():
-                self.budget.on_feedback(report.body, now)
+                if self.budget.on_feedback(report.body, now):
+                    self.choose_layers(now)  # down at once
             case _:
                 pass
 
@@ -171,6 +172,13 @@ class Seat:
         if cap != self._cap:
             self._cap = cap
             self.budget.set_ceiling(cap)
+
+    def tick(self, now: float) -> None:
+        """Every 20 ms: ask for holes, send a probe's padding."""
+        if self.published:
+            self.ask_repairs(now)
+        if self.budget.is_probing:
+            self.budget.tick(now)
 
     def ask_repairs(self, now: float) -> None:
         """NACK what is missing; every 20 ms, cheap when nothing is."""

@@ -204,13 +204,12 @@ class Worker:
     def _tick(self, count: int, now: float) -> None:
         seats = list(self.seats.values())
         for seat in seats:
-            seat.ask_repairs(now)
-            seat.budget.tick(now)
+            seat.tick(now)
         if count % 3 == 0:
             for seat in seats:
                 seat.send_feedback()
                 seat.publisher.tick(now)
-        for seat in seats[count % 10 :: 10]:  # each every 200 ms, never all in one tick
+        for seat in seats[count % 20 :: 20]:  # each every 400 ms, never all in one tick
             seat.choose_layers(now)
         if count % 5 == 0:
             for room in self.rooms.values():
@@ -220,12 +219,15 @@ class Worker:
                 room.tick(now)
             self._drop_silent(now)
         if count % 50 == 0:
-            for seat in seats:
-                seat.send_reports(now)
-                seat.publisher.measure(1.0)
-                self._judge(seat)
+            self._each_second(seats, now)
         if count % 100 == 0:
             self.emit(self.report())
+
+    def _each_second(self, seats: list[Seat], now: float) -> None:
+        for seat in seats:
+            seat.send_reports(now)
+            seat.publisher.measure(1.0)
+            self._judge(seat)
 
     def _judge(self, seat: Seat) -> None:
         quality = quality_of(figures(seat), is_connected=seat.is_connected)

@@ -1,0 +1,108 @@
+"""The forwarding loop alone: CPU per copy, in one process, without clients or timers.
+
+    python -m bench.bridge_loop            60 slots, 1150 B and 80 B packets, GCM and CM
+
+Real SRTP contexts and real sendmmsg to sockets nobody reads; says what share the loop itself has.
+"""
+
+import argparse
+import socket
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from pylibsrtp import Policy
+
+from conf.media.answer import DownStream
+from conf.media.downslot import DownSlot
+from conf.media.forward import Forwarder
+from conf.media.outbox import Outbox
+from conf.media.publisher import Track
+from conf.media.rtp import Packet, extension_table
+from conf.media.sdp import Role, parse_offer
+from conf.media.srtp import Keys, SrtpContexts
+from conf.media.twcc import SendHistory
+from conf.media.udp import Endpoint, open_port, pack_sockaddr
+from tests.support.bridge_client import Site
+
+PROFILES = {
+    "gcm": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 28),
+    "cm": (Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 30),
+}
+
+
+def build(slots: int, profile: str) -> tuple[Forwarder, Outbox, Track, list[socket.socket]]:
+    """A track of one layer that `slots` down slots show."""
+    site = Site("bench", layers=())
+    offer = parse_offer(site.offer())
+    site.socket.close()
+    camera = next(s for s in offer.sections if s.role is Role.CAMERA_UP)
+    main = next(s for s in offer.sections if s.role is Role.MAIN_DOWN)
+    port = open_port("127.0.0.1", 0)
+    outbox = Outbox(port)
+    track = Track("bench", camera)
+    track.is_allowed = True
+    number, length = PROFILES[profile]
+    sinks = []
+    for i in range(slots):
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sink.bind(("127.0.0.1", 0))
+        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sinks.append(sink)
+        endpoint = Endpoint(pack_sockaddr(socket.AF_INET, sink.getsockname()))
+        contexts = SrtpContexts(Keys(number, bytes([i]) * length, bytes(length)))
+        session: Any = SimpleNamespace(
+            contexts=contexts,
+            context=contexts.send,
+            pointer=endpoint.pointer,
+            endpoint=endpoint,
+            history=SendHistory(),
+        )
+        slot = DownSlot(session, main, DownStream(1000 + i, 2000 + i))
+        slot.track = track
+        slot.want(track.layers[0])
+    return Forwarder(outbox, lambda *_: None), outbox, track, sinks
+
+
+def measure(slots: int, size: int, profile: str, seconds: float) -> float:
+    """CPU microseconds per copy."""
+    forwarder, outbox, track, sinks = build(slots, profile)
+    table = extension_table({})
+    packet = Packet()
+    memory = outbox.port.rx.memory
+    base = outbox.port.rx.bases[0]
+    layer = track.layers[0]
+    descriptor = bytes((0x90, 0xE0, 0x80, 1, 1, 0, 0x10, 2, 0, 0x9D, 1, 0x2A, 128, 2, 104, 1))
+    sequence = 0
+    start = time.process_time()
+    while time.process_time() - start < seconds:
+        sequence = (sequence + 1) & 0xFFFF
+        head = b"\x80\x60" + sequence.to_bytes(2, "big") + bytes(8)
+        data = head + descriptor + bytes(size - len(descriptor))
+        memory[base : base + len(data)] = data
+        packet.read(memory, base, base + len(data), table)
+        forwarder.on_packet(layer, packet, memory, time.monotonic())
+        outbox.flush()
+    used = time.process_time() - start
+    for sink in sinks:
+        sink.close()
+    outbox.port.close()
+    return used / max(1, forwarder.forwarded) * 1e6
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slots", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    arguments = parser.parse_args()
+    for profile in PROFILES:
+        for size in (1150, 80):
+            cost = min(
+                measure(arguments.slots, size, profile, arguments.seconds) for _ in range(3)
+            )
+            print(f"{profile:3} {size:5} B x{arguments.slots}: {cost:.2f} us per copy")
+
+
+if __name__ == "__main__":
+    main()
