@@ -218,12 +218,13 @@ class Calling:
             (each.step, each.person_id): each
             for each in await responses.called_for(scene.uow, callout.id)
         }
-        for person in callout.chain[position.step].people:
+        link = callout.chain[position.step]
+        for person in link.people:
             assignment = known.get((position.step, person.person_id))
             if assignment is None:
                 assignment = self._new(scene, callout, position.step, person)
                 await scene.journal.insert(assignment)
-            text = scene.alert(callout, person)
+            text = scene.alert(callout, link, person)
             await self._send(scene, assignment, text, AssignmentAction.SUBMIT)
             await scene.journal.note(
                 LogKind.CALLED,

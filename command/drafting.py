@@ -120,7 +120,8 @@ def _callout(plan: Plan, level: int, key: str, staff: Staff) -> CalloutDraft:
     assert of_role is not None, "staff is found for every role of the plan"
     leader = staff.role(plan.escalation.leader_role)
     leaders: Sequence[Contact] = leader.holders if leader and leader is not of_role else ()
-    chain = chain_of(plan.escalation, of_role.holders, leaders)
+    # A role nobody holds is not passed to the leader as if it were his: the board says call.
+    chain = chain_of(plan.escalation, of_role.holders, leaders) if of_role.holders else ()
     return CalloutDraft(
         role=of_role.role,
         unit_id=of_role.unit_id,

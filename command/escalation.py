@@ -29,11 +29,15 @@ class Contact:
 
 @dataclass(frozen=True)
 class Link:
-    """One link: these people are called together, then `wait_s` seconds are given for an answer."""
+    """One link: these people are called together, then `wait_s` seconds are given for an answer.
+
+    `is_above`: they do not hold the role, they stand above it and are told that nobody answers.
+    """
 
     name: str
     wait_s: int
     people: tuple[Contact, ...]
+    is_above: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ def chain_of(
         for person in _candidates(link.to, holders, leaders):
             if person.person_id not in called:
                 called.add(person.person_id)
-                links.append(Link(LINK_NAMES[link.to], link.wait_min * 60, (person,)))
+                is_above = link.to is LinkTo.LEADER
+                links.append(Link(LINK_NAMES[link.to], link.wait_min * 60, (person,), is_above))
     return tuple(links) * policy.rounds
 
 

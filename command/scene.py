@@ -6,7 +6,7 @@ from command import tables
 from command.activation import Activation
 from command.assignment import Callout
 from command.drafting import about, first_task
-from command.escalation import Contact
+from command.escalation import Contact, Link
 from command.incident import Incident
 from command.journal import Journal
 from command.store import incidents, responses
@@ -39,12 +39,11 @@ class Scene:
         """Whether `callout` is part of a response that runs; an answer may come long after."""
         return self.activation.is_running and callout.activation_id == self.activation.id
 
-    def alert(self, callout: Callout, person: Contact) -> str:
-        """What `person` is told when called for `callout`."""
+    def alert(self, callout: Callout, link: Link, person: Contact) -> str:
+        """What `person` of `link` is told when called for `callout`."""
         task = first_task(self.tasks, callout.role)
-        return self.voice.alert(
-            about(callout.role_name, person.name, task, self.link_of(callout, person))
-        )
+        told = about(callout.role_name, person.name, task, self.link_of(callout, person))
+        return self.voice.escalated(told) if link.is_above else self.voice.alert(told)
 
     def reminder(self, callout: Callout, person: Contact) -> str:
         """What `person` is told when asked again."""

@@ -41,6 +41,10 @@ class Voice:
         """To a person who is called."""
         return self._say(self.notices.alert, about)
 
+    def escalated(self, about: About) -> str:
+        """To the leader above a role that nobody answers for."""
+        return self._say(self.notices.escalated, about)
+
     def reminder(self, about: About) -> str:
         """To a person who is asked again."""
         return self._say(self.notices.reminder, about)

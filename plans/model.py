@@ -112,11 +112,13 @@ class Step(Document):
 class Notices(Document):
     """SMS texts with placeholders of `plans.placeholders`; the drill mark is added by command.
 
-    `alert`: to a person called; `reminder`: the same person asked again; `overdue`: to the role a
-    late step names; `stood_down`: when the response ends.
+    `alert`: to a person called; `escalated`: to the leader above a role that nobody answers for;
+    `reminder`: the same person asked again; `overdue`: to the role a late step names;
+    `stood_down`: when the response ends.
     """
 
     alert: str
+    escalated: str
     reminder: str
     overdue: str
     stood_down: str
