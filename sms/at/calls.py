@@ -29,7 +29,7 @@ async def ring_out(
     """
     digits = Address.parse(number).value
     try:
-        await asker.ask(Command(f"ATD{digits};"), limits.sim_command_s)
+        await asker.ask(Command(f"ATD{digits};", is_dial=True), limits.sim_command_s)
     except CommandRefused:
         return CallResult.REJECTED
     try:

@@ -94,10 +94,10 @@ def kind_of(line: str, running: Command | None) -> Kind:
         return Kind.ERROR
     if running is None:
         return Kind.URC if _is_urc(line) else Kind.NOISE
+    if running.is_dial and line.upper().startswith(_CALL_ENDS):
+        return Kind.ERROR
     if line.startswith(running.prefixes):
         return Kind.INFO if _is_own_answer(line, running) else Kind.URC
-    if running.is_dial and line.upper().startswith(_CALL_ENDS):
-        return Kind.INFO
     if _is_urc(line):
         return Kind.URC
     if running.has_data_lines and _HEX.match(line):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sms.at.classify import TWO_LINE_URCS, Command, Kind, clean, error_in, is_hex, kind_of
 from sms.at.lines import PROMPT, LineReader
 from sms.driver import ModemError
+from sms.errors_cms import ErrorFamily
 
 _REFERENCE = re.compile(r"\+CMGS: *(\d+)")
 
@@ -159,7 +160,7 @@ class Dialogue:
         return self._end(None)
 
     def _error(self, line: str) -> Heard:
-        error = error_in(line)
+        error = error_in(line) or ModemError(ErrorFamily.PLAIN, 0)  # NO CARRIER to ATD
         running = self._running
         is_foreign = running is None or running.is_plain
         if is_foreign and self.has_late_ticket and line.startswith("+CMS"):

@@ -42,9 +42,6 @@ class Octets:
         """The next octet. Raises: DecodeError: none is left."""
         return self.take(1, field)[0]
 
-    def rest(self) -> bytes:
-        return self.take(self.remaining, "rest")
-
 
 def swapped_digits(data: bytes) -> str:
     """Semi-octets, low nibble first (TS 23.040 §9.1.2.3), as hex digits."""

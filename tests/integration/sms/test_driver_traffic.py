@@ -194,6 +194,14 @@ async def test_ring_out(bench: Bench, mode: str, result: CallResult) -> None:
     assert (await bench.send("after the call", NUMBER)).state is SendState.SENT
 
 
+async def test_ringing_without_a_network_is_refused_at_once(sim: ModemSim) -> None:
+    async with Bench(sim, "at", QUICK) as bench:
+        await bench.driver.open()
+        await sim.fault("network_lost", seconds=30)
+        assert await bench.driver.dial(NUMBER, 1.0) is CallResult.REJECTED
+        assert bench.driver.is_ready
+
+
 async def test_an_incoming_call_is_one_event(sim: ModemSim) -> None:
     async with Bench(sim, "at", QUICK) as bench:
         await bench.driver.open()

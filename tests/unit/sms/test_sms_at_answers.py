@@ -98,6 +98,18 @@ def test_ussd(line: str, text: str, awaits: bool) -> None:
     assert (reply.text, reply.awaits_answer) == (text, awaits)
 
 
+def test_texts_of_identity_answers() -> None:
+    assert answers.first_line(["+CGMR: 11.2"]) == "11.2"
+    assert answers.first_line(["Quectel"]) == "Quectel"
+    assert answers.first_line([]) == ""
+    assert answers.quoted_in(["+COPS: 0", '+COPS: 0,2,"46000"']) == "46000"
+    assert answers.quoted_in(["+COPS: 0"]) == ""
+
+
+def test_a_short_figure_in_a_ussd_answer_is_not_taken_for_hex() -> None:
+    assert answers.ussd_text("1250", 15) == "1250"
+
+
 def test_what_is_no_ussd_line() -> None:
     assert answers.ussd_in("+CUSD: x") is None
 

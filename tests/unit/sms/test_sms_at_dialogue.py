@@ -220,6 +220,19 @@ def test_a_line_that_begins_like_a_result_is_none() -> None:
     assert hear(dialogue, "OKAY\r\nOK\r\n") == [Answered(("OKAY",))]
 
 
+@pytest.mark.parametrize("end", ["NO CARRIER", "BUSY", "NO DIALTONE"])
+def test_a_call_that_fails_at_once_ends_its_command(end: str) -> None:
+    dialogue = Dialogue()
+    dialogue.begin(Command("ATD10086;", is_dial=True))
+    assert hear(dialogue, f"\r\n{end}\r\n") == [Answered((), ModemError(ErrorFamily.PLAIN, 0))]
+    assert hear(dialogue, f"\r\n{end}\r\n") == [Unsolicited(end)]
+
+
+def test_ussd_text_is_left_as_it_came() -> None:
+    line = '+CUSD: 0,"Cr\xe9dit",15'
+    assert hear(Dialogue(), f"\r\n{line}\r\n") == [Unsolicited(line)]
+
+
 def test_one_command_at_a_time() -> None:
     dialogue = Dialogue()
     dialogue.begin(PLAIN)

@@ -99,6 +99,11 @@ def test_what_is_no_number_is_refused(number: str) -> None:
         to_pdu(segment, number)
 
 
+def test_segments_are_numbered_from_one() -> None:
+    assert [segment.number for segment in split("中" * 140, 1)] == [1, 2, 3]
+    assert [segment.number for segment in split("a", 1)] == [1]
+
+
 def test_numbers_keep_their_type() -> None:
     (segment,) = split("hello", 1)
     assert "0D91" in to_pdu(segment, "+86 138-0013-8000").hex

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sms.at.tickets import Tickets
+from sms.at.tickets import Tickets, outcome_of, settings_seem_lost
 from sms.driver import ModemError, SendState, Ticket
 from sms.errors_cms import ErrorFamily
 
@@ -63,6 +63,28 @@ def test_what_was_settled_or_forgotten_gets_nothing() -> None:
     tickets.forget_open()
     assert _settled(tickets, 1) == []
     assert tickets.late_error(ModemError(ErrorFamily.CMS, 38)) == []
+
+
+def test_an_answer_nobody_awaits_changes_nothing() -> None:
+    tickets = _open("a")
+    tickets.answered(3)
+    assert _settled(tickets, 4) == [("a", 4)]
+
+
+@pytest.mark.parametrize(
+    ("family", "code", "is_lost"),
+    [("plain", 0, True), ("cms", 302, True), ("cms", 304, True), ("cms", 331, False)],
+)
+def test_errors_of_a_modem_that_lost_its_settings(family: str, code: int, is_lost: bool) -> None:
+    assert settings_seem_lost(ModemError(ErrorFamily(family), code)) is is_lost
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [(500, SendState.UNKNOWN), (197, SendState.SENT), (38, SendState.REFUSED)],
+)
+def test_what_an_error_behind_the_text_says(code: int, state: SendState) -> None:
+    assert outcome_of(ModemError(ErrorFamily.CMS, code)).state is state
 
 
 def test_open_attempts_are_bounded() -> None:
