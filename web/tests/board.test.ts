@@ -85,3 +85,10 @@ describe('figures', () => {
     expect(filled({ deaths: 0, missing: '', trapped: '3', leak_is_small: true, dam_is_breaking: false })).toEqual({ deaths: 0, trapped: 3, leak_is_small: 1 })
   })
 })
+
+describe('a response that begins or ends', () => {
+  it('replaces the whole board', () => {
+    const next = { ...empty, tasks: [{ id: 't' } as Task] }
+    expect(applyToBoard(empty, { kind: 'snapshot.replaced', data: next })).toBe(next)
+  })
+})

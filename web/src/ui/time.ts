@@ -73,3 +73,12 @@ export function countdown(dueAt: number, now: number): string {
   const body = hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${String(a % 60).padStart(2, '0')}` : `${minutes}:${String(a % 60).padStart(2, '0')}`
   return s < 0 ? `+${body}` : body
 }
+
+/** China has one zone and no summer time: UTC+8. */
+const ZONE_MINUTES = 480
+
+/** A Date whose *local* fields read as the county's wall clock, for pickers that know only the PC's zone. */
+export const wallDate = (at: number): Date => new Date(at + (ZONE_MINUTES + new Date(at).getTimezoneOffset()) * 60_000)
+
+/** The moment a picker's Date from `wallDate` means. */
+export const fromWall = (date: Date): Date => new Date(date.getTime() - (ZONE_MINUTES + date.getTimezoneOffset()) * 60_000)

@@ -6,6 +6,8 @@ import type {
 /** The incident board as a value: snapshot, changes, and what is read off it. Pure. */
 export function applyToBoard(board: IncidentBoard, change: Pick<Change, 'kind' | 'data'>): IncidentBoard {
   switch (change.kind) {
+    case 'snapshot.replaced':
+      return change.data as IncidentBoard
     case 'incident.changed':
       return { ...board, ...(change.data as Pick<IncidentBoard, 'incident' | 'suggestion' | 'proposals'>) }
     case 'activation.changed':

@@ -129,7 +129,7 @@ export default {
     ackByPhone: 'Confirmed by phone',
     ackHint: 'Record that you reached this person by phone',
     ackTitle: 'Record that {name} has confirmed',
-    ackNote: 'What was said (optional)',
+    ackNote: 'How the person was reached, what was said',
     tasks: 'Tasks',
     tasksDone: 'tasks {done}/{all}',
     log: 'Log',

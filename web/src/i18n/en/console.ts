@@ -84,6 +84,7 @@ export default {
     unreached: '{n} duties unanswered',
     openIncidents: 'Open incidents',
     allIncidents: 'All incidents',
+    map: 'The county',
     inbox: 'Texts to deal with',
     official: 'Your meetings and tasks. Check your devices before a meeting begins.',
     officialIncidents: 'Incidents of your unit',
@@ -96,6 +97,9 @@ export default {
     officer: 'Officer',
     none: 'Nobody is on the roster now',
     noneHint: 'Ask the head of the desk to fill the roster.',
+  },
+  prompt: {
+    short: 'At least {n} characters',
   },
   level: {
     none: 'Not graded',

@@ -129,7 +129,7 @@ export default {
     ackByPhone: '电话已确认',
     ackHint: '已电话联系到本人时，由值班员代为登记',
     ackTitle: '登记 {name} 已确认',
-    ackNote: '通话要点（可不填）',
+    ackNote: '怎样联系上的，说了什么',
     tasks: '任务',
     tasksDone: '任务 {done}/{all}',
     log: '处置日志',

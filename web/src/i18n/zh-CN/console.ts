@@ -84,6 +84,7 @@ export default {
     unreached: '{n} 项职责无人应答',
     openIncidents: '处置中的事件',
     allIncidents: '全部事件',
+    map: '全县态势',
     inbox: '待处理来信',
     official: '您的会议与任务。会前请先用“进入会议”调试设备。',
     officialIncidents: '与本单位有关的事件',
@@ -96,6 +97,9 @@ export default {
     officer: '值班员',
     none: '排班表此刻无人当班',
     noneHint: '请值班负责人补排班次。',
+  },
+  prompt: {
+    short: '至少 {n} 个字',
   },
   level: {
     none: '未定级',
