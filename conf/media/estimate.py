@@ -34,9 +34,12 @@ _LOSS_WINDOW_US = 1_000_000
 _LOSS_PAUSE_US = 300_000
 _STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked
 _MIN_LOSS_PACKETS = 20
+_SURE_PACKETS = 100  # a slow stream is watched longer, to tell loss from chance
+_LONGEST_WINDOW_US = 4_000_000
 _EXCESS_LOSS = 0.10
 _TOLERABLE_LOSS = 0.02
 _FORGETTING = 0.01  # per feedback
+_UNHELPED = 0.4  # a queue that overflowed loses next to nothing once the rate is down
 
 
 class DelayTrend:
@@ -159,9 +162,9 @@ def _slope(points: Iterable[tuple[float, float]]) -> float:
 
 
 class LossWatch:
-    """Loss of the last second, apart from the loss the link has at any rate."""
+    """Loss of late (a second, or 100 packets), apart from the loss the link has at any rate."""
 
-    __slots__ = ("_entries", "_judged_us", "_lost", "_reduced_from", "inherent")
+    __slots__ = ("_entries", "_judged_us", "_lost", "_reduced_from", "inherent", "was_pointless")
 
     def __init__(self) -> None:
         self._entries: deque[tuple[int, int]] = deque()  # when told, 1 lost / 0 received
@@ -169,17 +172,20 @@ class LossWatch:
         self._judged_us = 0
         self._reduced_from: float | None = None  # the loss that caused the last reduction
         self.inherent = 0.0
+        self.was_pointless = False  # the last reduction did not help
 
     def add(self, now_us: int, *, is_lost: bool) -> None:
         """Note one packet's fate, told at `now_us`."""
         self._entries.append((now_us, int(is_lost)))
         self._lost += is_lost
-        while self._entries[0][0] < now_us - _LOSS_WINDOW_US:
+        while (age_us := now_us - self._entries[0][0]) > _LOSS_WINDOW_US:
+            if len(self._entries) <= _SURE_PACKETS and age_us <= _LONGEST_WINDOW_US:
+                break
             self._lost -= self._entries.popleft()[1]
 
     @property
     def fraction(self) -> float:
-        """Share lost in the last second, 0 while too little is known."""
+        """Share lost of late, 0 while too little is known."""
         count = len(self._entries)
         return self._lost / count if count >= _MIN_LOSS_PACKETS else 0.0
 
@@ -187,7 +193,7 @@ class LossWatch:
     def excess(self) -> float:
         """Loss beyond the link's own and beyond chance."""
         loss = self.fraction
-        chance = math.sqrt(loss * (1 - loss) / max(1, len(self._entries)))
+        chance = 2 * math.sqrt(loss * (1 - loss) / max(1, len(self._entries)))
         return max(0.0, loss - self.inherent - chance)
 
     def judge(self, now_us: int) -> bool:
@@ -196,6 +202,7 @@ class LossWatch:
         When a reduction did not help, the loss is the link's own from then on.
         """
         loss = self.fraction
+        self.was_pointless = False
         if loss < self.inherent:  # forgotten within seconds, not at one lucky window
             self.inherent += _FORGETTING * (loss - self.inherent)
         if now_us - self._judged_us < _LOSS_PAUSE_US:
@@ -203,8 +210,9 @@ class LossWatch:
         if self._reduced_from is not None:
             if now_us - self._judged_us < _LOSS_WINDOW_US + _LOSS_PAUSE_US:
                 return False
-            if loss > 0.7 * self._reduced_from:
+            if loss > _UNHELPED * self._reduced_from:
                 self.inherent = min(0.5, max(loss, self.inherent))
+                self.was_pointless = True
             self._reduced_from = None
         if self.excess <= _EXCESS_LOSS:
             return False
@@ -251,6 +259,7 @@ class Estimate:
 
     __slots__ = (
         "_acked",
+        "_before_loss_bps",
         "_capacity_bps",
         "_ceiling_bps",
         "_decreased_us",
@@ -272,6 +281,7 @@ class Estimate:
         self.loss = LossWatch()
         self.decreases = 0
         self._acked = _RateMeter()
+        self._before_loss_bps = 0
         self._capacity_bps = 0.0  # smoothed rate at which the link last proved full
         self._round_trip_us = 100_000
         self._increased_us = self._last_feedback_us = -1
@@ -303,10 +313,13 @@ class Estimate:
         if now_us < self._probing_until_us:
             return  # a probe fills the queue on purpose; its result speaks
         if self.loss.judge(now_us):
+            self._before_loss_bps = self.target_bps
             self._decrease(now_us, self._after_loss())
         elif self.trend.is_overused:
             if now_us - self._decreased_us > self._round_trip_us + 100_000:
                 self._decrease(now_us, int(_BACK_OFF * (self.carried_bps or self.target_bps)))
+        elif self.loss.was_pointless:
+            self._set(max(self.target_bps, self._before_loss_bps))
         elif not self.trend.is_underused and self.loss.excess <= _TOLERABLE_LOSS:
             self._increase(now_us)
             return

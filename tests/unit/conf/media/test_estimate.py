@@ -140,8 +140,8 @@ def test_much_loss_lowers_the_rate_once_then_proves_its_own() -> None:
 
 def test_loss_that_helped_to_lower_is_not_the_links_own() -> None:
     watch = LossWatch()
-    assert any(lose(watch, SECOND, 1, 0.4))
-    lose(watch, 2 * SECOND, 5, 0.0)
+    assert any(lose(watch, SECOND, 0.5, 0.4))
+    lose(watch, 1_500 * MS, 5.5, 0.0)
     assert watch.inherent == 0.0
     assert any(lose(watch, 7 * SECOND, 2, 0.4))
 
@@ -199,10 +199,30 @@ def test_loss_lowers_it_to_what_arrives() -> None:
     estimate = Estimate(start_bps=2_000_000)
     settled = [(s, LOST if n % 2 else a, z) for n, (s, a, z) in enumerate(packets(0, 200))]
     now = 0
-    for at in range(0, 200, 10):
+    for at in range(0, 100, 10):
         now = at * 10 * MS + 50 * MS
         estimate.on_feedback(settled[at : at + 10], now)
     assert estimate.target_bps < 500_000
+
+
+def test_a_reduction_that_did_not_help_is_taken_back() -> None:
+    estimate = Estimate(start_bps=2_000_000)
+    settled = [(s, LOST if n % 2 else a, z) for n, (s, a, z) in enumerate(packets(0, 400))]
+    lowest = estimate.target_bps
+    for at in range(0, 400, 10):
+        estimate.on_feedback(settled[at : at + 10], at * 10 * MS + 50 * MS)
+        lowest = min(lowest, estimate.target_bps)
+    assert lowest < 500_000
+    assert estimate.target_bps >= 2_000_000
+    assert estimate.loss.inherent == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_slow_stream_is_watched_longer() -> None:
+    """Five packets a second: four seconds of them, no more."""
+    watch = LossWatch()
+    for n in range(100):
+        watch.add(n * 200 * MS, is_lost=n < 80)
+    assert watch.fraction == pytest.approx(1 / 21, abs=0.01)
 
 
 def test_silence_halves_it_again_and_again() -> None:
