@@ -149,7 +149,7 @@ class DriverLimits:
     wake_s: float = 10.0  # open: the modem must answer AT within this
     command_s: float = 5.0  # a plain command
     sim_command_s: float = 15.0  # commands that ask the SIM or the network (+CPIN, +COPS, +CPMS)
-    prompt_s: float = 10.0  # AT+CMGS → "> ", then ESC
+    prompt_s: float = 9.0  # AT+CMGS → "> ", then ESC
     silence_s: float = 8.0  # Ctrl-Z → first probe with AT
     probe_s: float = 2.0  # answer to the probe
     submit_s: float = 60.0  # Ctrl-Z → give up and reset; twice for Quectel and Huawei

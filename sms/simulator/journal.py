@@ -21,9 +21,13 @@ class Journal:
         self._now = now
         self._watchers: set[Callable[[Entry], None]] = set()
         self.entries: list[Entry] = []
-        if path is not None and path.exists():
-            self.entries = [_entry for line in path.open() if (_entry := _parsed(line))]
-        self._file = path.open("a", buffering=1) if path is not None else None
+        self._file = None
+        if path is not None:
+            before = path.read_text() if path.exists() else ""
+            self.entries = [entry for line in before.split("\n") if (entry := _parsed(line))]
+            self._file = path.open("a", buffering=1)
+            if before and not before.endswith("\n"):
+                self._file.write("\n")  # a line cut off by a crash ends here
 
     def add(self, kind: str, **facts: Any) -> Entry:
         """Append an entry and tell the watchers."""

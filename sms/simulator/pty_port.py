@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+_MAX_UNREAD = 65_536
+
 
 class PtyPort:
     """`link` points at the slave side while plugged in. Owned by the simulator's loop."""
@@ -16,6 +18,7 @@ class PtyPort:
         self._link = link
         self._on_bytes = on_bytes
         self._master = self._slave = -1
+        self._unwritten = bytearray()
 
     @property
     def is_plugged(self) -> bool:
@@ -39,6 +42,8 @@ class PtyPort:
         if not self.is_plugged:
             return
         asyncio.get_running_loop().remove_reader(self._master)
+        asyncio.get_running_loop().remove_writer(self._master)
+        self._unwritten.clear()
         self._link.unlink(missing_ok=True)
         for descriptor in (self._slave, self._master):
             with suppress(OSError):
@@ -46,10 +51,19 @@ class PtyPort:
         self._master = self._slave = -1
 
     def write(self, data: bytes) -> None:
-        """Output nobody reads is lost, as on a serial line."""
-        if self.is_plugged:
-            with suppress(BlockingIOError):
-                os.write(self._master, data)
+        """Output waits for its reader; what nobody reads for long is lost, as on a serial line."""
+        if self.is_plugged and len(self._unwritten) < _MAX_UNREAD:
+            self._unwritten += data
+            self._write_on()
+
+    def _write_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_writer(self._master)
+        with suppress(BlockingIOError):
+            while self._unwritten:
+                del self._unwritten[: os.write(self._master, self._unwritten)]
+        if self._unwritten:
+            loop.add_writer(self._master, self._write_on)
 
     def _read(self) -> None:
         with suppress(BlockingIOError, OSError):
