@@ -4,6 +4,7 @@ Joins the pure parts `estimate`, `probe` and `allocator` to the slots; decides n
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from conf.media.allocator import Allocator, Budget, Rank, Want
@@ -25,6 +26,9 @@ _RANKS: Final = {
     SlotKind.SHARE: Rank.SHARE,
     SlotKind.THUMBNAIL: Rank.THUMBNAIL,
 }
+# The last picture is planned at less than it costs: without it so little is sent that the estimate,
+# which follows what arrives, would never again reach what one picture needs.
+LAST_PICTURE_BPS: Final = 60_000
 PADDING: Final = 220
 MAX_PADDING_PACKETS: Final = 64  # per tick
 
@@ -113,6 +117,8 @@ class DownBudget:
             ]
             top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
             rungs = ladder(rates, is_thinnable=False, top_layer=top)
+            if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
+                rungs = (replace(rungs[0], bps=LAST_PICTURE_BPS), *rungs[1:])
             name = f"{track.owner}/{track.kind}"
             wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs))
             sources[slot.mid] = track.layers
@@ -155,7 +161,7 @@ class DownBudget:
             return
         sent = self._octets() - self._octets_at_probe + self._padded
         due = probe.padding_bytes(sent, now_us)
-        slot = next((s for s in self._slots if s.rtx_types), None)
+        slot = next((s for s in self._slots if s.track and s.rtx_types), None)
         if slot is None:
             return
         for _ in range(min(due // PADDING, MAX_PADDING_PACKETS)):

@@ -65,9 +65,11 @@ class Room:
             track.is_allowed = False
         self.refresh(now)
 
-    def on_connected(self, seat: "Seat") -> None:
-        """A seat can send and receive now."""
+    def on_connected(self, seat: "Seat", now: float) -> None:
+        """A seat can send and receive now: fill its slots, which asks for the key frames."""
         self.emit(ParticipantConnected(self.room_id, seat.participant_id))
+        self._refill(seat, self._facts(), now)
+        seat.choose_layers(now)
 
     def on_lost(self, seat: "Seat", reason: str) -> None:
         """A seat fell silent; it keeps its place until the server decides."""
@@ -120,7 +122,7 @@ class Room:
                     tuple(slot.describe() for slot in slots),
                 )
             )
-        for slot in slots:
+        for slot in slots if seat.session.context is not None else ():
             if slot.kind is SlotKind.AUDIO and slot.track is not None:
                 alive = slot.track.alive(now)
                 slot.show(alive[0] if alive else slot.layer, now)

@@ -98,7 +98,7 @@ class Seat:
     def on_connected(self) -> None:
         """DTLS is up."""
         self.is_connected = True
-        self.room.on_connected(self)
+        self.room.on_connected(self, self._worker.clock())
 
     def on_lost(self, reason: str) -> None:
         """The browser closed, fell silent, or failed its handshake."""
@@ -193,7 +193,12 @@ class Seat:
                     self._worker.counters["nacks_sent"] += len(missing)
 
     def choose_layers(self, now: float) -> None:
-        """Give each picture slot the layer its link can take."""
+        """Give each picture slot the layer its link can take; nothing before it can be sent.
+
+        A key frame that came before the handshake ended would be lost, and the slot left black.
+        """
+        if self.session.context is None:
+            return
         chosen = self.budget.choose(now)
         for slot in self.subscriber.slots:
             if slot.mid in chosen:
