@@ -102,11 +102,12 @@ async def build(
     is_demo: bool = False,
     clock: Clock | None = None,
     worker_command: Sequence[str] | None = None,
+    passwords: Passwords | None = None,
 ) -> AsyncIterator[AppContext]:
     """Every part of one process, not yet running; closed when the block ends."""
     prepare_folders(settings)
     clock = clock or SystemClock()
-    passwords = Passwords()
+    passwords = passwords or Passwords()
     async with open_database(settings, clock) as database:
         audit = open_audit(settings)
         tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
