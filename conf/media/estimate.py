@@ -153,47 +153,66 @@ class DelayTrend:
 
 def _slope(points: Iterable[tuple[float, float]]) -> float:
     """Least squares; 0 when all points are at one time."""
-    pairs = list(points)
-    mean_x = sum(x for x, _ in pairs) / len(pairs)
-    mean_y = sum(y for _, y in pairs) / len(pairs)
-    numerator = sum((x - mean_x) * (y - mean_y) for x, y in pairs)
-    denominator = sum((x - mean_x) ** 2 for x, _ in pairs)
-    return numerator / denominator if denominator else 0.0
+    sum_x = sum_y = sum_xx = sum_xy = 0.0
+    count = 0
+    origin: float | None = None
+    for at, y in points:
+        if origin is None:
+            origin = at  # small numbers keep their digits
+        x = at - origin
+        sum_x += x
+        sum_y += y
+        sum_xx += x * x
+        sum_xy += x * y
+        count += 1
+    spread = count * sum_xx - sum_x * sum_x
+    return (count * sum_xy - sum_x * sum_y) / spread if spread > 0 else 0.0
 
 
 class LossWatch:
     """Loss of late (a second, or 100 packets), apart from the loss the link has at any rate."""
 
-    __slots__ = ("_entries", "_judged_us", "_lost", "_reduced_from", "inherent", "was_pointless")
+    __slots__ = (
+        "_count",
+        "_entries",
+        "_judged_us",
+        "_lost",
+        "_reduced_from",
+        "inherent",
+        "was_pointless",
+    )
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[int, int]] = deque()  # when told, 1 lost / 0 received
+        self._entries: deque[tuple[int, int, int]] = deque()  # when told, packets, lost
+        self._count = 0
         self._lost = 0
         self._judged_us = 0
         self._reduced_from: float | None = None  # the loss that caused the last reduction
         self.inherent = 0.0
         self.was_pointless = False  # the last reduction did not help
 
-    def add(self, now_us: int, *, is_lost: bool) -> None:
-        """Note one packet's fate, told at `now_us`."""
-        self._entries.append((now_us, int(is_lost)))
-        self._lost += is_lost
+    def add(self, now_us: int, *, received: int, lost: int) -> None:
+        """Note the packets one feedback tells of."""
+        self._entries.append((now_us, received + lost, lost))
+        self._count += received + lost
+        self._lost += lost
         while (age_us := now_us - self._entries[0][0]) > _LOSS_WINDOW_US:
-            if len(self._entries) <= _SURE_PACKETS and age_us <= _LONGEST_WINDOW_US:
+            if self._count <= _SURE_PACKETS and age_us <= _LONGEST_WINDOW_US:
                 break
-            self._lost -= self._entries.popleft()[1]
+            _, old_count, old_lost = self._entries.popleft()
+            self._count -= old_count
+            self._lost -= old_lost
 
     @property
     def fraction(self) -> float:
         """Share lost of late, 0 while too little is known."""
-        count = len(self._entries)
-        return self._lost / count if count >= _MIN_LOSS_PACKETS else 0.0
+        return self._lost / self._count if self._count >= _MIN_LOSS_PACKETS else 0.0
 
     @property
     def excess(self) -> float:
         """Loss beyond the link's own and beyond chance."""
         loss = self.fraction
-        chance = 2 * math.sqrt(loss * (1 - loss) / max(1, len(self._entries)))
+        chance = 2 * math.sqrt(loss * (1 - loss) / max(1, self._count))
         return max(0.0, loss - self.inherent - chance)
 
     def judge(self, now_us: int) -> bool:
@@ -303,12 +322,15 @@ class Estimate:
 
     def on_feedback(self, settled: Iterable[tuple[int, int, int]], now_us: int) -> None:
         """Take what SendHistory.settle yields for one feedback that came at `now_us`."""
+        received = lost = 0
         for sent_us, arrival_us, size in settled:
-            is_lost = arrival_us == LOST
-            self.loss.add(now_us, is_lost=is_lost)
-            if not is_lost:
+            if arrival_us == LOST:
+                lost += 1
+            else:
+                received += 1
                 self._acked.add(arrival_us, size)
                 self.trend.add(sent_us, arrival_us)
+        self.loss.add(now_us, received=received, lost=lost)
         self._last_feedback_us = now_us
         if now_us < self._probing_until_us:
             return  # a probe fills the queue on purpose; its result speaks

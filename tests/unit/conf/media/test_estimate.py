@@ -113,7 +113,7 @@ def lose(watch: LossWatch, begin_us: int, seconds: float, share: float) -> list[
     for n in range(int(seconds * 100)):
         now = begin_us + n * 10 * MS
         debt += share
-        watch.add(now, is_lost=debt >= 1)
+        watch.add(now, received=int(debt < 1), lost=int(debt >= 1))
         debt -= debt >= 1
         if n % 10 == 9:
             found.append(watch.judge(now))
@@ -221,7 +221,7 @@ def test_a_slow_stream_is_watched_longer() -> None:
     """Five packets a second: four seconds of them, no more."""
     watch = LossWatch()
     for n in range(100):
-        watch.add(n * 200 * MS, is_lost=n < 80)
+        watch.add(n * 200 * MS, received=int(n >= 80), lost=int(n < 80))
     assert watch.fraction == pytest.approx(1 / 21, abs=0.01)
 
 
