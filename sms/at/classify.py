@@ -53,7 +53,8 @@ _URCS = (
     "+STKPCI:", "MODEM:STARTUP", "+PBREADY", "+CSQ:", "+CSQN:", "+SPN:", "START",
     "CONNECT", "HANGUP:",
 )  # fmt: skip
-_RESTARTS = ("RDY", "^BOOT:", "MODEM:STARTUP", "+CFUN: 1", "CALL READY", "^SYSSTART", "START")
+# Only what is said once, at the very start: "Call Ready" comes seconds later, ^BOOT repeats.
+_RESTARTS = ("RDY", "MODEM:STARTUP", "^SYSSTART")
 _STORAGE_FULL = ("SMS FULL", "+SMSFULL", "^SMMEMFULL", '+QIND: "SMSFULL"', "+CIEV: 8,1")
 _SIM_GONE = re.compile(
     r"\+CPIN: ?NOT (INSERTED|READY)|\^SIMST: ?(0|255)\b|\+QUSIM: ?0|\+QSIMSTAT: ?\d,0",

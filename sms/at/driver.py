@@ -234,7 +234,7 @@ class AtDriver:
         if isinstance(event, IncomingCall) and not self._is_new_call():
             return
         if isinstance(event, ModemRestarted):
-            self._link.fault = f"the modem restarted ({notice.line})"
+            self._link.restarted(notice.line)
         if event is not None:
             self._emit(event)
 

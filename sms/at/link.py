@@ -56,6 +56,7 @@ class Link:
         self._wake: asyncio.Future[None] | None = None
         self._trace: deque[TraceLine] = deque(maxlen=_TRACE_LINES)
         self._secrets = {config.pin} if config.pin else set()
+        self._has_restarted = False
         self.fault = "closed"
 
     @property
@@ -70,6 +71,7 @@ class Link:
         self.close("opened anew")
         self.dialogue.reset()
         self._heard.clear()
+        self._has_restarted = False
         self._port = open_port(self._config, self._receive, self._lose)
         self.fault = ""
 
@@ -79,6 +81,12 @@ class Link:
         port, self._port = self._port, None
         if port is not None:
             port.close()
+        self._rouse()
+
+    def restarted(self, line: str) -> None:
+        """The modem booted by itself: whoever waits for an answer gets PortGone."""
+        self.fault = f"the modem restarted ({line})"
+        self._has_restarted = True
         self._rouse()
 
     async def write(self, data: bytes) -> None:
@@ -92,7 +100,7 @@ class Link:
         """The next Prompted, Answered or BareOk. Raises: Silence, PortGone."""
         until = self._clock.monotonic() + limit_s
         while not self._heard:
-            if self._port is None:
+            if self._port is None or self._has_restarted:
                 raise PortGone(self.fault)
             self._wake = asyncio.get_running_loop().create_future()
             try:
@@ -145,6 +153,7 @@ class Link:
         A modem left in the prompt swallows the first AT; ESC frees it. Late answers are waited
         out. Raises: ModemUnavailable.
         """
+        self._has_restarted = False
         step_s = min(self._limits.probe_s / 2, limit_s / 3)
         until = self._clock.monotonic() + limit_s
         is_first = True
