@@ -102,6 +102,13 @@ def postgresql_url(service_session: Session) -> Iterator[str]:
 
 
 @pytest.fixture
+def empty_postgresql_url(service_session: Session) -> Iterator[str]:
+    """A PostgreSQL database without a table, for a server that migrates it itself."""
+    with databases.postgres_copy(service_session, is_migrated=False) as url:
+        yield url
+
+
+@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open `Database` on `database_url`."""
     async with Database(database_url) as opened:
