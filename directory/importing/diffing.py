@@ -11,19 +11,20 @@ from dataclasses import replace
 
 from core.ids import UnitId
 from directory.importing.model import Content, Fault, Row, RowKind, Verdict, fault
-from directory.model import Person, Phone, Unit
+from directory.model import Person, Phone, PhoneKind, Unit
 
+_OTHERS_NAMED = 2
 _JOINTS = re.compile(r"[\s/\\>\-—_·,、]+")
 
 
 class UnitNames:
     """Finds a unit by what people write: its name, or it with some of the units above it."""
 
-    def __init__(self, units: Collection[Unit], home: Unit) -> None:
-        """`home`: the unit of the import, which an empty cell means."""
+    def __init__(self, units: Collection[Unit], home: Unit, above: Collection[Unit] = ()) -> None:
+        """`home`: the unit of the import, which an empty cell means; `above`: those it lies in."""
         self._home = home
         self._by_name: dict[str, set[UnitId]] = defaultdict(set)
-        self._by_id = {unit.id: unit for unit in units}
+        self._by_id = {unit.id: unit for unit in (*above, *units)}
         for unit in units:
             for name in self._spellings(unit):
                 self._by_name[name].add(unit.id)
@@ -66,12 +67,15 @@ class Comparison:
         self._unit_column = unit_column
         self._by_id = {str(person.id): person for person in people}
         self._by_name_unit: dict[tuple[str, str], list[Person]] = defaultdict(list)
-        self._by_number: dict[str, list[Person]] = defaultdict(list)
+        self._by_name_number: dict[tuple[str, str], list[Person]] = defaultdict(list)
+        self._by_mobile: dict[str, list[Person]] = defaultdict(list)
         self._met: dict[str, int] = {}
         for person in people:
             self._by_name_unit[person.name, person.unit_id].append(person)
             for phone in person.phones:
-                self._by_number[phone.number].append(person)
+                self._by_name_number[person.name, phone.number].append(person)
+                if phone.kind is PhoneKind.MOBILE:
+                    self._by_mobile[phone.number].append(person)
 
     def judge(self, row: Row) -> Verdict:
         """What committing `row` would do."""
@@ -94,7 +98,7 @@ class Comparison:
         if row.id:
             return self._by_id.get(row.id) or fault("person_unknown", "")
         for phone in row.phones:
-            named_so = [one for one in self._by_number[phone.number] if one.name == row.name]
+            named_so = self._by_name_number.get((row.name, phone.number), [])
             if len(named_so) == 1:
                 return named_so[0]
         here = self._by_name_unit.get((row.name, unit.id), [])
@@ -107,16 +111,15 @@ class Comparison:
         if known is not None:  # a faulty row is still about somebody: not missing
             self._met.setdefault(known.id, row.number)
         for phone in row.phones:
-            for person in self._by_number[phone.number]:
-                if person.name == row.name:
-                    self._met.setdefault(person.id, row.number)
-        return Verdict(row.number, RowKind.FAULTY, row.cells, tuple(faults))
+            for person in self._by_name_number.get((row.name, phone.number), ()):
+                self._met.setdefault(person.id, row.number)
+        return Verdict(row.number, RowKind.FAULTY, cells=row.cells, faults=tuple(faults))
 
     def _difference(self, row: Row, unit: Unit, person: Person | None) -> Verdict:
         notes = tuple(self._shared_numbers(row, person))
         if person is None:
             after = Content(unit.id, row.name, row.pinyin, row.title, row.note, row.phones)
-            return Verdict(row.number, RowKind.NEW, row.cells, notes=notes, after=after)
+            return Verdict(row.number, RowKind.NEW, notes=notes, after=after)
         before = content_of(person)
         after = Content(
             unit_id=unit.id if row.unit else before.unit_id,
@@ -129,7 +132,6 @@ class Comparison:
         verdict = Verdict(
             row.number,
             RowKind.CHANGED,
-            row.cells,
             notes=notes,
             person_id=person.id,
             version=person.version,
@@ -142,7 +144,7 @@ class Comparison:
 
     def _shared_numbers(self, row: Row, person: Person | None) -> Iterator[str]:
         for phone in row.phones:
-            for other in self._by_number[phone.number]:
+            for other in self._by_mobile.get(phone.number, [])[:_OTHERS_NAMED]:
                 if other is not person and other.name != row.name:
                     yield f"{phone.masked} 也是{other.unit_name}{other.name}的号码"
 
@@ -153,7 +155,6 @@ class Comparison:
                 yield Verdict(
                     0,
                     RowKind.MISSING,
-                    (),
                     person_id=person.id,
                     version=person.version,
                     before=content_of(person),

@@ -128,11 +128,12 @@ class Verdict:
     """What a row means for the directory.
 
     `version`: of the person when compared. `notes`: warnings that do not hinder the commit.
+    `cells`: of a faulty row only, as they were read.
     """
 
     number: int
     kind: RowKind
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
     person_id: PersonId | None = None

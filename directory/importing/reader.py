@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,17 @@ async def read_file(
     options = {"limits": asdict(limits), "columns": dict(columns), "area_code": area_code}
     table: Table | None = None
     rows: list[Row] = []
-    async for line in _lines("read", options, content, limits.timeout_s):
-        if "refused" in line:
-            message, code = line["refused"]
-            raise InvalidInput(message, field="file", code=code)
-        if "table" in line:
-            table = _TABLES.validate_python(line["table"])
-        else:
-            rows.append(_ROWS.validate_python(line["row"]))
-            if len(rows) % _BREATHE_EVERY == 0:
-                await asyncio.sleep(0)
+    async with aclosing(_lines("read", options, content, limits.timeout_s)) as lines:
+        async for line in lines:
+            if "refused" in line:
+                message, code = line["refused"]
+                raise InvalidInput(message, field="file", code=code)
+            if "table" in line:
+                table = _TABLES.validate_python(line["table"])
+            else:
+                rows.append(_ROWS.validate_python(line["row"]))
+                if len(rows) % _BREATHE_EVERY == 0:
+                    await asyncio.sleep(0)
     if table is None:
         raise _unreadable()
     return ReadFile(table, rows)
@@ -72,7 +73,7 @@ async def annotate(lines: bytes, timeout_s: float) -> bytes:
 
 async def _lines(
     action: str, options: Mapping[str, Any], content: bytes, timeout_s: float
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     async with _child(action, options, timeout_s) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -106,8 +106,9 @@ class Imports:
 
     async def _compare(self, uow: UnitOfWork, unit: Unit, read: ReadFile) -> list[Verdict]:
         below = await units.listed(uow, scopes=[unit.path])
+        above = await units.listed(uow, ids=unit.path.split("/")[:-2])
         current = await people.below(uow, [unit.path])
-        comparison = Comparison(current, UnitNames(below, unit), _unit_column(read.table))
+        comparison = Comparison(current, UnitNames(below, unit, above), _unit_column(read.table))
         verdicts: list[Verdict] = []
         for row in read.rows:
             verdicts.append(comparison.judge(row))

@@ -15,6 +15,7 @@ from command.grading import Holding
 from command.hazard import HazardDraft
 from command.registers import DutyRoster, HazardRegister
 from command.roster import ShiftDraft
+from conf.service import Meetings
 from core.audit import SYSTEM
 from core.auth.model import Grant, Principal, Role
 from core.auth.passwords import generate
@@ -72,9 +73,10 @@ async def seed_demo_county(app: AppContext, *, random_passwords: bool) -> tuple[
     passwords = {
         user.login: generate() if random_passwords else DEMO_PASSWORD for user in county.users
     }
-    encoded = {
-        login: await app.auth.passwords.hash(password) for login, password in passwords.items()
+    hashed = {
+        password: await app.auth.passwords.hash(password) for password in set(passwords.values())
     }
+    encoded = {login: hashed[password] for login, password in passwords.items()}
     async with app.database.write() as uow:
         is_new = not await _is_there(app, uow)
         if is_new:
@@ -190,29 +192,32 @@ async def _refresh_logins(
 
 
 async def _top_up_roster(app: AppContext, uow: UnitOfWork, county: County) -> None:
-    """Shifts for this month and the next, where the roster of a month is still empty."""
+    """Shifts for this month and the next, where nobody is on the roster yet."""
     duty = DutyRoster(app.directory, app.audit)
     here = uow.now.astimezone(roster.BEIJING)
     following = (here.replace(day=1) + timedelta(days=32)).replace(day=1)
-    for moment in (here, following):
-        for shift in roster.month(county, moment.year, moment.month):
-            if await _is_covered(duty, uow, shift.starts_at, shift.ends_at):
-                continue
-            draft = ShiftDraft(
-                UnitId(COUNTY_ID),
-                shift.starts_at,
-                shift.ends_at,
-                PersonId(shift.leader_id),
-                tuple(PersonId(one) for one in shift.officer_ids),
-            )
-            await duty.add(uow, _SEEDER, draft)
-
-
-async def _is_covered(
-    duty: DutyRoster, uow: UnitOfWork, starts_at: datetime, ends_at: datetime
-) -> bool:
-    hour = timedelta(hours=1)
-    return bool(await duty.between(uow, _SEEDER, starts_at + hour, ends_at - hour))
+    shifts = [
+        shift
+        for moment in (here, following)
+        for shift in roster.month(county, moment.year, moment.month)
+    ]
+    present = await duty.between(uow, _SEEDER, shifts[0].starts_at, shifts[-1].ends_at)
+    spans = [
+        (datetime.fromisoformat(one["starts_at"]), datetime.fromisoformat(one["ends_at"]))
+        for one in present
+    ]
+    for shift in shifts:
+        if any(begin < shift.ends_at and shift.starts_at < end for begin, end in spans):
+            continue
+        spans.append((shift.starts_at, shift.ends_at))
+        draft = ShiftDraft(
+            UnitId(COUNTY_ID),
+            shift.starts_at,
+            shift.ends_at,
+            PersonId(shift.leader_id),
+            tuple(PersonId(one) for one in shift.officer_ids),
+        )
+        await duty.add(uow, _SEEDER, draft)
 
 
 async def _set_pins(app: AppContext, county: County, *, is_new: bool, is_random: bool) -> str:
@@ -222,10 +227,16 @@ async def _set_pins(app: AppContext, county: County, *, is_new: bool, is_random:
     mark = hashlib.sha256(pin.encode()).hexdigest()
     if not is_new and _noted(note) == {"pin": mark}:
         return pin
+    encoded = await app.auth.passwords.hash(pin)
+
+    async def hash_once(_pin: str) -> str:
+        return encoded  # one PIN for all: hashing it for every site would take ten seconds
+
+    meetings = Meetings(hash_once, app.auth.passwords.verify)
     async with app.database.write() as uow:
         for unit in county.units:
             if unit.kind in _SITES:
-                await app.meetings.set_pin(uow, unit.id, pin)
+                await meetings.set_pin(uow, unit.id, pin)
     note.write_text(json.dumps({"pin": mark}))
     note.chmod(0o600)
     return pin

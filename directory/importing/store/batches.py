@@ -104,7 +104,7 @@ async def add_verdicts(uow: UnitOfWork, import_id: str, verdicts: Sequence[Verdi
                 "position": position,
                 "kind": verdict.kind,
                 "person_id": verdict.person_id,
-                "verdict": asdict(verdict),
+                "verdict": _VERDICTS.dump_python(verdict, mode="json"),
             }
             for position, verdict in enumerate(verdicts[start : start + AT_ONCE], start=start)
         ]
