@@ -168,7 +168,7 @@ class Audit:
             action=action,
             target=target,
             reason=reason,
-            detail=detail or {},
+            detail=_storable(detail or {}),
             previous_hash=head.hash,
         )
         row.hash = self._hash(row)
@@ -306,6 +306,17 @@ class Audit:
             return None
         expected = self._mac(json.dumps(content, sort_keys=True))
         return content if hmac.compare_digest(str(mac), expected) else None
+
+
+def _storable(value: Any) -> Any:
+    """`value` as every database gives it back: JSONB turns 1e16 into an integer."""
+    if isinstance(value, dict):
+        return {str(key): _storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def _entry(row: AuditRow) -> Entry:

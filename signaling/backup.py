@@ -8,6 +8,7 @@ import json
 import os
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,6 +56,7 @@ async def read(database: Database, folder: Path, file: Path, *, replace: bool) -
     """
     with _opened(file) as tar:
         manifest = _manifest(tar)
+        _check_whole(tar, manifest)  # before anything is dropped
         if replace:
             await runner.downgrade(database)
         await runner.upgrade(database)
@@ -65,8 +67,6 @@ async def read(database: Database, folder: Path, file: Path, *, replace: bool) -
             for table in archive.tables():
                 with _member(tar, f"tables/{table.name}.jsonl") as lines:
                     count += await archive.load(uow, table, (line.decode() for line in lines))
-            if count != sum(manifest["rows"].values()):
-                raise InvalidInput("the backup is not whole: rows are missing")
         _restore_keys(tar, folder / "keys")
     return count
 
@@ -74,7 +74,7 @@ async def read(database: Database, folder: Path, file: Path, *, replace: bool) -
 def _opened(file: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(file, "r:gz")
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise InvalidInput(f"{file} is not a backup: {error}") from error
 
 
@@ -89,10 +89,24 @@ def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
     return manifest
 
 
+def _check_whole(tar: tarfile.TarFile, manifest: dict[str, Any]) -> None:
+    """Every table and key is there, with as many rows as were written; gzip checks the bytes."""
+    try:
+        for name, count in manifest["rows"].items():
+            with _member(tar, f"tables/{name}.jsonl") as lines:
+                if sum(1 for _ in lines) != count:
+                    raise InvalidInput(f"the backup is not whole: rows of {name} are missing")
+        for key in KEYS:
+            with _member(tar, f"keys/{key}") as member:
+                member.read()
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise InvalidInput(f"the backup is damaged: {error}") from error
+
+
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     try:
         member = tar.extractfile(name)
-    except (KeyError, tarfile.TarError, OSError, EOFError) as error:
+    except (KeyError, tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise InvalidInput(f"the backup lacks {name}") from error
     if member is None:
         raise InvalidInput(f"the backup lacks {name}")

@@ -153,6 +153,30 @@ CREATE TABLE site_pin (
   CONSTRAINT pk_site_pin PRIMARY KEY (unit_id)
 );
 
+CREATE TABLE sms_call (
+  id VARCHAR(26) NOT NULL,
+  idempotency_key VARCHAR(120) NOT NULL,
+  number VARCHAR(20) NOT NULL,
+  name VARCHAR(80) NOT NULL,
+  is_demo BOOLEAN NOT NULL,
+  unit_path VARCHAR(200) NOT NULL,
+  context JSONB NOT NULL,
+  ring_s INTEGER NOT NULL,
+  state VARCHAR(40) NOT NULL,
+  result VARCHAR(20),
+  modem VARCHAR(40),
+  created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  started_at TIMESTAMP WITH TIME ZONE,
+  ended_at TIMESTAMP WITH TIME ZONE,
+  CONSTRAINT pk_sms_call PRIMARY KEY (id),
+  CONSTRAINT uq_sms_call_idempotency_key UNIQUE (idempotency_key),
+  CONSTRAINT ck_sms_call_done_has_time CHECK ((state = 'done') = (ended_at IS NOT NULL)),
+  CONSTRAINT ck_sms_call_state CHECK (state IN ('queued', 'ringing', 'done'))
+);
+
+CREATE INDEX ix_sms_call_state_created_at ON sms_call (state, created_at);
+
 CREATE TABLE sms_counter (
   name VARCHAR(40) NOT NULL,
   value BIGINT NOT NULL,
@@ -201,6 +225,99 @@ CREATE TABLE sms_message (
 );
 
 CREATE INDEX ix_sms_message_created_at ON sms_message (created_at);
+
+CREATE TABLE sms_modem_lease (
+  device VARCHAR(300) NOT NULL,
+  owner VARCHAR(60) NOT NULL,
+  expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT pk_sms_modem_lease PRIMARY KEY (device)
+);
+
+CREATE TABLE sms_number (
+  number VARCHAR(20) NOT NULL,
+  carrier VARCHAR(20),
+  carrier_set_by VARCHAR(60),
+  blocked_by VARCHAR(60),
+  blocked_at TIMESTAMP WITH TIME ZONE,
+  note VARCHAR(200) NOT NULL,
+  CONSTRAINT pk_sms_number PRIMARY KEY (number),
+  CONSTRAINT ck_sms_number_blocked_has_time CHECK ((blocked_at IS NULL) = (blocked_by IS NULL))
+);
+
+CREATE TABLE sms_order (
+  id VARCHAR(26) NOT NULL,
+  idempotency_key VARCHAR(120) NOT NULL,
+  state VARCHAR(40) NOT NULL,
+  submission JSONB NOT NULL,
+  recipient_count INTEGER NOT NULL,
+  unit_path VARCHAR(200) NOT NULL,
+  sender VARCHAR(60) NOT NULL,
+  created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  due_at TIMESTAMP WITH TIME ZONE,
+  repeat VARCHAR(20),
+  repeat_until TIMESTAMP WITH TIME ZONE,
+  runs INTEGER NOT NULL,
+  message_id VARCHAR(26),
+  decided_by VARCHAR(60),
+  decided_at TIMESTAMP WITH TIME ZONE,
+  reason VARCHAR(200) NOT NULL,
+  CONSTRAINT pk_sms_order PRIMARY KEY (id),
+  CONSTRAINT uq_sms_order_idempotency_key UNIQUE (idempotency_key),
+  CONSTRAINT ck_sms_order_scheduled_has_time CHECK (state != 'scheduled' OR due_at IS NOT NULL),
+  CONSTRAINT ck_sms_order_refused_by_whom CHECK (state != 'refused' OR decided_by IS NOT NULL),
+  CONSTRAINT ck_sms_order_state CHECK (state IN ('waiting', 'scheduled', 'done', 'refused', 'cancelled'))
+);
+
+CREATE INDEX ix_sms_order_state_due_at ON sms_order (state, due_at);
+
+CREATE TABLE sms_sim (
+  imsi VARCHAR(20) NOT NULL,
+  modem VARCHAR(40) NOT NULL,
+  balance VARCHAR(300) NOT NULL,
+  balance_fen INTEGER,
+  balance_at TIMESTAMP WITH TIME ZONE,
+  quarantined_at TIMESTAMP WITH TIME ZONE,
+  reason VARCHAR(200) NOT NULL,
+  CONSTRAINT pk_sms_sim PRIMARY KEY (imsi)
+);
+
+CREATE TABLE sms_template (
+  id VARCHAR(26) NOT NULL,
+  unit_path VARCHAR(200) NOT NULL,
+  name VARCHAR(80) NOT NULL,
+  text TEXT NOT NULL,
+  longest JSONB NOT NULL,
+  updated_by VARCHAR(60) NOT NULL,
+  updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT pk_sms_template PRIMARY KEY (id),
+  CONSTRAINT uq_sms_template_unit_path_name UNIQUE (unit_path, name)
+);
+
+CREATE TABLE sms_webhook (
+  id VARCHAR(26) NOT NULL,
+  url VARCHAR(500) NOT NULL,
+  secret VARCHAR(100) NOT NULL,
+  facts JSONB NOT NULL,
+  is_active BOOLEAN NOT NULL,
+  created_by VARCHAR(60) NOT NULL,
+  created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT pk_sms_webhook PRIMARY KEY (id)
+);
+
+CREATE TABLE sms_webhook_delivery (
+  id VARCHAR(26) NOT NULL,
+  webhook_id VARCHAR(26) NOT NULL,
+  fact VARCHAR(60) NOT NULL,
+  body TEXT NOT NULL,
+  state VARCHAR(40) NOT NULL,
+  attempts INTEGER NOT NULL,
+  retry_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  error VARCHAR(200) NOT NULL,
+  CONSTRAINT pk_sms_webhook_delivery PRIMARY KEY (id),
+  CONSTRAINT ck_sms_webhook_delivery_state CHECK (state IN ('pending', 'done', 'given_up'))
+);
+
+CREATE INDEX ix_sms_webhook_delivery_state_retry_at ON sms_webhook_delivery (state, retry_at);
 
 CREATE TABLE timer (
   id VARCHAR(26) NOT NULL,
@@ -451,6 +568,8 @@ CREATE TABLE sms_inbound (
   received_at TIMESTAMP WITH TIME ZONE NOT NULL,
   is_complete BOOLEAN NOT NULL,
   state VARCHAR(40) NOT NULL,
+  kind VARCHAR(40) NOT NULL,
+  fields JSONB,
   message_id VARCHAR(26),
   recipient_id VARCHAR(26),
   choice VARCHAR(20),
@@ -458,6 +577,7 @@ CREATE TABLE sms_inbound (
   handled_at TIMESTAMP WITH TIME ZONE,
   CONSTRAINT pk_sms_inbound PRIMARY KEY (id),
   CONSTRAINT ck_sms_inbound_state CHECK (state IN ('matched', 'unmatched', 'handled')),
+  CONSTRAINT ck_sms_inbound_kind CHECK (kind IN ('answer', 'late', 'report', 'stop', 'start', 'other')),
   CONSTRAINT fk_sms_inbound_message_id_sms_message FOREIGN KEY(message_id) REFERENCES sms_message (id) ON DELETE SET NULL
 );
 
@@ -475,6 +595,7 @@ CREATE TABLE sms_recipient (
   text TEXT,
   is_demo BOOLEAN NOT NULL,
   concat_reference INTEGER NOT NULL,
+  question_code VARCHAR(1),
   state VARCHAR(40) NOT NULL,
   cause VARCHAR(200),
   modem VARCHAR(40),
@@ -643,7 +764,9 @@ CREATE TABLE sms_segment (
   expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
   attempts INTEGER NOT NULL,
   copies INTEGER NOT NULL,
+  carrier VARCHAR(20) NOT NULL,
   avoid_modem VARCHAR(40),
+  prefers_modem VARCHAR(40),
   pinned_modem VARCHAR(40),
   sent_at TIMESTAMP WITH TIME ZONE,
   reported_at TIMESTAMP WITH TIME ZONE,
@@ -659,7 +782,9 @@ CREATE TABLE sms_segment (
   CONSTRAINT ck_sms_segment_state CHECK (state IN ('queued', 'sending', 'sent', 'delivered', 'unknown', 'failed', 'expired', 'cancelled'))
 );
 
-CREATE INDEX ix_sms_segment_queue ON sms_segment (state, is_demo, lane, position);
+CREATE INDEX ix_sms_segment_message_id ON sms_segment (message_id);
+
+CREATE INDEX ix_sms_segment_queue ON sms_segment (is_demo, lane, position) WHERE state = 'queued';
 
 CREATE INDEX ix_sms_segment_recipient_id ON sms_segment (recipient_id);
 

@@ -27,7 +27,12 @@ def write(database: Database, audit: Audit) -> Write:
                     actor=Actor("u1", "王芳"),
                     action="incident.activate",
                     target=f"incident:{n}",
-                    detail={"级别": "III", "n": n, "share": 0.1},
+                    detail={
+                        "级别": "III",
+                        "n": n,
+                        "shares": [0.1, 1e-7, 1.0, 1e16, -0.0],
+                        "x": None,
+                    },
                     reason="水厂氯气泄漏",
                 )
 
