@@ -63,7 +63,7 @@ class Moment:
     at_s: float
     target_bps: int
     main: Rung | None
-    thumbnails: int
+    spent_bps: int
 
 
 class Site:
@@ -108,8 +108,8 @@ class Site:
             self.estimate.on_silence(self.now)
             self._choose()
         main = self.rungs.get("main")
-        shown = sum(rung is not None for slot, rung in self.rungs.items() if slot != "main")
-        self.moments.append(Moment(self.now / SECOND, self.estimate.target_bps, main, shown))
+        spent = AUDIO_BPS + sum(rung.bps for rung in self.rungs.values() if rung is not None)
+        self.moments.append(Moment(self.now / SECOND, self.estimate.target_bps, main, spent))
 
     def _send(self, size: int) -> int:
         self.history.add(self.now, size)
@@ -185,7 +185,7 @@ class Site:
 
 
 def cost(moment: Moment) -> int:
-    return AUDIO_BPS + (moment.main.bps if moment.main else 0) + moment.thumbnails * 40_000
+    return moment.spent_bps
 
 
 def turns(moments: list[Moment]) -> list[float]:
