@@ -219,18 +219,22 @@ class Calling:
             for each in await responses.called_for(scene.uow, callout.id)
         }
         link = callout.chain[position.step]
+        is_anybody_asked = False
         for person in link.people:
             assignment = known.get((position.step, person.person_id))
             if assignment is None:
                 assignment = self._new(scene, callout, position.step, person)
                 await scene.journal.insert(assignment)
             text = scene.alert(callout, link, person)
-            await self._send(scene, assignment, text, AssignmentAction.SUBMIT)
+            sent = await self._send(scene, assignment, text, AssignmentAction.SUBMIT)
+            is_anybody_asked |= sent.state is AssignmentState.SUBMITTED
             await scene.journal.note(
                 LogKind.CALLED,
-                f"短信呼叫{person.name}({callout.role_name},{callout.chain[position.step].name})",
+                f"短信呼叫{person.name}({callout.role_name},{link.name})",
                 assignment_id=assignment.id,
             )
+        if is_anybody_asked:
+            return callout
         return await self._skip_if_settled(scene, callout, "短信无法发出")
 
     async def _count_from_now(self, scene: Scene, callout: Callout) -> None:
@@ -313,7 +317,7 @@ class Calling:
 
     async def _send(
         self, scene: Scene, assignment: Assignment, text: str, action: AssignmentAction
-    ) -> None:
+    ) -> Assignment:
         """Submit the message; a number that cannot be sent to is a failure, not an error."""
         asked = assignment.asked + 1
         key = f"assignment:{assignment.id}:{asked}"
@@ -321,36 +325,36 @@ class Calling:
         try:
             message_id = await self._messenger.submit(scene.uow, submission)
         except InvalidInput as error:
-            await self._mark_failed(scene, replace(assignment, asked=asked), error.message)
-            return
+            failed = replace(assignment, asked=asked)
+            return await self._mark_failed(scene, failed, error.message)
         state = assignment.state
         if action is AssignmentAction.SUBMIT:
             state = transition(state, action)
-        await scene.journal.change(
-            replace(
-                assignment,
-                state=state,
-                asked=asked,
-                message_id=message_id,
-                submitted_at=scene.uow.now,
-                delivered_at=None,
-            )
+        sent = replace(
+            assignment,
+            state=state,
+            asked=asked,
+            message_id=message_id,
+            submitted_at=scene.uow.now,
+            delivered_at=None,
         )
+        await scene.journal.change(sent)
+        return sent
 
-    async def _mark_failed(self, scene: Scene, assignment: Assignment, cause: str) -> None:
-        await scene.journal.change(
-            replace(
-                assignment,
-                state=transition(assignment.state, AssignmentAction.FAIL),
-                failed_at=assignment.failed_at or scene.uow.now,
-                failure=cause[:200],
-            )
+    async def _mark_failed(self, scene: Scene, assignment: Assignment, cause: str) -> Assignment:
+        failed = replace(
+            assignment,
+            state=transition(assignment.state, AssignmentAction.FAIL),
+            failed_at=assignment.failed_at or scene.uow.now,
+            failure=cause[:200],
         )
+        await scene.journal.change(failed)
         await scene.journal.note(
             LogKind.FAILED,
             f"发给{assignment.name}的短信失败:{cause or '原因不明'}",
             assignment_id=assignment.id,
         )
+        return failed
 
     async def _watch(self, scene: Scene, callout: Callout) -> None:
         """Set the clock that asks again when nothing is begun."""

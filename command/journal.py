@@ -38,10 +38,14 @@ class Journal:
 
     async def note(self, kind: LogKind, text: str, **data: Any) -> LogEntry:
         """Add a line to the log."""
+        if self._entries:  # nobody else writes: the incident is locked
+            number = self._entries[-1].number + 1
+        else:
+            number = await incidents.next_entry(self.uow, self.incident.id)
         entry = LogEntry(
             id=new_id(),
             incident_id=self.incident.id,
-            number=await incidents.next_entry(self.uow, self.incident.id),
+            number=number,
             at=self.uow.now,
             kind=kind,
             actor=self.actor.id,

@@ -9,15 +9,15 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from command.incident import Incident, IncidentState
 from command.log import LogEntry
-from command.store.rows import row_of, save, value_of
+from command.store.rows import add, save, value_of
 from command.store.tables import IncidentRow, LogRow, SeriesRow
 from core.database import UnitOfWork
 from core.ids import IncidentId
 
 
 async def insert(uow: UnitOfWork, incident: Incident) -> None:
-    uow.session.add(row_of(IncidentRow, incident))
-    await uow.session.flush()
+    add(uow, IncidentRow, incident)
+    await uow.session.flush()  # its log refers to it
 
 
 async def update(uow: UnitOfWork, incident: Incident) -> None:
@@ -69,8 +69,7 @@ async def next_number(uow: UnitOfWork, series: str) -> int:
 
 
 async def append(uow: UnitOfWork, entry: LogEntry) -> None:
-    uow.session.add(row_of(LogRow, entry))
-    await uow.session.flush()
+    add(uow, LogRow, entry)
 
 
 async def next_entry(uow: UnitOfWork, incident_id: IncidentId) -> int:

@@ -7,15 +7,15 @@ from sqlalchemy import or_, select
 
 from command.hazard import Hazard
 from command.roster import Shift
-from command.store.rows import row_of, save, value_of
+from command.store.rows import add, save, value_of
 from command.store.tables import HazardRow, ShiftRow
 from core.database import UnitOfWork
 from core.ids import HazardId
 
 
 async def insert_hazard(uow: UnitOfWork, hazard: Hazard) -> None:
-    uow.session.add(row_of(HazardRow, hazard))
-    await uow.session.flush()
+    add(uow, HazardRow, hazard)
+    await uow.session.flush()  # incidents refer to it
 
 
 async def update_hazard(uow: UnitOfWork, hazard: Hazard) -> None:
@@ -44,8 +44,7 @@ async def hazards(
 
 
 async def insert_shift(uow: UnitOfWork, shift: Shift) -> None:
-    uow.session.add(row_of(ShiftRow, shift))
-    await uow.session.flush()
+    add(uow, ShiftRow, shift)
 
 
 async def shifts(uow: UnitOfWork, unit_path: str, begin: datetime, end: datetime) -> list[Shift]:

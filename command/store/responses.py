@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, case, func, select
 
 from command.activation import Activation, ActivationState
 from command.assignment import Assignment, AssignmentState, Callout, CalloutState
-from command.store.rows import row_of, save, value_of
+from command.store.rows import add, save, value_of
 from command.store.tables import ActivationRow, AssignmentRow, CalloutRow, TaskRow
 from command.task import Task
 from core.database import Base, UnitOfWork
@@ -27,8 +27,8 @@ _TABLES: dict[type[Stored], type[Base]] = {
 async def insert(uow: UnitOfWork, values: Iterable[Stored]) -> None:
     """Store new values, in this order."""
     for value in values:
-        uow.session.add(row_of(_TABLES[type(value)], value))
-    await uow.session.flush()
+        add(uow, _TABLES[type(value)], value)
+    await uow.session.flush()  # the session does not know which table refers to which
 
 
 async def update(uow: UnitOfWork, value: Stored) -> None:

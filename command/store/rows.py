@@ -13,23 +13,30 @@ def value_of(kind: type[V], row: Any) -> V:
     return kind(**{each.name: getattr(row, each.name) for each in dataclasses.fields(kind)})  # type: ignore[arg-type]
 
 
-def row_of(table: type[Base], value: Any) -> Base:
-    """A new row that holds `value`."""
-    return table(**_columns(value))
+def add(uow: UnitOfWork, table: type[Base], value: Any) -> None:
+    """Store `value` in a new row; written with the next query or at the end."""
+    row = table(**_columns(value))
+    uow.session.add(row)
+    _keep(uow, row)
 
 
 async def save(uow: UnitOfWork, table: type[Base], value: Any) -> None:
-    """Write `value` over its row.
+    """Write `value` over its row, with the next query or at the end.
 
     Raises: LookupError: there is no such row.
     """
     row = await uow.session.get(table, value.id)
     if row is None:
         raise LookupError(f"no {table.__tablename__} {value.id}")
+    _keep(uow, row)
     for name, each in _columns(value).items():
         if getattr(row, name) != each:
             setattr(row, name, each)
-    await uow.session.flush()
+
+
+def _keep(uow: UnitOfWork, row: Base) -> None:
+    """Hold on to the row: the session forgets rows nobody holds and would read them again."""
+    uow.session.info.setdefault("command.rows", {})[id(row)] = row
 
 
 def _columns(value: Any) -> dict[str, Any]:
