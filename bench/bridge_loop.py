@@ -98,9 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for profile in PROFILES:
         for size in (1150, 80):
-            cost = min(
-                measure(arguments.slots, size, profile, arguments.seconds) for _ in range(3)
-            )
+            cost = min(measure(arguments.slots, size, profile, arguments.seconds) for _ in range(3))
             print(f"{profile:3} {size:5} B x{arguments.slots}: {cost:.2f} us per copy")
 
 

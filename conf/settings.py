@@ -53,9 +53,6 @@ class MediaSettings(BaseModel):
         le=60.0,
         description="Seconds without any authenticated packet after which a participant is lost.",
     )
-    audio_slots: int = Field(
-        default=3, ge=1, le=8, description="Loudest sites heard at once; the page offers as many."
-    )
     max_down_bps: int = Field(
         default=6_000_000,
         ge=64_000,

@@ -64,7 +64,8 @@ class Seat:
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
         self._wall_clock = PublisherClock()
-        self._cap = worker.settings.max_down_bps
+        self.max_up_bps = worker.settings.max_up_bps
+        self.max_down_bps = self._cap = worker.settings.max_down_bps
         self._has_arrivals = False  # since the last feedback
         self.up_loss = 0.0  # the worst layer's, over the last second
         self.quality = Quality.GOOD
@@ -168,7 +169,7 @@ class Seat:
 
     def limit(self) -> None:
         """Follow the orders' cap on what it is sent."""
-        cap = self.room.ceiling(self.participant_id, self._worker.settings.max_down_bps)
+        cap = self.room.ceiling(self.participant_id, self.max_down_bps)
         if cap != self._cap:
             self._cap = cap
             self.budget.set_ceiling(cap)

@@ -28,7 +28,7 @@ from conf.media.mux import Mux
 from conf.media.outbox import Outbox
 from conf.media.room import Room
 from conf.media.rtp import Packet
-from conf.media.sdp import Offer, parse_offer
+from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
 from conf.media.stats import figures, quality_of
@@ -112,8 +112,12 @@ class Worker:
         if not self._room(room_id).apply(state, self.clock()):
             raise Conflict("a newer state is in force")
 
-    async def join(self, room_id: str, participant_id: str, offer_sdp: str) -> dict[str, Any]:
+    async def join(
+        self, room_id: str, participant_id: str, offer_sdp: str, caps: dict[str, int]
+    ) -> dict[str, Any]:
         """Take a seat, in place of an earlier one of the same participant.
+
+        `caps`: this site's hard ceilings `max_up_bps` and `max_down_bps`, where given.
 
         Raises: NotFound: no such room; InvalidInput: the offer.
         """
@@ -123,6 +127,9 @@ class Worker:
             await self.leave(participant_id)
         streams = plan_streams(offer, secrets.randbits(32))
         seat = Seat(self, room, participant_id, offer, streams, self.clock())
+        seat.max_up_bps = min(seat.max_up_bps, caps.get("max_up_bps", seat.max_up_bps))
+        seat.max_down_bps = min(seat.max_down_bps, caps.get("max_down_bps", seat.max_down_bps))
+        seat.limit()
         self.seats[participant_id] = seat
         self.mux.add(seat.session)
         room.add(seat, self.clock())
@@ -174,6 +181,7 @@ class Worker:
             ),
             streams=seat.streams,
             version=seat.version,
+            limits_bps={s.mid: seat.max_up_bps for s in offer.of(Role.CAMERA_UP)},
         )
         slots = [slot.describe() for slot in seat.subscriber.slots]
         return {
@@ -279,7 +287,10 @@ async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, An
             await worker.close_room(str(args["room_id"]))
         case "join":
             return await worker.join(
-                str(args["room_id"]), str(args["participant_id"]), str(args["offer_sdp"])
+                str(args["room_id"]),
+                str(args["participant_id"]),
+                str(args["offer_sdp"]),
+                {str(k): int(v) for k, v in (args.get("caps") or {}).items()},
             )
         case "restart":
             return worker.restart(str(args["participant_id"]), str(args["offer_sdp"]))
