@@ -1,5 +1,6 @@
 """Statements on people and their phones."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Select, case, delete, exists, func, or_, select
@@ -19,34 +20,51 @@ from directory.store.tables import (
 )
 from directory.store.units import within
 
-_PEOPLE: Select[PersonRow, str, str] = select(PersonRow, UnitRow.path, UnitRow.name).join(
-    UnitRow, UnitRow.id == PersonRow.unit_id
-)
+_BREATHE_EVERY = 500
+
+_PEOPLE: Select[str, str, str, str, str, str, int, str, str] = select(
+    PersonRow.id,
+    PersonRow.unit_id,
+    PersonRow.name,
+    PersonRow.pinyin,
+    PersonRow.title,
+    PersonRow.note,
+    PersonRow.version,
+    UnitRow.path,
+    UnitRow.name,
+).join(UnitRow, UnitRow.id == PersonRow.unit_id)
+"""Columns, not rows: thousands of people are read without holding up the event loop."""
 
 
-async def _read(uow: UnitOfWork, query: Select[PersonRow, str, str]) -> list[Person]:
-    found = [(row, path, unit_name) for row, path, unit_name in await uow.session.execute(query)]
-    phones = await _phones(uow, [row.id for row, _, _ in found])
-    return [
-        Person(
-            id=PersonId(row.id),
-            unit_id=UnitId(row.unit_id),
-            unit_path=path,
-            unit_name=unit_name,
-            name=row.name,
-            pinyin=row.pinyin,
-            title=row.title,
-            note=row.note,
-            phones=tuple(phones.get(row.id, ())),
-            version=row.version,
+async def _read(
+    uow: UnitOfWork, query: Select[str, str, str, str, str, str, int, str, str]
+) -> list[Person]:
+    rows = (await uow.session.execute(query)).all()
+    phones = await _phones(uow, [row[0] for row in rows])
+    found: list[Person] = []
+    for id_, unit_id, name, pinyin, title, note, version, path, unit_name in rows:
+        found.append(
+            Person(
+                id=PersonId(id_),
+                unit_id=UnitId(unit_id),
+                unit_path=path,
+                unit_name=unit_name,
+                name=name,
+                pinyin=pinyin,
+                title=title,
+                note=note,
+                phones=tuple(phones.get(id_, ())),
+                version=version,
+            )
         )
-        for row, path, unit_name in found
-    ]
+        if len(found) % _BREATHE_EVERY == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 async def _phones(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, list[Phone]]:
     found: dict[str, list[Phone]] = {}
-    for ids in chunks(person_ids):
+    for ids in chunks(person_ids, _BREATHE_EVERY):
         rows = await uow.session.execute(
             select(
                 PhoneRow.person_id,

@@ -127,11 +127,11 @@ class GroupMemberRow(Base):
     position: Mapped[int]
 
 
-def chunks(ids: Collection[str]) -> Iterator[list[str]]:
+def chunks(ids: Collection[str], at_once: int = _IDS_AT_ONCE) -> Iterator[list[str]]:
     """`ids` in portions that one statement can take."""
     listed = list(ids)
-    for start in range(0, len(listed), _IDS_AT_ONCE):
-        yield listed[start : start + _IDS_AT_ONCE]
+    for start in range(0, len(listed), at_once):
+        yield listed[start : start + at_once]
 
 
 async def write_versioned(

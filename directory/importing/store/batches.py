@@ -198,10 +198,9 @@ async def verdicts(
     if limit is not None:
         query = query.limit(limit)
     found: list[tuple[int, Verdict]] = []
-    for position, stored in (await uow.session.execute(query)).all():
-        found.append((position, _VERDICTS.validate_python(stored)))
-        if len(found) % AT_ONCE == 0:
-            await asyncio.sleep(0)
+    for part in (await uow.session.execute(query)).partitions(AT_ONCE):  # JSON is read by portion
+        found += [(position, _VERDICTS.validate_python(stored)) for position, stored in part]
+        await asyncio.sleep(0)
     return found
 
 
@@ -221,19 +220,13 @@ async def written(uow: UnitOfWork, import_id: str) -> list[Written]:
         .order_by(ImportVerdictRow.position)
     )
     found: list[Written] = []
-    for position, stored, person_id, version, released in (await uow.session.execute(query)).all():
-        verdict = _VERDICTS.validate_python(stored)
-        found.append(
-            Written(
-                position,
-                verdict,
-                PersonId(str(person_id)),
-                int(version or 0),
-                _RELEASED.validate_python(released or {}),
-            )
-        )
-        if len(found) % AT_ONCE == 0:
-            await asyncio.sleep(0)
+    for part in (await uow.session.execute(query)).partitions(AT_ONCE):
+        for position, stored, person_id, version, released in part:
+            verdict = _VERDICTS.validate_python(stored)
+            ended = _RELEASED.validate_python(released or {})
+            person = PersonId(str(person_id))
+            found.append(Written(position, verdict, person, int(version or 0), ended))
+        await asyncio.sleep(0)
     return found
 
 
