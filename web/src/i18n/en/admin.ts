@@ -34,6 +34,12 @@ export default {
     rooms: 'Rooms',
     http: 'Web server',
     web: 'Web server',
+    control: 'Demo control',
+    housekeeping: 'Housekeeping',
+    'loop-lag': 'Loop lag',
+    relay: 'Change relay',
+    sockets: 'Live connections',
+    announcement: 'Announcement',
     redis: 'Redis',
   },
 }

@@ -34,6 +34,8 @@ export default {
     step1: 'Upload',
     step2: 'Check',
     step3: 'Done',
+    into: 'Import into',
+    intoHint: 'Units named in the file must lie within it.',
     drop: 'Drop the file here',
     formats: 'xlsx, xls, csv (UTF-8 or GB18030) with name, unit and phone columns',
     choose: 'Choose a file',

@@ -34,6 +34,12 @@ export default {
     rooms: '会议室',
     http: '网页服务',
     web: '网页服务',
+    control: '演示控制口',
+    housekeeping: '日常清理',
+    'loop-lag': '响应延迟监测',
+    relay: '变更推送',
+    sockets: '实时连接',
+    announcement: '启动信息',
     redis: 'Redis',
   },
 }

@@ -34,6 +34,8 @@ export default {
     step1: '上传文件',
     step2: '核对差异',
     step3: '完成',
+    into: '导入到',
+    intoHint: '文件中的单位须在此单位之内。',
     drop: '把通讯录文件拖到这里',
     formats: 'xlsx、xls、csv（UTF-8 或 GB18030），需含姓名、单位、电话列',
     choose: '选择文件',

@@ -25,7 +25,7 @@ export default {
     reportedAt: '送达回执',
     reply: '回复',
     modem: '设备',
-    costs: '每人至多若干条，共 {n} 条，{people} 人',
+    costs: '共 {n} 条，{people} 人',
     toIncident: '查看事件',
     cancel: '撤回未发出的',
     withdrawn: '已撤回 {n} 条',
