@@ -9,7 +9,10 @@ from core.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure. `is_whole`: people are counted, not measured."""
+    """One figure. `is_whole`: people are counted, not measured.
+
+    `denial`: set for a yes (1) or no (0), and what no means.
+    """
 
     key: str
     name: str
@@ -17,6 +20,13 @@ class Metric:
     is_whole: bool
     at_least: float
     at_most: float
+    denial: str = ""
+
+    def say(self, value: float) -> str:
+        """`死亡2人`, `大量泄漏`."""
+        if self.denial:
+            return self.name if value else self.denial
+        return f"{self.name}{value:g}{self.unit}"
 
 
 _PEOPLE = 10_000_000
@@ -38,14 +48,14 @@ METRICS: dict[str, Metric] = {
         Metric("burned_forest_area", "受害森林面积", "公顷", False, 0, 1e6),
         Metric("open_fire_hours", "明火持续", "小时", False, 0, 2000),
         Metric("magnitude_populated_area", "人口密集区震级", "级", False, 0, 10),
-        Metric("leak_is_small", "少量泄漏(≤208升)", "", True, 0, 1),
+        Metric("leak_is_small", "少量泄漏", "", True, 0, 1, "大量泄漏(超过208升)"),
         Metric("rain_12h_mm", "12小时雨量", "毫米", False, 0, 2000),
         Metric("rain_6h_mm", "6小时雨量", "毫米", False, 0, 2000),
         Metric("rain_3h_mm", "3小时雨量", "毫米", False, 0, 2000),
         Metric("stage_above_warning_m", "水位超警戒", "米", False, -100, 100),
         Metric("stage_above_guarantee_m", "水位超保证", "米", False, -100, 100),
         Metric("stage_above_record_m", "水位超历史最高", "米", False, -100, 100),
-        Metric("dam_is_breaking", "堤坝溃决或可能溃决", "", True, 0, 1),
+        Metric("dam_is_breaking", "堤坝溃决或可能溃决", "", True, 0, 1, "堤坝未见溃决迹象"),
     )
 }
 
@@ -79,5 +89,4 @@ def derived(figures: Mapping[str, float]) -> dict[str, float]:
 
 def say(figures: Mapping[str, float]) -> str:
     """`死亡2人、重伤(含急性中毒)9人`; empty where nothing is known."""
-    known = ((METRICS[key], value) for key, value in figures.items())
-    return "、".join(f"{metric.name}{value:g}{metric.unit}" for metric, value in known)
+    return "、".join(METRICS[key].say(value) for key, value in figures.items())

@@ -118,7 +118,7 @@ class FigureQuestion(ApiModel):
 
 
 class Metric(ApiModel):
-    """A figure an incident may have."""
+    """A figure an incident may have. `denial`: set where it is a yes or no, and what no means."""
 
     key: str
     name: str
@@ -126,6 +126,7 @@ class Metric(ApiModel):
     is_whole: bool
     at_least: float
     at_most: float
+    denial: str
 
 
 class Kinds(ApiModel):

@@ -139,6 +139,9 @@ def test_a_bad_figure_is_named(known: dict[str, float], field: str) -> None:
 
 def test_figures_are_said_in_words() -> None:
     assert figures.say({"deaths": 2, "direct_loss": 12.5}) == "死亡2人、直接经济损失12.5万元"
+    assert figures.say({"leak_is_small": 0, "dam_is_breaking": 1}) == (
+        "大量泄漏(超过208升)、堤坝溃决或可能溃决"
+    )
     assert figures.derived({"serious_injuries": 3})["poisoned_or_serious_injuries"] == 3
     assert figures.derived({"poisoned_or_serious_injuries": 5, "serious_injuries": 3}) == {
         "poisoned_or_serious_injuries": 5,
