@@ -89,6 +89,7 @@ export default {
     here: 'The incident',
     isDrill: 'This is a drill (every SMS says so)',
     missing: 'Still needed: {fields}',
+    suggested: 'suggested by {name}: {value} {unit}',
     save: 'Record and see the plans',
     busy: 'Recording…',
     field: {

@@ -77,7 +77,7 @@ export default {
     who: '何人报告',
     figures: '伤亡与影响',
     figuresHint: '留空＝不清楚',
-    kindPlaceholder: '输入名称查找，如“泄漏”',
+    kindPlaceholder: '输入名称查找，如“危险化学品”',
     titlePlaceholder: '如：自来水厂氯气泄漏',
     descriptionPlaceholder: '报告人的原话、现场情况、已采取的措施',
     placePlaceholder: '街道、村组、明显标志',
@@ -89,6 +89,7 @@ export default {
     here: '事件位置',
     isDrill: '这是演练（所有短信将标注“演练”）',
     missing: '还需填写：{fields}',
+    suggested: '建议等级，依据：{name} {value}{unit}',
     save: '记录并查看预案建议',
     busy: '正在记录…',
     field: {

@@ -1,6 +1,8 @@
 import type { Http } from '@/protocol/http'
-import type { ActivationOrder, Incident, IncidentSummary, NewIncident, Preview } from './incidentTypes'
+import type { ActivationOrder, NewIncident, Preview } from './incidentOrders'
+import type { Figures, Incident, IncidentSummary, Suggestion } from './incidentTypes'
 
+export type * from './incidentOrders'
 export type * from './incidentTypes'
 
 export const listIncidents = (http: Http): Promise<{ items: IncidentSummary[] }> => http.get('/incidents')
@@ -15,3 +17,4 @@ export const startTask = (http: Http, id: string, taskId: string): Promise<unkno
 export const finishTask = (http: Http, id: string, taskId: string, result: string): Promise<unknown> =>
   http.post(`/incidents/${id}/tasks/${taskId}/finish`, { result })
 export const addLog = (http: Http, id: string, text: string): Promise<unknown> => http.post(`/incidents/${id}/log`, { text })
+export const suggestLevel = (http: Http, kindCode: string, figures: Figures): Promise<Suggestion> => http.post('/levels/suggest', { kind_code: kindCode, figures })

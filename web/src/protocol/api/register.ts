@@ -9,6 +9,7 @@ export interface Hazard {
   name: string
   unit_id: string
   unit: string
+  township_id: string | null
   longitude: number
   latitude: number
   address: string
