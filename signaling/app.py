@@ -1,6 +1,7 @@
 """The composition root: from Settings to a running server process."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -25,6 +26,7 @@ from core.components import Component, serve
 from core.database import Database, UnitOfWork
 from core.events import EventDispatcher
 from core.timers import TimerRunner
+from directory.importing.exporting import Exports
 from directory.importing.service import Imports
 from directory.model import UnitMoved
 from directory.service import Directory, Groups, Register
@@ -166,6 +168,7 @@ def _add_directory(app: AppContext) -> None:
     register = Register(app.audit, area_code=settings.area_code)
     app.extra["register"] = register
     app.extra["groups"] = Groups(register)
+    app.extra["exports"] = Exports(app.database, app.audit, register)
     app.extra["imports"] = Imports(app.database, app.audit, register, settings)
 
 
@@ -244,7 +247,10 @@ async def run(app: AppContext, stop_requested: asyncio.Event, *last: Component) 
 
     Raises: an ExceptionGroup of what a component raised (signaling.webserver.PortInUse …).
     """
-    await serve([*add_components(app), *last], stop_requested, app.states)
+    parts = [*add_components(app), *last]
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: a full collection would stop the loop for 100 ms
+    await serve(parts, stop_requested, app.states)
 
 
 def worker_command(config: Path | None) -> list[str]:

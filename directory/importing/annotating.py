@@ -22,7 +22,7 @@ _WIDTH = 16
 def annotated(lines: bytes) -> bytes:
     """An xlsx made of lines of JSON: the header `[titles]`, then `[cells, [[cell, reason]…]]`.
 
-    A faulty cell is red; the last column of a faulty row says why.
+    A faulty cell is red; a last column says why, where any row has faults.
     """
     book = Workbook(write_only=True)
     sheet: Any = book.create_sheet("导入")  # its stubs lack column_dimensions
@@ -32,7 +32,8 @@ def annotated(lines: bytes) -> bytes:
     for index in range(1, width + 2):
         sheet.column_dimensions[get_column_letter(index)].width = _WIDTH if index <= width else 60
     if header:
-        titles = [*header, *[""] * (width - len(header)), "问题"]
+        reasons_title = ["问题"] if any(faults for _, faults in rows) else []
+        titles = [*header, *[""] * (width - len(header)), *reasons_title]
         sheet.append([_cell(sheet, title, font=_BOLD) for title in titles])
     for cells, faults in rows:
         red = {_column(cell) for cell, _ in faults if cell}
@@ -42,7 +43,7 @@ def annotated(lines: bytes) -> bytes:
             for index, text in enumerate(padded)
         ]
         reasons = ";".join(f"{cell} {text}".strip() for cell, text in faults)
-        sheet.append([*written, _cell(sheet, reasons)])
+        sheet.append([*written, *([_cell(sheet, reasons)] if reasons else [])])
     output = io.BytesIO()
     book.save(output)
     return output.getvalue()

@@ -8,6 +8,7 @@ from pydantic import Field
 from core.auth.model import Permission
 from core.errors import InvalidInput
 from core.ids import ImportId, UnitId
+from directory.importing.exporting import Exports
 from directory.importing.model import Batch, BatchState, Content, RowKind, Verdict
 from directory.importing.model import Field as Column
 from directory.importing.service import Imports
@@ -261,6 +262,24 @@ async def download_faults(request: Request[None, None]) -> File:
     return File(content, name, _XLSX)
 
 
+class ExportQuery(ApiModel):
+    """Numbers are masked unless `is_full`, which needs a reason."""
+
+    unit_id: str = Field(pattern=_ID)
+    is_full: bool = False
+    reason: str = Field("", max_length=200)
+
+
+async def export_people(request: Request[ExportQuery, None]) -> File:
+    """Everybody of a subtree as xlsx that the import understands again; audited."""
+    query = request.query
+    exports: Exports = request.app.part("exports")
+    name, content = await exports.people(
+        request.principal, UnitId(query.unit_id), is_full=query.is_full, reason=query.reason
+    )
+    return File(content, name, _XLSX)
+
+
 _IMPORTS = "/api/v1/directory/imports"
 _IMPORT = f"{_IMPORTS}/{{import_id}}"
 
@@ -268,6 +287,9 @@ ROUTES = [
     Route("POST", _IMPORTS, upload, WRITE, query=UploadQuery, body=bytes, response=ImportOut,
           status=201, max_body_mib=100, deadline_s=650, rate="30/minute",
           summary="Upload a table and preview it"),
+    Route("GET", "/api/v1/directory/export.xlsx", export_people, Permission.DIRECTORY_READ,
+          query=ExportQuery, response=File, deadline_s=90, rate="30/minute",
+          summary="People of a subtree as xlsx, numbers masked or with a reason"),
     Route("GET", _IMPORTS, list_imports, WRITE, response=ImportList, summary="Imports"),
     Route("GET", _IMPORT, read_import, WRITE, response=ImportOut, summary="One import"),
     Route("GET", f"{_IMPORT}/rows", list_rows, WRITE, query=RowsQuery, response=RowList,

@@ -12,6 +12,7 @@ from core.auth.model import Role
 from core.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
 from core.ids import ImportId, PersonId, UnitId
 from directory.importing import reader
+from directory.importing.exporting import Exports
 from directory.importing.model import Batch, BatchState, Field, RowKind, Verdict
 from directory.importing.service import Imports
 from directory.model import Person, PersonDraft, Post, UnitDraft, UnitKind
@@ -336,3 +337,27 @@ async def test_no_more_than_three_files_wait(desk: Desk) -> None:
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(one, TooMany) for one in results) == 2
     assert sum(isinstance(one, Batch) for one in results) == 3
+
+
+async def test_an_export_is_masked_and_a_full_one_comes_back_unchanged(desk: Desk) -> None:
+    """What leaves with a reason, is edited and imported again means the same people."""
+    place = desk.place
+    await place.add_person("=cmd|calc", "v2", "13800138060", "0571-88888888转801", "119")
+    exports = Exports(place.database, place.audit, place.register)
+    _, content = await exports.people(place.admin, UnitId("county"))
+    sheet = load_workbook(io.BytesIO(content)).worksheets[0]
+    cells = [cell for row in sheet.iter_rows() for cell in row]
+    text = " ".join(str(cell.value) for cell in cells)
+    assert "138****8001" in text
+    assert "13800138001" not in text
+    assert not any(cell.data_type == "f" for cell in cells)
+    with pytest.raises(InvalidInput):
+        await exports.people(place.admin, UnitId("county"), is_full=True)
+    with pytest.raises(NotAllowed):
+        await exports.people(place.official, UnitId("t1"), is_full=True, reason="x")
+    name, content = await exports.people(
+        place.admin, UnitId("county"), is_full=True, reason="年度核对"
+    )
+    assert name == "青澜县人员.xlsx"
+    batch = await desk.imports.preview(place.admin, UnitId("county"), name, content)
+    assert batch.counts[RowKind.UNCHANGED] == 7, await desk.rows(batch)
