@@ -23,7 +23,7 @@ from core.audit import Audit
 from core.auth.model import Permission, Principal, is_within, reach, require
 from core.database import UnitOfWork
 from core.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from core.ids import HazardId, IncidentId, new_id
+from core.ids import HazardId, IncidentId, UnitId, new_id
 from directory.model import Unit
 from directory.service import Directory
 
@@ -188,21 +188,31 @@ class IncidentDesk:
         principal: Principal,
         states: Collection[IncidentState] = (),
         limit: int = 100,
+        within: str = "",
     ) -> list[dict[str, Any]]:
         """Summaries of the incidents within the principal's reach, newest first.
 
+        `within`: only those in the unit at this path, which `access_list` has given.
         Raises: NotAllowed: no reach at all.
         """
-        scopes = reach(principal, Permission.INCIDENT_READ)
-        require(principal, Permission.INCIDENT_READ)
+        scopes = (within,) if within else reach(principal, Permission.INCIDENT_READ)
+        require(principal, Permission.INCIDENT_READ, within or None)
         found = await incidents.listed(uow, scopes, states, limit)
         return await self._views.summaries(uow, found)
 
-    def require_whole_county(self, principal: Principal) -> None:
-        """Raise NotAllowed unless the principal sees every incident of the county."""
+    async def access_list(self, uow: UnitOfWork, principal: Principal, unit_id: str) -> str:
+        """The path of the unit whose list is asked for; empty `unit_id`: the whole county's.
+
+        Raises: NotFound: no such unit; NotAllowed: not all of its incidents are within reach.
+        """
+        if unit_id:
+            path = (await self._directory.unit(uow, UnitId(unit_id))).path
+            require(principal, Permission.INCIDENT_READ, path)
+            return path
         scopes = reach(principal, Permission.INCIDENT_READ)
         if not any(scope.count("/") <= 1 for scope in scopes):
             raise NotAllowed("only for those who see the whole county")
+        return ""
 
     async def snapshot(
         self, uow: UnitOfWork, principal: Principal, incident_id: IncidentId

@@ -89,16 +89,18 @@ class Journal:
         for entry in self._entries:
             await changes.publish(self.uow, topic, "log.added", wire.log_entry(entry))
         if self._touched or self._is_incident_touched or is_new:
-            kind = "incident.added" if is_new else "incident.changed"
-            summary = await self.views.summary(self.uow, self.incident)
-            await changes.publish(self.uow, wire.INCIDENTS, kind, summary)
+            await self._publish_summary("incident.added" if is_new else "incident.changed")
 
     async def publish_whole(self) -> None:
         """Show browsers the whole incident anew: after an activation nearly all of it changed."""
         snapshot = await self.views.snapshot(self.uow, self.incident)
         await changes.publish(self.uow, wire.topic(self.incident.id), "snapshot.replaced", snapshot)
+        await self._publish_summary("incident.changed")
+
+    async def _publish_summary(self, kind: str) -> None:
         summary = await self.views.summary(self.uow, self.incident)
-        await changes.publish(self.uow, wire.INCIDENTS, "incident.changed", summary)
+        for topic in wire.lists(self.incident.unit_path):
+            await changes.publish(self.uow, topic, kind, summary)
 
     async def _shown(self, value: Touched) -> tuple[str, dict[str, Any]]:
         kind = f"{_KINDS[type(value)]}.changed"

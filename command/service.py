@@ -40,12 +40,14 @@ Snapshot of topic `incident:ID`, also `GET /api/v1/incidents/{id}`::
 Changes of `incident:ID` (`change {topic, epoch, seq, kind, data, at}`); `data` is one whole object
 as above, replace it by `id`: `incident.changed` {incident, suggestion, proposals},
 `activation.changed` activation, `task.changed` task, `callout.changed` callout,
-`assignment.changed` assignment, `log.added` log entry, `meeting.opened` meeting.
+`assignment.changed` assignment, `log.added` log entry.
 
-Topic `incidents` (and `GET /api/v1/incidents` → {items: […]}): snapshot {items: [summary]},
-changes `incident.added` and `incident.changed` with a summary: {id, number, title, state, is_drill,
-kind {code, name, category}, unit_id, unit, place, longitude, latitude, occurred_at, event_level,
-response_level|null, called, acknowledged, unreached, recorded_at, closed_at}.
+Topic `incidents` for those who see the whole county, `incidents:UNIT` (id of a unit) for a
+township's own; `GET /api/v1/incidents` → {items: […]} gives everybody what is within reach.
+Snapshot {items: [summary]}, changes `incident.added` and `incident.changed` with a summary: {id,
+number, title, state, is_drill, kind {code, name, category}, unit_id, unit, place, longitude,
+latitude, occurred_at, event_level, response_level|null, called, acknowledged, unreached,
+recorded_at, closed_at}.
 
 Preview `POST /api/v1/incidents/{id}/preview` (nothing is stored or sent) → {plan {id, version,
 title}, level, level_name, needs_confirmation, matter, measures, expected_hours, is_drill,

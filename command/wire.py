@@ -352,4 +352,10 @@ def topic(incident_id: IncidentId) -> str:
 
 
 INCIDENTS = "incidents"
-"""The topic of all incidents."""
+"""The topic of all incidents of the county."""
+
+
+def lists(unit_path: str) -> list[str]:
+    """The topics of lists an incident at `unit_path` is in: the county's, and each unit's below."""
+    below = [part for part in unit_path.split("/") if part][1:]
+    return [INCIDENTS, *(f"{INCIDENTS}:{unit_id}" for unit_id in below)]

@@ -311,7 +311,7 @@ def _signed_in(visitor: Visitor) -> Principal:
 
 
 def register_topics(app: AppContext, topics: Topics) -> None:
-    """Topics `incidents` (list) and `incident:ID` (board)."""
+    """Topics `incidents` (the county's list), `incidents:UNIT` and `incident:ID` (board)."""
 
     async def may_see(uow: UnitOfWork, visitor: Visitor, key: str) -> None:
         await access_incident(uow, _signed_in(visitor), IncidentId(key))
@@ -323,11 +323,13 @@ def register_topics(app: AppContext, topics: Topics) -> None:
         return found
 
     async def may_list(uow: UnitOfWork, visitor: Visitor, key: str) -> None:
-        # The list's changes name every incident, so it is for those who see the whole county.
-        app.command.incidents.require_whole_county(_signed_in(visitor))
+        # The list's changes name every incident in it, so all of it must be within reach.
+        await app.command.incidents.access_list(uow, _signed_in(visitor), key)
 
     async def listed(uow: UnitOfWork, visitor: Visitor, key: str) -> dict[str, Any]:
-        return {"items": await app.command.incidents.listed(uow, _signed_in(visitor))}
+        desk, principal = app.command.incidents, _signed_in(visitor)
+        within = await desk.access_list(uow, principal, key)
+        return {"items": await desk.listed(uow, principal, within=within)}
 
     read = Permission.INCIDENT_READ
     topics.register("incident", permission=read, access=may_see, snapshot=board)

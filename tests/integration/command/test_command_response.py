@@ -371,6 +371,23 @@ async def test_another_township_does_not_learn_of_it(county: Any) -> None:
             )
 
 
+async def test_a_township_follows_its_own_list(county: Any) -> None:
+    desk, official = county.command.incidents, county.stranger
+    await county.record()
+    own = await county.record(unit_id=UnitId("t2"), hazard_id=None)
+    async with county.database.read() as uow:
+        with pytest.raises(NotAllowed):
+            await desk.access_list(uow, official, "")
+        with pytest.raises(NotAllowed):
+            await desk.access_list(uow, official, "t1")
+        assert await desk.access_list(uow, county.officer, "") == ""
+        within = await desk.access_list(uow, official, "t2")
+        listed = await desk.listed(uow, official, within=within)
+        seen = await changes.head(uow, "incidents:t2")
+    assert [item["id"] for item in listed] == [own.id]
+    assert seen.seq == 1
+
+
 async def test_changes_are_numbered_and_the_audit_chain_holds(county: Any) -> None:
     incident = await county.record()
     topic = f"incident:{incident.id}"
