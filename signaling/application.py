@@ -26,6 +26,7 @@ from signaling.security import (
     CSRF_HEADER,
     SESSION_COOKIE,
     check_origin,
+    is_known_host,
     remote_address,
     secure,
 )
@@ -55,13 +56,15 @@ class Application:
         return application
 
     def _outermost(self) -> Any:
-        is_https = self._app.settings.is_https
+        is_https, http = self._app.settings.is_https, self._app.settings.http
 
         @web.middleware
         async def outermost(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
             try:
+                if not is_known_host(request.host, http.host, http.public_url):
+                    return fault(NotAllowed("this name is not the server's", code="host"))
                 response = await handler(request)
             except web.HTTPException as raised:
                 response = _http_fault(request, raised)

@@ -40,6 +40,7 @@ HEADERS = {
         "screen-wake-lock=(self), geolocation=(), payment=(), usb=()"
     ),
 }
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 STRICT_TRANSPORT = "max-age=31536000"
 
 
@@ -56,6 +57,17 @@ def is_own_origin(origin: str, host: str, public_url: str | None) -> bool:
     if public_url is not None and origin == public_url:
         return True
     return origin != "null" and urlsplit(origin).netloc.lower() == host.lower()
+
+
+def is_known_host(host: str, listens_on: str, public_url: str | None) -> bool:
+    """Whether a request's Host may be answered.
+
+    A server on the loopback answers to the loopback's names only: another site could else point its
+    own name at 127.0.0.1 and be taken for us (DNS rebinding).
+    """
+    if public_url is not None or listens_on not in LOOPBACK:
+        return True
+    return (urlsplit(f"//{host}").hostname or "") in LOOPBACK
 
 
 def check_origin(origin: str | None, site: str | None, host: str, public_url: str | None) -> None:

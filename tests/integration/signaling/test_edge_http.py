@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from yarl import URL
 
-HOME = {"Origin": "http://127.0.0.1"}
-
 
 async def test_what_changes_something_needs_the_csrf_header(county: Any) -> None:
     browser = await county.signed_in("auditor")
@@ -36,6 +34,14 @@ async def test_another_sites_page_can_neither_change_nor_sign_in(
     credentials = {"username": "auditor", "password": "x"}
     status, answer = await browser.call("POST", "/api/v1/session", credentials, **headers)
     assert (status, answer["error"]["code"]) == (403, "origin")
+
+
+async def test_a_name_pointed_at_the_loopback_is_not_taken_for_us(county: Any) -> None:
+    """DNS rebinding: evil.example resolves to 127.0.0.1, so Origin and Host agree."""
+    browser = await county.browser()
+    for path in ("/", "/api/v1/session", "/socket.io/?EIO=4&transport=polling"):
+        status, answer = await browser.call("GET", path, Host="evil.example:8080")
+        assert (status, answer["error"]["code"]) == (403, "host")
 
 
 async def test_our_own_page_may(county: Any) -> None:
