@@ -38,6 +38,11 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def seat_key(link_id: str) -> str:
+    """What names a link's seat within its meeting."""
+    return f"link:{link_id}"
+
+
 def is_pin(text: str) -> bool:
     """Six digits."""
     return bool(_PIN.fullmatch(text))

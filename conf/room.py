@@ -62,7 +62,7 @@ class Applicant:
 
     @property
     def seat_key(self) -> str:
-        return f"link:{self.link.id}" if self.link else f"user:{self.user_id}"
+        return links.seat_key(self.link.id) if self.link else f"user:{self.user_id}"
 
 
 @dataclass(frozen=True)
@@ -363,7 +363,7 @@ class Room(Turns):
             )  # fmt: skip
             await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
             if order.kind is OrderKind.UNLOCK_TOKEN and order.value:
-                await self._meetings.unlock_link(uow, order.value)
+                await self._meetings.unlock_link(uow, self.meeting_id, order.value)
             if order.kind is OrderKind.REMOVE and order.target:
                 row = await store.seat_by_id(uow, order.target)
                 if row is not None:

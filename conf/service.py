@@ -127,9 +127,11 @@ class Meetings:
         row = await self._link_row(uow, link_id)
         row.revoked_at = row.revoked_at or uow.now
 
-    async def unlock_link(self, uow: UnitOfWork, link_id: str) -> None:
-        """The chair lets a link be tried again after five wrong PINs."""
+    async def unlock_link(self, uow: UnitOfWork, meeting_id: str, link_id: str) -> None:
+        """The chair lets a link of his meeting be tried again after five wrong PINs."""
         row = await self._link_row(uow, link_id)
+        if row.meeting_id != meeting_id:
+            raise NotFound("there is no such link")
         row.wrong_pins, row.locked_at = 0, None
 
     async def resolve(self, uow: UnitOfWork, token: str) -> Link:
@@ -171,6 +173,18 @@ class Meetings:
         if row.wrong_pins >= WRONG_PINS_ALLOWED:
             row.locked_at = uow.now
         return False
+
+    async def holds_seat(self, uow: UnitOfWork, link: Link, resume: str | None) -> bool:
+        """Whether `resume` is the secret of the seat this link took before."""
+        if resume is None:
+            return False
+        row = await store.seat(uow, link.meeting_id, links.seat_key(link.id))
+        return row is not None and secrets.compare_digest(links.hash_token(resume), row.resume_hash)
+
+    async def is_removed(self, uow: UnitOfWork, meeting_id: str, link_id: str) -> bool:
+        """Whether the chair has put this link's site out of the meeting."""
+        row = await store.seat(uow, MeetingId(meeting_id), links.seat_key(link_id))
+        return row is not None and row.removed_at is not None
 
     async def set_pin(self, uow: UnitOfWork, unit_id: str, pin: str | None = None) -> str:
         """Give a unit its PIN, a random one by default. Returns: the PIN, to be told once."""

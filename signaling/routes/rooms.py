@@ -1,23 +1,21 @@
 """Rooms over Socket.IO: seats, orders, floor, chat; the topic `room:ID`."""
 
-import base64
-import hashlib
-import hmac
 from typing import Any
 
+from conf.media.turn import ice_servers
 from conf.model import (
     Device,
     Link,
     SiteRole,
 )
-from conf.room import Applicant, Room, slot_wire
+from conf.room import Applicant, Emit, Room, slot_wire
 from core.auth.model import Permission, Principal, allows
 from core.database import UnitOfWork
 from core.errors import InvalidInput, NotAllowed, NotFound
 from core.ids import ParticipantId
 from signaling.api import Empty
 from signaling.context import AppContext
-from signaling.edge import Message, SocketEvent
+from signaling.edge import Connection, Message, SocketEvent
 from signaling.protocol import (
     IceServer,
     RoomChat,
@@ -65,7 +63,7 @@ async def join(message: Message[RoomJoin]) -> RoomJoined:
         applicant = await _user_applicant(message, message.visitor, meeting_id)
     room, joined = await app.rooms.join(
         meeting_id, applicant, data.offer, device=Device(data.device), resume=data.resume,
-        connection=connection, emit=connection.emit,
+        connection=connection, emit=_emit_of(connection, meeting_id),
     )  # fmt: skip
     connection.state[_SEAT] = (room, joined.participant_id)
 
@@ -77,9 +75,22 @@ async def join(message: Message[RoomJoin]) -> RoomJoined:
     return RoomJoined(
         participant_id=joined.participant_id, resume=joined.resume, answer=joined.answer,
         slots=tuple(RoomSlot(**slot_wire(slot)) for slot in joined.slots),
-        ice_servers=ice_servers(app, joined.participant_id), topic=room.topic, epoch=room.epoch,
+        ice_servers=_ice_servers(app, joined.participant_id), topic=room.topic, epoch=room.epoch,
         seq=room.seq, snapshot=room.snapshot(),
     )  # fmt: skip
+
+
+def _emit_of(connection: Connection, meeting_id: str) -> Emit:
+    """What the room tells this page; who is put out watches the room no longer."""
+
+    async def emit(event: str, data: dict[str, Any]) -> None:
+        await connection.emit(event, data)
+        if event == "room.removed":
+            connection.forget(_SEAT)
+            connection.state.pop(_SEAT, None)
+            await connection.leave(f"room:{meeting_id}")
+
+    return emit
 
 
 async def _link_applicant(message: Message[RoomJoin], holder: LinkPrincipal) -> Applicant:
@@ -93,8 +104,9 @@ async def _link_applicant(message: Message[RoomJoin], holder: LinkPrincipal) -> 
         if row.locked_at is not None:
             raise NotAllowed("too many wrong PINs; the chair can unlock it", code="link_locked")
         link = Link(row.id, row.meeting_id, row.unit_id, row.site, row.role)
-        has_seat = data.resume is not None
-        is_right = has_seat or await app.meetings.check_pin(uow, link, data.pin)
+        is_right = await app.meetings.holds_seat(
+            uow, link, data.resume
+        ) or await app.meetings.check_pin(uow, link, data.pin)
     if not is_right:
         raise NotAllowed("this PIN is not right", field="pin", code="wrong_pin")
     return Applicant(link.unit_id, link.site, data.name or link.site, link.role, link=link)
@@ -119,16 +131,10 @@ async def _user_applicant(
     )
 
 
-def ice_servers(app: AppContext, participant_id: str) -> tuple[IceServer, ...]:
-    """TURN with time-limited credentials (coturn's REST form), when one is configured."""
-    turn = app.settings.media.turn
-    if not turn.urls:
-        return ()
-    until = int(app.clock.now().timestamp()) + turn.lifetime_s
-    username = f"{until}:{participant_id}"
-    mac = hmac.new(turn.secret.get_secret_value().encode(), username.encode(), hashlib.sha1)
-    credential = base64.b64encode(mac.digest()).decode()
-    return (IceServer(urls=turn.urls, username=username, credential=credential),)
+def _ice_servers(app: AppContext, participant_id: str) -> tuple[IceServer, ...]:
+    now_s = int(app.clock.now().timestamp())
+    servers = ice_servers(app.settings.media.turn, participant_id, now_s)
+    return tuple(IceServer.model_validate(server) for server in servers)
 
 
 def _seat(message: Message[Any]) -> tuple[Room, ParticipantId]:
@@ -194,6 +200,8 @@ async def may_watch_room(uow: UnitOfWork, visitor: Visitor, key: str, app: AppCo
     if isinstance(visitor, LinkPrincipal):
         if visitor.room_id != key:
             raise NotAllowed("this link is for another meeting")
+        if await app.meetings.is_removed(uow, key, visitor.link_id):
+            raise NotAllowed("the chair has removed this site from the meeting", code="removed")
         return
     await access_meeting(uow, app, visitor, key, Permission.MEETING_JOIN)
 

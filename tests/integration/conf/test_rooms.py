@@ -1,0 +1,341 @@
+"""Rooms end to end on both databases: real edge, real worker, synthetic sites over the protocol."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from core.auth.model import Role
+from core.clock import MovableClock
+from signaling.settings import Settings
+from tests.support.meeting import House, Page, Refused, running_house
+
+pytestmark = pytest.mark.timeout(60)
+HEARD, MAIN = "3", "6"
+PIN = "204863"
+
+
+async def refusal(page: Page, event: str, **data: object) -> str:
+    """The code of the error a page gets."""
+    with pytest.raises(Refused) as refused:
+        await page.ask(event, **data)
+    return refused.value.code
+
+
+async def refused_join(page: Page, **more: object) -> str:
+    with pytest.raises(Refused) as refused:
+        await page.join(with_media=False, **more)
+    return refused.value.code
+
+
+# -- getting in ----------------------------------------------------------------------------------
+
+
+async def test_a_link_holder_gets_a_seat_media_and_the_rooms_state(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    await house.stream(hall, east, seconds=1.5)
+    assert east.media.mid(HEARD).packets > 30
+    assert hall.media.mid(MAIN).packets > 30
+    snapshot = await hall.room()
+    roles = {seat["site"]: seat["role"] for seat in snapshot["participants"]}
+    assert roles == {"hall": "chair", "east": "site"}
+    assert await hall.change("participant.joined", site="east")
+    shown = await hall.until(
+        "slots", lambda d: any(s["participant_id"] == east.pid for s in d["slots"])
+    )
+    assert {slot["kind"] for slot in shown["slots"]} == {"audio", "main", "share", "thumbnail"}
+
+
+async def test_five_wrong_pins_lock_the_link_until_the_chair_unlocks_it(house: House) -> None:
+    async with house.app.database.write() as uow:
+        await house.app.meetings.set_pin(uow, "east", PIN)
+    (hall,) = await house.joined("hall")
+    east = await house.page("east")
+    for _ in range(5):
+        assert await refused_join(east, pin="000000") == "wrong_pin"
+    assert await refused_join(east, pin=PIN) == "link_locked"
+    with pytest.raises(Refused, match="link_locked"):
+        await house.page("east")
+    await hall.order("unlock_token", value=await house.link_id("east"))
+    await east.join(pin=PIN)
+    assert await hall.change("participant.joined", site="east")
+
+
+async def test_a_made_up_resume_secret_stands_for_no_pin(house: House) -> None:
+    async with house.app.database.write() as uow:
+        await house.app.meetings.set_pin(uow, "east", PIN)
+    east = await house.page("east")
+    assert await refused_join(east, resume="anything") == "wrong_pin"
+    await east.join(pin=PIN, with_media=False)
+    await east.drop()
+    again = await house.page("east")
+    assert await refused_join(again, resume="anything") == "wrong_pin"
+    await again.join(resume=east.joined["resume"], with_media=False)
+
+
+async def test_a_seat_in_use_needs_its_secret_or_the_chairs_consent(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    second = await house.page("east")
+    assert await refused_join(second) == "seat_taken"
+    await hall.order("allow_takeover", east.pid)
+    await second.join()
+    assert second.pid == east.pid
+    assert (await east.until("room.removed"))["reason"] == "taken_over"
+    assert await refusal(east, "room.chat", text="我还在") == "not_in_room"
+    third = await house.page("east")
+    assert await refused_join(third) == "seat_taken"
+    await third.join(resume=second.joined["resume"])
+    assert third.pid == east.pid
+
+
+async def test_a_locked_room_takes_nobody_new_and_everybody_back(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    await hall.order("lock")
+    assert await refused_join(await house.page("west")) == "room_locked"
+    await east.drop()
+    back = await (await house.page("east")).join(resume=east.joined["resume"])
+    assert back.pid == east.pid
+    await hall.order("unlock")
+    await (await house.page("west")).join()
+
+
+# -- orders --------------------------------------------------------------------------------------
+
+
+async def test_a_muted_site_is_not_heard_and_knows_it(house: House) -> None:
+    """Nothing passes once the order has been acknowledged, whatever the site sends."""
+    hall, east, west = await house.joined("hall", "east", "west")
+    await house.stream(east, seconds=1)
+    await hall.order("mute", east.pid)
+    await asyncio.sleep(0.05)
+    heard = west.media.mid(HEARD).packets
+    assert heard > 20
+    await house.stream(east, seconds=1)
+    assert west.media.mid(HEARD).packets == heard
+    assert (await east.seat(east.pid))["audio"]["is_muted"]
+    assert await refusal(east, "room.order", order="unmute", target=east.pid) == "not_allowed"
+    assert "room.mute" in await house.audited()
+
+
+async def test_a_site_called_on_is_heard_and_seen_by_all(house: House) -> None:
+    hall, east, west = await house.joined("hall", "east", "west")
+    await house.stream(hall, east, west, seconds=1)
+    await hall.order("call_on", east.pid)
+    assert await west.change("room.changed", called=east.pid, broadcast=east.pid)
+    assert (await hall.seat(west.pid))["audio"]["is_muted"]
+    before = len(west.media.mid(MAIN).origins)
+    await house.stream(hall, east, west, seconds=1.5)
+    shown = {origin.rstrip(b"\0") for origin in west.media.mid(MAIN).origins[before + 20 :]}
+    assert shown == {b"east"}
+
+
+async def test_the_floor_is_asked_for_granted_and_given_back(house: House) -> None:
+    hall, east, west = await house.joined("hall", "east", "west")
+    await hall.order("mute_all")
+    await east.ask("room.floor", action="request")
+    await west.ask("room.floor", action="request")
+    assert (await hall.seat(east.pid))["hand_at"] < (await hall.seat(west.pid))["hand_at"]
+    await hall.order("grant_floor", east.pid)
+    seat = await hall.seat(east.pid)
+    assert seat["has_floor"]
+    assert not seat["audio"]["is_muted"]
+    assert seat["hand_at"] is None
+    await hall.order("deny_floor", west.pid)
+    assert await refusal(hall, "room.order", order="deny_floor", target=west.pid) == "conflict"
+    await east.ask("room.floor", action="release")
+    assert (await hall.seat(east.pid))["audio"]["is_muted"]
+    assert await refusal(east, "room.floor", action="release") == "conflict"
+
+
+async def test_polling_shows_one_site_after_another(house: House, clock: MovableClock) -> None:
+    hall, east, west = await house.joined("hall", "east", "west")
+    await house.stream(east, west, seconds=1)
+    await hall.order("poll_start", value="10")
+    assert (await hall.room())["poll_source"] == east.pid
+    clock.advance(10)
+    assert await hall.change("room.changed", poll_source=west.pid)
+    await hall.order("poll_stop")
+    assert (await hall.room())["poll_source"] is None
+
+
+async def test_a_removed_site_is_out_for_good(house: House) -> None:
+    """It gets no packet, no change of the room, and neither link nor secret brings it back."""
+    hall, east = await house.joined("hall", "east")
+    await house.stream(hall, east, seconds=1)
+    await hall.order("remove", east.pid)
+    assert (await east.until("room.removed"))["reason"] == "removed"
+    await asyncio.sleep(0.1)
+    received, heard = east.media.received(), len(east.heard)
+    await house.stream(hall, seconds=0.5)
+    await hall.ask("room.chat", text="继续开会")
+    assert east.media.received() == received
+    assert len(east.heard) == heard
+    assert await refused_join(east) == "removed"
+    assert await refusal(east, "topic.subscribe", topic=east.joined["topic"]) == "removed"
+    again = await house.page("east")
+    assert await refused_join(again, resume=east.joined["resume"]) == "removed"
+
+
+async def test_only_its_own_meetings_links_are_a_chairs_to_unlock(house: House) -> None:
+    foreign = await house.link_id("east")
+    await house.open()
+    (hall,) = await house.joined("hall")
+    assert await refusal(hall, "room.order", order="unlock_token", value=foreign) == "not_found"
+
+
+async def test_the_end_ends_it_for_everybody(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    await hall.order("extend", value="30")
+    assert await east.change("room.changed")
+    await hall.order("end")
+    assert (await east.until("room.removed"))["reason"] == "ended"
+    with pytest.raises(Refused, match="meeting_over"):
+        await house.page("west")
+    audited = await house.audited()
+    assert [a for a in audited if a.startswith("room.")] == ["room.extend", "room.end"]
+    async with house.app.database.read() as uow:
+        stays = await house.app.meetings.attendance(uow, house.meeting_id)
+    assert all(stay.left_at is not None for stay in stays)
+
+
+async def test_an_order_from_the_console_counts_as_much(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    duty = await house.desk("duty", Role.DUTY_OFFICER)
+    path = f"/meetings/{house.meeting_id}/orders"
+    await duty.post(path, {"order": "mute", "target": east.pid})
+    assert (await hall.seat(east.pid))["audio"]["is_muted"]
+    village = await house.desk("village", Role.VILLAGE_REPORTER)
+    with pytest.raises(Refused, match="not_allowed"):
+        await village.post(path, {"order": "unmute", "target": east.pid})
+    page = await (await duty.page("duty")).join(meeting_id=house.meeting_id)
+    assert (await hall.seat(page.pid))["role"] == "chair"
+
+
+# -- words and presence --------------------------------------------------------------------------
+
+
+async def test_what_is_said_reaches_all_in_order(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    for line in ("水位 18.2 米", "还在涨"):
+        await east.ask("room.chat", text=line)
+    assert [line["text"] for line in (await hall.room())["chat"]] == ["水位 18.2 米", "还在涨"]
+    changes = [data for name, data in hall.heard if name == "change"]
+    assert all(later["seq"] == earlier["seq"] + 1 for earlier, later in pairwise(changes))
+    assert await refusal(east, "room.chat", text="x" * 501) == "invalid_input"
+
+
+async def test_a_broken_connection_keeps_its_seat_a_while(
+    house: House, clock: MovableClock
+) -> None:
+    hall, east = await house.joined("hall", "east")
+    await hall.order("mute", east.pid)
+    await east.drop()
+    assert await hall.change("participant.changed", participant_id=east.pid, is_connected=False)
+    back = await (await house.page("east")).join(resume=east.joined["resume"])
+    seat = await hall.seat(back.pid)
+    assert seat["is_connected"]
+    assert seat["audio"]["is_muted"]
+    await back.drop()
+    await hall.change("participant.changed", participant_id=east.pid, is_connected=False)
+    await asyncio.sleep(0.1)
+    clock.advance(100)
+    assert await hall.change("participant.left", participant_id=east.pid)
+
+
+async def test_attendance_is_every_stay_with_its_reason(house: House) -> None:
+    hall, east = await house.joined("hall", "east")
+    await east.ask("room.leave")
+    await (await house.page("east")).join()
+    await hall.order("remove", east.pid)
+    async with house.app.database.read() as uow:
+        stays = await house.app.meetings.attendance(uow, house.meeting_id)
+    told = [(stay.site, stay.reason) for stay in stays]
+    assert told == [("hall", None), ("east", "left"), ("east", "removed")]
+    assert all(stay.left_at is None or stay.left_at >= stay.joined_at for stay in stays)
+
+
+async def test_a_meeting_past_its_time_ends_when_nobody_is_left(
+    house: House, clock: MovableClock
+) -> None:
+    (hall,) = await house.joined("hall")
+    async with asyncio.timeout(10):
+        clock.advance(3700)
+        assert (await hall.room())["is_open"]  # who is still talking is not cut off
+        await hall.ask("room.leave")
+        await asyncio.sleep(0.1)
+        while True:
+            clock.advance(6)
+            await asyncio.sleep(0.05)
+            async with house.app.database.read() as uow:
+                if (await house.app.meetings.meeting(uow, house.meeting_id)).state == "ended":
+                    break
+
+
+# -- what breaks ---------------------------------------------------------------------------------
+
+
+async def test_a_killed_worker_is_replaced_and_orders_hold_from_its_first_packet(
+    house: House,
+) -> None:
+    hall, east, west = await house.joined("hall", "east", "west")
+    await hall.order("mute", east.pid)
+    await house.stream(east, seconds=0.5)
+    loop = asyncio.get_running_loop()
+    killed_at = loop.time()
+    os.kill(house.worker.process_id, signal.SIGKILL)
+    back = []
+    for page in (hall, east, west):
+        assert (await page.until("room.rejoin"))["reason"] == "worker_restarted"
+        await page.join(resume=page.joined["resume"])
+        back.append(page.pid)
+    assert loop.time() - killed_at < 10
+    assert (await hall.seat(east.pid))["audio"]["is_muted"]
+    await house.stream(east, seconds=2)
+    assert west.media.mid(HEARD).packets == 0
+    assert west.media.mid(MAIN).packets > 20
+    assert len(set(back)) == 3
+
+
+async def test_orders_given_while_the_worker_is_away_hold_when_it_is_back(house: House) -> None:
+    hall, east, west = await house.joined("hall", "east", "west")
+    os.kill(house.worker.process_id, signal.SIGKILL)
+    await hall.order("mute", east.pid)
+    for page in (hall, east, west):
+        await page.until("room.rejoin")
+        await page.join(resume=page.joined["resume"])
+    await house.stream(east, seconds=1)
+    assert west.media.mid(HEARD).packets == 0
+
+
+async def test_a_restarted_server_knows_orders_mutes_and_seats(
+    database_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    settings = house_settings(database_url)
+    async with running_house(settings) as first:
+        await first.open()
+        meeting_id, tokens = first.meeting_id, first.tokens
+        hall, east, west = await first.joined("hall", "east", "west")
+        await hall.order("mute", east.pid)
+        await hall.order("mute_all")
+        await hall.order("remove", west.pid)
+        await hall.order("lock")
+    async with running_house(settings) as second:
+        second.meeting_id, second.tokens = meeting_id, tokens
+        back = await (await second.page("east")).join(resume=east.joined["resume"])
+        assert back.pid == east.pid
+        snapshot = await back.room()
+        assert snapshot["is_locked"]
+        assert snapshot["is_muting_all"]
+        assert (await back.seat(back.pid))["audio"]["is_muted"]
+        assert await refused_join(await second.page("west")) == "removed"
+
+
+async def test_a_link_opens_a_day_before_and_no_sooner(house: House) -> None:
+    async with house.app.database.read() as uow:
+        meeting = await house.app.meetings.meeting(uow, house.meeting_id)
+        link = (await house.app.meetings.sites(uow, house.meeting_id))[0]
+    assert link.valid_from == meeting.starts_at - timedelta(hours=24)
