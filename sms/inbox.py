@@ -1,21 +1,25 @@
 """The inbox: storing what comes from the air, joining long texts, finding what is answered."""
 
+import asyncio
 from datetime import timedelta
 
 import structlog
 
 from core import changes, events
 from core.database import Database, UnitOfWork
+from core.errors import Unavailable
 from core.ids import new_id
 from sms.driver import IncomingPdu
 from sms.grammar import Answer, read_answer
-from sms.model import InboundReceived, InboundState, RecipientAnswered
+from sms.ledger import Ledger
+from sms.model import InboundKind, InboundReceived, InboundState, RecipientAnswered
 from sms.numbers import to_e164
-from sms.outbox import Outbox
-from sms.pdu import DecodeError, Deliver, StatusReport, decode_incoming
+from sms.pdu import DecodeError, Deliver, ReportState, StatusReport, decode_incoming
 from sms.pdu.user_data import storable
+from sms.progress import Progress
 from sms.store import inbox as store
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
+from sms.store.turns import Arrived
 
 log = structlog.get_logger(__name__)
 
@@ -26,12 +30,23 @@ _STALE_BATCH = 50
 class Inbox:
     """Takes PDUs from modems. When `take` returns, the PDU is on disk and may be deleted there."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, ledger: Ledger, progress: Progress) -> None:
         self._database = database
-        self._outbox = outbox
+        self._ledger = ledger
+        self._reports = _Reports(database, ledger, progress)
 
     async def take(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
-        """Store one PDU and act on it, in one transaction; a PDU seen before changes nothing."""
+        """Store one PDU and act on it, in one transaction; a PDU seen before changes nothing.
+
+        Delivery reports that come together are joined together: under load they are most of what
+        comes. Everything else takes the careful path.
+        """
+        report = _plain_report(modem, imsi, pdu)
+        if report is not None and await self._reports.join(report):
+            return
+        await self._take_carefully(modem, imsi, pdu)
+
+    async def _take_carefully(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
         async with self._database.write() as uow:
             if await store.is_known_pdu(uow, imsi, pdu.hex):
                 return
@@ -48,7 +63,7 @@ class Inbox:
                 return
             if isinstance(decoded, StatusReport):
                 row.kind = "report"
-                if not await self._outbox.settle_report(uow, imsi, decoded):
+                if not await self._ledger.settle_report(uow, imsi, decoded):
                     log.info("report_without_message", modem=modem, reference=decoded.reference)
             else:
                 row.kind = "deliver"
@@ -69,7 +84,8 @@ class Inbox:
         """A person may still make sense of it: it goes to the human inbox as it came."""
         inbound = InboundRow(
             id=new_id(), number="", text=f"[无法解码] {row.hex}", modem=row.modem,
-            received_at=uow.now, is_complete=False, state=InboundState.UNMATCHED,
+            received_at=uow.now, is_complete=False,
+            state=InboundState.UNMATCHED, kind=InboundKind.OTHER,
         )  # fmt: skip
         uow.session.add(inbound)
         await self._announce(uow, inbound)
@@ -104,7 +120,8 @@ class Inbox:
         first = rows[0]
         inbound = InboundRow(
             id=new_id(), number=first.sender or "", text=_joined_text(rows), modem=first.modem,
-            received_at=uow.now, is_complete=is_complete, state=InboundState.UNMATCHED,
+            received_at=uow.now, is_complete=is_complete,
+            state=InboundState.UNMATCHED, kind=InboundKind.OTHER,
         )  # fmt: skip
         uow.session.add(inbound)
         await self._correlate(uow, inbound)
@@ -146,6 +163,59 @@ class Inbox:
         await uow.session.flush()
         data = {"inbound_id": inbound.id, "state": inbound.state.value}
         await changes.publish(uow, "sms", "inbound.received", data)
+
+
+class _Reports:
+    """Joins the reports that arrive while one transaction runs in the next one, all together."""
+
+    def __init__(self, database: Database, ledger: Ledger, progress: Progress) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._progress = progress
+        self._waiting: list[tuple[Arrived, asyncio.Future[bool]]] = []
+        self._turn = asyncio.Lock()
+
+    async def join(self, report: Arrived) -> bool:
+        """True once it is stored; False if it needs the careful path. Raises: Unavailable."""
+        mine: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((report, mine))
+        async with self._turn:  # whoever comes first joins for all who wait by then
+            if not mine.done():
+                await self._join_waiting()
+        return await mine
+
+    async def _join_waiting(self) -> None:
+        batch, self._waiting = self._waiting, []
+        reports = [report for report, _ in batch]
+        try:
+            states = await self._database.at_once(
+                lambda connection, now: self._ledger.usual_reports(connection, now, reports)
+            )
+        except BaseException as error:
+            for _, waiting in batch:
+                if not waiting.done():
+                    waiting.set_exception(
+                        error if isinstance(error, Exception) else Unavailable("it was cancelled")
+                    )
+                    waiting.exception()  # the one who gave up never asks
+            raise
+        for (_, waiting), state in zip(batch, states, strict=True):
+            if state is not None:
+                self._progress.note(*state)
+            if not waiting.done():
+                waiting.set_result(state is not None)
+
+
+def _plain_report(modem: str, imsi: str, pdu: IncomingPdu) -> Arrived | None:
+    """A status report that says "delivered"; None for everything else."""
+    try:
+        decoded = decode_incoming(pdu.hex)
+    except DecodeError:
+        return None
+    if not isinstance(decoded, StatusReport) or decoded.state is not ReportState.DELIVERED:
+        return None
+    number = to_e164(decoded.recipient.value)
+    return Arrived(modem, imsi, pdu.hex, number, decoded.reference, decoded.status, new_id())
 
 
 def _question_for(

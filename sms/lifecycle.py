@@ -19,6 +19,7 @@ class SegmentFact(enum.StrEnum):
     COPY_ORDERED = "copy_ordered"  # one extra copy of an unknown segment
     RAN_OUT = "ran_out"  # its time to be sent is over
     WITHDRAWN = "withdrawn"  # a person cancelled it
+    RENEWED = "renewed"  # the whole long text goes out anew, with a new reference
 
 
 _S, _F = SegmentState, SegmentFact
@@ -44,6 +45,11 @@ _MOVES: dict[tuple[SegmentState, SegmentFact], SegmentState] = {
     (_S.UNKNOWN, _F.REPORTED_FAILED): _S.FAILED,
     (_S.UNKNOWN, _F.COPY_ORDERED): _S.QUEUED,
     (_S.UNKNOWN, _F.RAN_OUT): _S.EXPIRED,
+    # The SIM that has parts on the air is gone: another one sends the text from its first part.
+    (_S.QUEUED, _F.RENEWED): _S.QUEUED,
+    (_S.SENT, _F.RENEWED): _S.QUEUED,
+    (_S.DELIVERED, _F.RENEWED): _S.QUEUED,
+    (_S.UNKNOWN, _F.RENEWED): _S.QUEUED,
     # While an ordered copy waits, the first one may turn out to have arrived: the copy is dropped.
     (_S.QUEUED, _F.ACCEPTED): _S.SENT,
     (_S.QUEUED, _F.REPORTED_DELIVERED): _S.DELIVERED,

@@ -63,6 +63,35 @@ class InboundState(enum.StrEnum):
     HANDLED = "handled"  # a person has dealt with it
 
 
+class InboundKind(enum.StrEnum):
+    """What a received text is."""
+
+    ANSWER = "answer"  # to one of our questions, in time
+    LATE = "late"  # to a question that is closed
+    REPORT = "report"  # a village report form: 水情 3.2
+    STOP = "stop"  # 退订, TD
+    START = "start"  # takes a stop word back
+    OTHER = "other"
+
+
+class CallState(enum.StrEnum):
+    """A ring-out's stored state; what came of it is its `result`."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    DONE = "done"
+
+
+class OrderState(enum.StrEnum):
+    """A submission that does not go out at once."""
+
+    WAITING = "waiting"  # for an approval
+    SCHEDULED = "scheduled"
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True)
 class Recipient:
     """Whom to send to. `number`: E.164 (or a short code); `text`: their own text, if personal."""
@@ -88,6 +117,7 @@ class Submission:
     `idempotency_key`: a second submission with an equal key returns the first one's id.
     `expires_at`: what is not on the air by then is never sent; None: the class's default.
     `context`: ids the sender wants back with every fact, e.g. {"incident_id": …}.
+    `via_modem`: the SIM it should come from (a reply: the one written to), while that one is there.
     """
 
     class_: MessageClass
@@ -100,11 +130,15 @@ class Submission:
     is_drill: bool = False
     expires_at: datetime | None = None
     context: dict[str, Any] = field(default_factory=dict)
+    via_modem: str | None = None
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A claimed segment, ready to be sent. `attempt_id` comes back with the outcome."""
+    """A claimed segment, ready to be sent. `attempt_id` comes back with the outcome.
+
+    `is_followed`: the sender gave a context and wants to be told what becomes of it.
+    """
 
     attempt_id: str
     segment_id: SegmentId
@@ -118,7 +152,28 @@ class Outgoing:
     concat_reference: int
     expires_at: datetime
     is_extra_copy: bool
+    is_followed: bool = False
     wants_report: bool = True
+
+
+@dataclass(frozen=True)
+class PendingCall:
+    """A ring-out a modem has claimed."""
+
+    id: str
+    number: str
+    ring_s: float
+
+
+@dataclass(frozen=True)
+class CallEnded(Event):
+    """A ring-out is over. `result`: a `CallResult` value, or why nothing rang."""
+
+    call_id: str
+    number: str
+    result: str
+    context: dict[str, Any]
+    at: datetime
 
 
 @dataclass(frozen=True)

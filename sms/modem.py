@@ -6,9 +6,12 @@ and the next attempt journaled together, then the PDU goes to the modem.
 
 import asyncio
 import enum
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -16,8 +19,9 @@ from core import changes
 from core.clock import Clock
 from core.database import Database
 from core.errors import AppError
-from sms import segments
+from sms import calls, segments
 from sms.driver import (
+    CallResult,
     Driver,
     LateOutcome,
     MessageWaiting,
@@ -32,19 +36,28 @@ from sms.driver import (
     SendState,
     StorageFull,
     Ticket,
+    TraceLine,
 )
 from sms.errors_cms import ErrorAction
-from sms.model import Outgoing
-from sms.outbox import Outbox
+from sms.lease import Lease
+from sms.ledger import Done, Ledger
+from sms.meter import NOTHING, TALK, Limits, Meter, day_start, is_quiet, month_start
+from sms.model import Outgoing, PendingCall
+from sms.pdu.submit import SubmitPdu
+from sms.progress import Progress
 from sms.settings import ModemSettings, SmsSettings
+from sms.store import sims as sims_store
+from sms.store.turns import Taker
 
 log = structlog.get_logger(__name__)
 
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 5.0
 _STATUS_EVERY_S = 30.0
 _STATUS_WHILE_OFFLINE_S = 3.0
-_REST_AFTER_REFUSAL_S = 1.0
 _QUARANTINE_S = 300.0
+_SWEEP_APART_S = 0.5
+_REST_FIRST_S, _REST_LONGEST_S = 1.0, 8.0
+_MONEY = re.compile(r"(-?\d+(?:\.\d{1,2})?)\s*(?:元|yuan|RMB|CNY)", re.IGNORECASE)
 
 
 class ModemState(enum.StrEnum):
@@ -78,46 +91,89 @@ class ModemView:
     sent: int = 0
     failed: int = 0
     counters_since: datetime | None = None
+    sent_today: int = 0
+    sent_this_month: int = 0
+    quota_share: float = 0.0
+    balance: str = ""
 
 
 @dataclass
 class _Errands:
-    """What the event reader asks the owner to do; written by one task, read by the other."""
+    """What others ask the owner to do; written by other tasks, read by the owner."""
 
     sweep_wanted: bool = True
     recovery_wanted: bool = False
+    balance_wanted: bool = False
     late: list[LateOutcome] = field(default_factory=list)
+    inbox: list["Errand"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Something to be done between two texts: a call, USSD. `done` gets its result."""
+
+    run: Callable[[Driver], "asyncio.Future[object] | object"]
+    done: "asyncio.Future[object]"
+
+
+class Pool(Protocol):
+    """What an owner asks about the other modems."""
+
+    def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
+        """Names of the modems that can send now."""
+
+    def unserved(self) -> tuple[str, ...]:
+        """Carriers that no ready modem serves by its settings."""
+
+    def is_suspect(self, modem: str, outcome: SendOutcome) -> bool:
+        """Whether this outcome speaks against the SIM."""
+
+    def forgive(self, modem: str) -> None:
+        """The SIM gets another chance."""
+
+    async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
+        """Claim the next ring-out."""
+
+    async def call_ended(self, call: PendingCall, result: CallResult) -> None:
+        """Store how it ended."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all owners of one pool share. `clock`: the device's own."""
+
+    sms: SmsSettings
+    ledger: Ledger
+    progress: Progress
+    database: Database
+    clock: Clock
+    pool: Pool
 
 
 class ModemOwner:
     """Feeds one modem. `stop` lets the segment on the air finish."""
 
     def __init__(
-        self,
-        settings: ModemSettings,
-        sms: SmsSettings,
-        driver: Driver,
-        outbox: Outbox,
-        database: Database,
-        device_clock: Clock,
-        wake: asyncio.Event,
-        is_alone: Callable[[], bool],
+        self, settings: ModemSettings, driver: Driver, around: Surroundings, wake: asyncio.Event
     ) -> None:
         self._settings = settings
-        self._sms = sms
+        self._sms = around.sms
         self._driver = driver
-        self._outbox = outbox
-        self._database = database
-        self._clock = device_clock
+        self._around = around
+        self._ledger = around.ledger
+        self._database = around.database
+        self._clock = around.clock
         self._wake = wake
-        self._is_alone = is_alone
+        self._lease = Lease(around.database, settings.path, around.sms.lease_s)
         self._errands = _Errands()
         self._stopping = False
-        self._swept_at = self._looked_at = float("-inf")
+        self._swept_at = self._looked_at = self._leased_at = float("-inf")
+        self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
+        self._meter = Meter(_limits(settings), around.database.clock.now())
         self.view = ModemView(
             name=settings.name, path=settings.path, is_simulated=settings.is_simulated,
-            state=ModemState.STARTING, since=database.clock.now(),
-            counters_since=database.clock.now(),
+            state=ModemState.STARTING, since=around.database.clock.now(),
+            counters_since=around.database.clock.now(),
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -134,13 +190,36 @@ class ModemOwner:
                 reader.cancel()
         finally:
             await asyncio.shield(self._driver.close())
+            with suppress(AppError):  # it runs out by itself
+                await self._lease.give_back()
+            self._refuse_errands()
             await self._show(ModemState.STOPPED)
+
+    async def ask(self, run: Callable[[Driver], object]) -> object:
+        """Have `run(driver)` done between two texts. Raises: ModemUnavailable."""
+        if self.view.state not in (ModemState.READY, ModemState.QUARANTINED, ModemState.OFFLINE):
+            raise ModemUnavailable(Reason.SILENT, f"{self.view.name}: {self.view.reason}")
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._errands.inbox.append(Errand(run, done))
+        self._wake.set()
+        return await done
+
+    def trace(self) -> tuple[TraceLine, ...]:
+        """The last lines on the wire, PIN masked."""
+        return self._driver.trace()
 
     async def _own(self) -> None:
         retry_s = _RETRY_FIRST_S
         is_open = False
         while not self._stopping:
             try:
+                if holder := await self._lease.take():
+                    is_open = False
+                    await self._driver.close()
+                    await self._show(ModemState.FAULTED, f"driven by {holder}")
+                    await self._nap(_RETRY_LONGEST_S)
+                    continue
+                self._leased_at = self._clock.monotonic()
                 info = await (self._driver.recover() if is_open else self._driver.open())
                 is_open = True
                 await self._take_over(info)
@@ -158,13 +237,22 @@ class ModemOwner:
                 await self._nap(_RETRY_FIRST_S)
 
     async def _take_over(self, info: ModemInfo) -> None:
-        """After (re)opening: settle what a crash left open, fetch what waits, look around."""
+        """After (re)opening: settle what a crash left open, count the SIM's texts, look around."""
         self.view = replace(
             self.view, imsi=info.imsi, model=f"{info.manufacturer} {info.model}".strip(),
             own_number=info.own_number, smsc=info.smsc,
         )  # fmt: skip
         async with self._database.write() as uow:
-            adopted = await self._outbox.adopt_open_attempts(uow, self._settings.name)
+            adopted = await self._ledger.adopt_open_attempts(uow, self._settings.name)
+            await calls.end_cut_off(uow, self._settings.name)
+            now = uow.now
+            day = await sims_store.sent_since(uow, info.imsi, day_start(now))
+            month = await sims_store.sent_since(uow, info.imsi, month_start(now))
+            self._meter = Meter(_limits(self._settings), now, day, month)
+            sim = await sims_store.sim(uow, info.imsi, self._settings.name)
+            self.view = replace(self.view, balance=sim.balance)
+            every = timedelta(hours=self._sms.balance_every_hours)
+            self._errands.balance_wanted = await sims_store.balance_is_due(uow, info.imsi, every)
         if adopted:
             log.warning("attempts_of_unknown_outcome", modem=self.view.name, count=adopted)
         self._errands.recovery_wanted = False
@@ -173,114 +261,247 @@ class ModemOwner:
 
     async def _work(self) -> None:
         """Send until stopped or until the modem needs recovery."""
-        settled: tuple[Outgoing, SendOutcome] | None = None
+        done: Done | None = None
         while True:
             self._wake.clear()
-            if settled is None:
+            if self._is_housework_due(is_busy=done is not None):
+                if done is not None or self._errands.late:
+                    await self._turn(done, may_claim=False)
+                    done = None
                 await self._look_after()
-            can_send = self.view.state is ModemState.READY and not self._stopping
-            outgoing = await self._turn(settled, may_claim=can_send and self._driver.is_ready)
-            settled = None
+            outgoing = await self._turn(done, may_claim=self._can_send)
+            done = None
             if outgoing is not None:
-                outcome = await self._send(outgoing)
-                settled = (outgoing, outcome)
+                done = Done(outgoing, await self._send(outgoing), self._settings.name)
+                await self._after(done.outcome)
                 continue
             if self._stopping:
                 return
             if not self._driver.is_ready or self._errands.recovery_wanted:
                 return  # _own calls recover()
-            await self._nap(self._nap_s())
+            if not await self._ring_next():
+                await self._nap(self._nap_s())
 
-    async def _turn(
-        self, settled: tuple[Outgoing, SendOutcome] | None, *, may_claim: bool
-    ) -> Outgoing | None:
+    @property
+    def _can_send(self) -> bool:
+        return (
+            self.view.state is ModemState.READY
+            and not self._stopping
+            and not self._errands.recovery_wanted
+            and self._driver.is_ready
+            and self._clock.monotonic() >= self._rest_until
+        )
+
+    async def _turn(self, done: Done | None, *, may_claim: bool) -> Outgoing | None:
         """One transaction: store the last outcome and late ones, journal the next attempt."""
         late, self._errands.late = self._errands.late, []
-        if settled is None and not late and not may_claim:
+        taker = self._taker() if may_claim else None
+        if done is None and not late and taker is None:
             return None
-        if settled is not None:
-            may_claim = may_claim and await self._after(settled[1])
+        is_usual = not late and (done is None or done.is_usual)
+        if not is_usual:
+            return await self._careful_turn(done, late, taker)
+        state, outgoing = await self._database.at_once(
+            lambda connection, now: self._ledger.usual_turn(connection, now, done, taker)
+        )
+        if done is not None:
+            if state is None:  # a report came before the answer
+                await self._careful_turn(done, [], None)
+            else:
+                self._around.progress.note(
+                    done.outgoing.message_id, done.outgoing.recipient_id, state
+                )
+        if outgoing is not None:
+            self._meter.count(self._database.clock.now())
+        return outgoing
+
+    async def _careful_turn(
+        self, done: Done | None, late: list[LateOutcome], taker: Taker | None
+    ) -> Outgoing | None:
         async with self._database.write() as uow:
             for correction in late:
-                await self._outbox.settle(uow, correction.ticket, correction.outcome)
-            if settled is not None:
-                await self._outbox.settle(uow, settled[0].attempt_id, settled[1])
-            if not may_claim:
-                return None
-            return await self._outbox.claim(
-                uow,
-                modem=self._settings.name,
-                imsi=self.view.imsi,
-                is_simulated=self._settings.is_simulated,
-                is_alone=self._is_alone(),
-            )
+                await self._ledger.settle(uow, correction.ticket, correction.outcome)
+            if done is not None:
+                await self._ledger.settle(uow, done.outgoing.attempt_id, done.outcome)
+            outgoing = None
+            if taker is not None:
+                outgoing = await self._ledger.claim_in(uow, taker)
+        if outgoing is not None:
+            self._meter.count(self._database.clock.now())
+        return outgoing
+
+    def _taker(self) -> Taker | None:
+        """What this modem may take now; None if nothing."""
+        now = self._database.clock.now()
+        lane = self._meter.highest_lane(now)
+        if is_quiet(now, self._sms.quiet_from_hour, self._sms.quiet_to_hour):
+            lane = min(lane, TALK)
+        self.view = replace(
+            self.view, sent_today=self._meter.day, sent_this_month=self._meter.month,
+            quota_share=round(self._meter.share, 3),
+        )  # fmt: skip
+        if lane == NOTHING:
+            return None
+        serves = self._settings.serves
+        return Taker(
+            modem=self._settings.name,
+            imsi=self.view.imsi,
+            is_simulated=self._settings.is_simulated,
+            ready=self._around.pool.ready(is_simulated=self._settings.is_simulated),
+            max_lane=lane,
+            serves=(*serves, *self._around.pool.unserved()) if serves else None,
+        )
 
     async def _send(self, outgoing: Outgoing) -> SendOutcome:
-        parts = segments.split(outgoing.text, outgoing.concat_reference)
         left = outgoing.expires_at - self._database.clock.now()
-        pdu = segments.to_pdu(
-            parts[outgoing.part - 1],
-            outgoing.number,
-            validity=max(left, timedelta(minutes=5)),
-            rejects_duplicates=outgoing.is_extra_copy,
-        )
-        return await self._driver.send_pdu(pdu, Ticket(outgoing.attempt_id))
+        return await self._driver.send_pdu(_pdu(outgoing, left), Ticket(outgoing.attempt_id))
 
-    async def _after(self, outcome: SendOutcome) -> bool:
-        """Draw the consequences for this modem. Returns: whether it may go on at once."""
+    async def _after(self, outcome: SendOutcome) -> None:
+        """Draw the consequences for this modem."""
+        is_suspect = self._around.pool.is_suspect(self._settings.name, outcome)
         if outcome.state is SendState.SENT:
             self.view = replace(self.view, sent=self.view.sent + 1)
-            return True
+            self._rest_s = _REST_FIRST_S
+            return
         self.view = replace(self.view, failed=self.view.failed + 1)
         if outcome.needs_recovery:
             self._errands.recovery_wanted = True
             await self._show(ModemState.FAULTED, outcome.detail)
-            return False
+            return
         action = outcome.error.action if outcome.error else None
-        if action is ErrorAction.TAKE_SIM_OUT:
-            await self._show(ModemState.QUARANTINED, str(outcome.error))
-            return False
-        if action is ErrorAction.SWEEP_AND_RETRY:
+        if is_suspect or action is ErrorAction.TAKE_SIM_OUT:
+            self._errands.balance_wanted = True
+            why = "refused three in a row, others are fine: " if is_suspect else ""
+            await self._show(ModemState.QUARANTINED, f"{why}{outcome.error}")
+        elif action is ErrorAction.SWEEP_AND_RETRY:
             self._errands.sweep_wanted = True
-        if action is ErrorAction.BACK_OFF:
+            self._swept_at = float("-inf")
+        elif action is ErrorAction.BACK_OFF:
             self._looked_at = float("-inf")
-        return outcome.state is not SendState.NOT_SENT
+            self._rest()
+        elif outcome.state is SendState.NOT_SENT or action is ErrorAction.WAIT_AND_RETRY:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Do not try the next text at once: 1, 2, 4, 8 s, until one goes out."""
+        self._rest_until = self._clock.monotonic() + self._rest_s
+        self._rest_s = min(self._rest_s * 2, _REST_LONGEST_S)
+
+    # Housework
+
+    def _is_housework_due(self, *, is_busy: bool) -> bool:
+        now = self._clock.monotonic()
+        apart_s = _SWEEP_APART_S if is_busy else 0.0
+        return (
+            now - self._looked_at >= self._look_every_s()
+            or now - self._swept_at >= self._sms.sweep_every_s
+            or (self._errands.sweep_wanted and now - self._swept_at >= apart_s)
+            or bool(self._errands.inbox)
+            or now - self._leased_at >= self._sms.lease_s / 3
+        )
+
+    def _look_every_s(self) -> float:
+        is_ready = self.view.state is ModemState.READY
+        return _STATUS_EVERY_S if is_ready else _STATUS_WHILE_OFFLINE_S
 
     async def _look_after(self) -> None:
-        """Sweep and look at the radio when it is time. Raises: ModemUnavailable."""
+        """Lease, storage, radio, errands, each when it is time. Raises: ModemUnavailable."""
         now = self._clock.monotonic()
+        if now - self._leased_at >= self._sms.lease_s / 3:
+            if await self._lease.take():
+                self._errands.recovery_wanted = True  # _own asks who has it
+                return
+            self._leased_at = now
+        if not self._driver.is_ready:
+            return
         if self._errands.sweep_wanted or now - self._swept_at >= self._sms.sweep_every_s:
             self._errands.sweep_wanted = False
+            self._swept_at = now
             await self._driver.sweep()
-            self._swept_at = self._clock.monotonic()
-        every_s = (
-            _STATUS_EVERY_S if self.view.state is ModemState.READY else _STATUS_WHILE_OFFLINE_S
-        )
-        quarantined = self.view.state is ModemState.QUARANTINED
-        if quarantined and self._database.clock.now() - self.view.since < timedelta(
-            seconds=_QUARANTINE_S
-        ):
+        await self._look_at_radio(now)
+        await self._run_errands()
+        if self._errands.balance_wanted:
+            self._errands.balance_wanted = False
+            await self._ask_balance()
+
+    async def _look_at_radio(self, now: float) -> None:
+        is_out = self.view.state is ModemState.QUARANTINED
+        out_for = self._database.clock.now() - self.view.since
+        if now - self._looked_at < self._look_every_s():
             return
-        if now - self._looked_at >= every_s:
-            self._looked_at = now
-            status = await self._driver.status()
-            self.view = replace(
-                self.view, operator=status.operator, rssi_dbm=status.rssi_dbm,
-                registration=status.registration.value,
-            )  # fmt: skip
-            if status.registration.can_send:
-                await self._show(ModemState.READY)
+        self._looked_at = now
+        status = await self._driver.status()
+        self.view = replace(
+            self.view, operator=status.operator, rssi_dbm=status.rssi_dbm,
+            registration=status.registration.value,
+        )  # fmt: skip
+        if is_out and out_for < timedelta(seconds=_QUARANTINE_S):
+            return
+        if is_out:
+            self._around.pool.forgive(self._settings.name)
+        if status.registration.can_send:
+            await self._show(ModemState.READY)
+        else:
+            await self._show(ModemState.OFFLINE, f"network: {status.registration.value}")
+
+    async def _ask_balance(self) -> None:
+        if not self._settings.ussd_balance:
+            return
+        try:
+            reply = await self._driver.ussd(self._settings.ussd_balance)
+        except ModemUnavailable as fault:
+            log.warning("balance_unknown", modem=self.view.name, cause=fault.message)
+            return
+        async with self._database.write() as uow:
+            row = await sims_store.sim(uow, self.view.imsi, self._settings.name)
+            row.balance, row.balance_at = reply.text[:300], uow.now
+            row.balance_fen = balance_fen(reply.text)
+        self.view = replace(self.view, balance=reply.text[:300])
+
+    async def _run_errands(self) -> None:
+        errands, self._errands.inbox = self._errands.inbox, []
+        for errand in errands:
+            try:
+                result = errand.run(self._driver)
+                if asyncio.iscoroutine(result):
+                    result = await result
+            except (ModemUnavailable, AppError) as fault:
+                if not errand.done.done():
+                    errand.done.set_exception(fault)
             else:
-                await self._show(ModemState.OFFLINE, f"network: {status.registration.value}")
+                if not errand.done.done():
+                    errand.done.set_result(result)
+
+    def _refuse_errands(self) -> None:
+        for errand in self._errands.inbox:
+            if not errand.done.done():
+                errand.done.set_exception(ModemUnavailable(Reason.CLOSED, "the server stops"))
+
+    async def _ring_next(self) -> bool:
+        """Ring out, if somebody is to be woken and no text is due. Returns: whether one was."""
+        if not self._can_send:
+            return False
+        call = await self._around.pool.next_call(
+            self._settings.name, is_simulated=self._settings.is_simulated
+        )
+        if call is None:
+            return False
+        result = CallResult.FAILED
+        try:
+            result = await self._driver.dial(call.number, call.ring_s)
+        finally:
+            await self._around.pool.call_ended(call, result)
+        return True
 
     def _nap_s(self) -> float:
+        rest = self._rest_until - self._clock.monotonic()
         if self.view.state is ModemState.READY:
-            return 1.0
+            return min(1.0, rest) if rest > 0 else 1.0
         return _STATUS_WHILE_OFFLINE_S
 
     async def _nap(self, seconds: float) -> None:
         """Rest until the queue, an event or the time calls."""
-        if self._stopping or self._errands.late:
+        if self._stopping or self._errands.late or self._errands.inbox:
             return
         nap = asyncio.create_task(self._clock.sleep(seconds))
         wake = asyncio.create_task(self._wake.wait())
@@ -295,8 +516,11 @@ class ModemOwner:
             match event:
                 case LateOutcome():
                     self._errands.late.append(event)
-                case MessageWaiting() | StorageFull():
+                case MessageWaiting():
                     self._errands.sweep_wanted = True
+                case StorageFull():
+                    self._errands.sweep_wanted = True
+                    self._swept_at = float("-inf")
                 case ModemRestarted() | PortLost():
                     self._errands.recovery_wanted = True
                 case RegistrationChanged():
@@ -318,3 +542,23 @@ class ModemOwner:
                 await changes.publish(uow, "modems", "modem.changed", data)
         except AppError as fault:
             log.warning("modem_state_not_shown", modem=self.view.name, cause=fault.message)
+
+
+def _limits(settings: ModemSettings) -> Limits:
+    return Limits(settings.per_minute, settings.per_day, settings.per_month, settings.alert_reserve)
+
+
+def _pdu(outgoing: Outgoing, left: timedelta) -> SubmitPdu:
+    parts = segments.split(outgoing.text, outgoing.concat_reference)
+    return segments.to_pdu(
+        parts[outgoing.part - 1],
+        outgoing.number,
+        validity=max(left, timedelta(minutes=5)),
+        rejects_duplicates=outgoing.is_extra_copy,
+    )
+
+
+def balance_fen(text: str) -> int | None:
+    """The first sum of money in a balance text, in fen; None where there is none."""
+    found = _MONEY.search(text)
+    return round(float(found[1]) * 100) if found else None

@@ -1,73 +1,65 @@
-"""The outbox: accepting messages, journaling attempts, settling their outcomes.
+"""The outbox: accepting messages, withdrawing them, sending again what a person decides.
 
 Every method works in the caller's unit of work, so a message is accepted in the transaction that
-orders it, and an attempt is on disk before AT+CMGS is written.
+orders it. What happens to a segment from then on is `sms.ledger`.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from core import changes, events, timers
+from core import changes
 from core.database import UnitOfWork
 from core.errors import Conflict, InvalidInput, NotFound
-from core.ids import MessageId, RecipientId, SegmentId, new_id
+from core.ids import MessageId, new_id
 from sms import segments
-from sms.driver import SendOutcome, SendState
-from sms.errors_cms import ErrorAction
-from sms.lifecycle import LANES, SegmentFact, copies_allowed, summarise, transition
+from sms.carrier import Carrier, carrier_of
+from sms.ledger import QUEUED, Ledger
+from sms.lifecycle import LANES, SegmentFact
 from sms.model import (
-    AttemptState,
     MessageClass,
-    Outgoing,
     Recipient,
-    RecipientDelivered,
-    RecipientFailed,
-    RecipientSent,
     RecipientState,
-    RecipientUnknown,
     SegmentState,
     Submission,
 )
-from sms.numbers import is_demo_number, to_e164
-from sms.pdu import ReportState, StatusReport
+from sms.numbers import is_demo_number
 from sms.settings import SmsSettings
 from sms.store import outbox as store
-from sms.store.rows import AttemptRow, MessageRow, RecipientRow, SegmentRow
+from sms.store.rows import MessageRow
 
-QUEUED = "sms.queued"
-"""Signal: a modem should look at the queue."""
-UNKNOWN_TIMER = "sms.unknown"
 MAX_RECIPIENTS = 20_000
+QUESTION_CODES = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Which of several open questions an answer means; I and O look like digits."""
 _LONGEST_KEY = 120
-_REPORT_WINDOW = timedelta(days=3)
-_BACK_OFF_FIRST_S, _BACK_OFF_LONGEST_S = 5.0, 300.0
-_MODEM_WAIT_S = 2.0
-_MESSAGE_TRIES = 2
 _DRILL_MARK = "【演练】"
-_COPY_MARK = "（补发）"
+_NUMBER = re.compile(r"\+?\d{3,15}")
+_REACHES_BLOCKED = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
 
 
 @dataclass(frozen=True)
-class _Verdict:
-    """What an outcome means for the segment."""
+class _Known:
+    """What is stored about the recipients' numbers."""
 
-    fact: SegmentFact
-    attempt: AttemptState
-    cause: str = ""
-    wait_s: float = 0.0
-    avoid_modem: bool = False
+    blocked: Mapping[str, str]  # number → why
+    ported: Mapping[str, Carrier]
+    codes: Mapping[str, str]  # number → codes of its open questions
 
 
 class Outbox:
-    """Owns the rows of messages, recipients, segments and attempts."""
+    """Turns submissions into rows."""
 
-    def __init__(self, settings: SmsSettings) -> None:
+    def __init__(self, settings: SmsSettings, ledger: Ledger) -> None:
         self._settings = settings
+        self._ledger = ledger
 
     async def accept(self, uow: UnitOfWork, submission: Submission) -> MessageId:
         """Store a message with its recipients and segments in the caller's transaction.
 
-        Recipients with the same number become one. Raises: InvalidInput.
+        Recipients with the same number become one. Who is blocked gets nothing but alerts,
+        commands and replies, and is shown as cancelled. Raises: InvalidInput.
         """
         known = await store.message_by_key(uow, submission.idempotency_key)
         if known is not None:
@@ -75,42 +67,44 @@ class Outbox:
         recipients = self._checked(submission)
         expires_at = submission.expires_at or uow.now + self._expiry(submission.class_)
         message = self._message_row(uow, submission, expires_at)
-        first_reference = await store.next_counter(uow, "concat_reference", len(recipients))
-        recipient_rows: list[dict[str, object]] = []
-        segment_rows: list[dict[str, object]] = []
-        base = int(uow.now.timestamp() * 1000) << 20
-        costs: dict[str, int] = {}
-        for index, recipient in enumerate(recipients):
-            text = self.full_text(submission, recipient.text or submission.text)
-            if text not in costs:
-                costs[text] = self._segment_count(text)
-            parts = costs[text]
-            row = self._recipient_row(recipient, text, index, message)
-            row["concat_reference"] = (first_reference + index) % 65_536
-            recipient_rows.append(row)
-            for part in range(1, parts + 1):
-                segment_rows.append(
-                    {
-                        "id": new_id(),
-                        "message_id": message.id,
-                        "recipient_id": row["id"],
-                        "lane": LANES[submission.class_],
-                        "position": base + len(segment_rows),
-                        "is_demo": row["is_demo"],
-                        "part": part,
-                        "parts": parts,
-                        "state": SegmentState.QUEUED,
-                        "not_before": uow.now,
-                        "expires_at": expires_at,
-                        "attempts": 0,
-                        "copies": 0,
-                    }
-                )
-        message.recipient_count, message.segment_count = len(recipient_rows), len(segment_rows)
-        await store.add_message(uow, message, recipient_rows, segment_rows)
+        numbers = [recipient.number for recipient in recipients]
+        about = await self._known(uow, submission, numbers)
+        rows = _Rows(message.id, LANES[submission.class_], uow.now, expires_at)
+        rows.reference = await store.next_counter(uow, "concat_reference", len(recipients))
+        rows.prefers_modem = submission.via_modem
+        for recipient in recipients:
+            self._add(rows, submission, recipient, about)
+        rows.queue_from(await store.fair_position(uow, rows.lane, submission.unit_path, rows.count))
+        message.recipient_count, message.segment_count = len(rows.recipients), rows.count
+        await store.add_message(uow, message, rows.recipients, rows.segments)
         uow.signal(QUEUED)
         await changes.publish(uow, "sms", "message.accepted", {"message_id": message.id})
         return MessageId(message.id)
+
+    async def _known(self, uow: UnitOfWork, submission: Submission, numbers: list[str]) -> _Known:
+        rows = await store.about_numbers(uow, numbers)
+        blocked = {row.number: row.blocked_by for row in rows if row.blocked_by}
+        if submission.class_ in _REACHES_BLOCKED:
+            blocked = {}
+        ported = {row.number: Carrier(row.carrier) for row in rows if row.carrier}
+        asks = submission.expects_reply is not None
+        return _Known(blocked, ported, await store.open_codes(uow, numbers) if asks else {})
+
+    def _add(
+        self, rows: "_Rows", submission: Submission, recipient: Recipient, about: _Known
+    ) -> None:
+        code = _free_code(about.codes.get(recipient.number))
+        text = self.full_text(submission, recipient.text or submission.text)
+        if code:
+            text += _code_hint(code, submission)
+        if text not in rows.costs:
+            rows.costs[text] = self._segment_count(text)
+        is_own = bool(recipient.text) or code is not None
+        rows.add(
+            recipient, text if is_own else None, code,
+            carrier_of(recipient.number, about.ported).value, rows.costs[text],
+            about.blocked.get(recipient.number),
+        )  # fmt: skip
 
     def full_text(self, submission: Submission, text: str) -> str:
         """The text as it is read on the handset: drill mark, signature, text."""
@@ -127,7 +121,9 @@ class Outbox:
         if len(submission.recipients) > MAX_RECIPIENTS:
             raise InvalidInput(f"at most {MAX_RECIPIENTS} recipients", field="recipients")
         unique: dict[str, Recipient] = {}
-        for recipient in submission.recipients:
+        for index, recipient in enumerate(submission.recipients):
+            if not _NUMBER.fullmatch(recipient.number):
+                raise InvalidInput("not a phone number", field=f"recipients.{index}.number")
             unique.setdefault(recipient.number, recipient)
         return list(unique.values())
 
@@ -165,132 +161,6 @@ class Outbox:
             expires_at=expires_at,
         )
 
-    def _recipient_row(
-        self, recipient: Recipient, text: str, index: int, message: MessageRow
-    ) -> dict[str, object]:
-        return {
-            "id": new_id(),
-            "message_id": message.id,
-            "position": index,
-            "number": recipient.number,
-            "name": recipient.name,
-            "person_id": recipient.person_id,
-            "text": text if recipient.text is not None else None,
-            "is_demo": is_demo_number(recipient.number),
-            "state": RecipientState.QUEUED,
-        }
-
-    async def claim(
-        self, uow: UnitOfWork, *, modem: str, imsi: str, is_simulated: bool, is_alone: bool
-    ) -> Outgoing | None:
-        """Journal an attempt for the next segment due on this modem; None if nothing is due."""
-        segment = await store.next_queued(
-            uow, is_simulated=is_simulated, modem=modem, is_alone=is_alone
-        )
-        if segment is None:
-            return None
-        recipient, message = await self._family(uow, segment)
-        segment.state = SegmentState.SENDING
-        segment.attempts += 1
-        if segment.parts > 1 and segment.pinned_modem is None:
-            await uow.session.flush()
-            await store.pin(uow, recipient.id, modem)
-        attempt = AttemptRow(
-            id=new_id(),
-            segment_id=segment.id,
-            modem=modem,
-            imsi=imsi,
-            number=recipient.number,
-            state=AttemptState.STARTED,
-            is_extra_copy=segment.copies > 0,
-            started_at=uow.now,
-        )
-        uow.session.add(attempt)
-        if recipient.state is RecipientState.QUEUED:
-            await self._refresh(uow, recipient, message)
-        return Outgoing(
-            attempt_id=attempt.id,
-            segment_id=SegmentId(segment.id),
-            recipient_id=RecipientId(recipient.id),
-            message_id=MessageId(message.id),
-            class_=message.class_,
-            number=recipient.number,
-            text=_text_to_send(recipient.text or message.wire_text, segment),
-            part=segment.part,
-            parts=segment.parts,
-            concat_reference=recipient.concat_reference,
-            expires_at=segment.expires_at,
-            is_extra_copy=segment.copies > 0,
-        )
-
-    async def settle(self, uow: UnitOfWork, attempt_id: str, outcome: SendOutcome) -> None:
-        """Store how an attempt ended; a later outcome for the same attempt is the truer one."""
-        attempt = await store.attempt(uow, attempt_id)
-        if attempt is None:
-            return
-        segment = await store.segment(uow, attempt.segment_id)
-        if segment is None:
-            return
-        verdict = _judge(outcome, segment)
-        attempt.state = verdict.attempt
-        attempt.ended_at = attempt.ended_at or uow.now
-        attempt.detail = outcome.detail[:300]
-        if outcome.reference is not None:
-            attempt.reference = outcome.reference
-        if outcome.error is not None:
-            attempt.error = str(outcome.error)[:60]
-        if verdict.fact is SegmentFact.GIVEN_BACK:
-            segment.not_before = uow.now + timedelta(seconds=verdict.wait_s)
-            segment.avoid_modem = attempt.modem if verdict.avoid_modem else None
-        await self._happen(uow, segment, verdict.fact, cause=verdict.cause, modem=attempt.modem)
-
-    async def settle_report(self, uow: UnitOfWork, imsi: str, report: StatusReport) -> bool:
-        """Join a status report to its attempt. Returns: whether there was one."""
-        number = to_e164(report.recipient.value)
-        attempt = await store.attempt_for_report(
-            uow,
-            imsi=imsi,
-            number=number,
-            reference=report.reference,
-            since=uow.now - _REPORT_WINDOW,
-        )
-        if attempt is None:
-            return False
-        attempt.report_status = report.status
-        if report.state in (ReportState.TRYING, ReportState.UNKNOWN):
-            return True
-        segment = await store.segment(uow, attempt.segment_id)
-        if segment is None:
-            return True
-        attempt.reported_at = uow.now
-        if attempt.state is AttemptState.STARTED:
-            attempt.state, attempt.ended_at = AttemptState.SENT, uow.now
-        attempt.reference = report.reference
-        fact = (
-            SegmentFact.REPORTED_DELIVERED
-            if report.state is ReportState.DELIVERED
-            else SegmentFact.REPORTED_FAILED
-        )
-        await self._happen(uow, segment, fact, cause=report.words, modem=attempt.modem)
-        return True
-
-    async def adopt_open_attempts(self, uow: UnitOfWork, modem: str) -> int:
-        """After a crash: attempts without an end are of unknown outcome. Returns: how many."""
-        attempts = await store.open_attempts(uow, modem)
-        for attempt in attempts:
-            outcome = SendOutcome(SendState.UNKNOWN, detail="the server stopped while it was sent")
-            await self.settle(uow, attempt.id, outcome)
-        return len(attempts)
-
-    async def on_unknown_timer(self, uow: UnitOfWork, timer: timers.Timer) -> None:
-        """No report came for an alert of unknown outcome: order its one extra copy."""
-        segment = await store.segment(uow, timer.key)
-        if segment is None or segment.state is not SegmentState.UNKNOWN:
-            return
-        segment.copies += 1
-        segment.not_before = uow.now
-        await self._happen(uow, segment, SegmentFact.COPY_ORDERED)
-
     async def resend_unknown(self, uow: UnitOfWork, message_id: str, recipient_id: str) -> None:
         """A person decides that what is unknown shall be sent once more."""
         recipient = await store.recipient(uow, recipient_id)
@@ -306,148 +176,89 @@ class Outbox:
         for segment in unknown:
             segment.copies += 1
             segment.not_before = uow.now
-            await self._happen(uow, segment, SegmentFact.COPY_ORDERED)
+            await self._ledger.happen(uow, segment, SegmentFact.COPY_ORDERED)
 
     async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
         """Withdraw what is not on the air yet. Returns: how many segments."""
         queued = await store.queued_of_message(uow, message_id)
         for segment in queued:
-            await self._happen(uow, segment, SegmentFact.WITHDRAWN, cause="cancelled")
+            await self._ledger.happen(uow, segment, SegmentFact.WITHDRAWN, cause="cancelled")
         await store.mark_message_cancelled(uow, message_id)
         return len(queued)
 
-    async def expire(self, uow: UnitOfWork, limit: int = 200) -> int:
-        """Give up queued segments whose time is over. Returns: how many."""
-        expired = await store.expired_segments(uow, limit)
-        for segment in expired:
-            await self._happen(uow, segment, SegmentFact.RAN_OUT, cause="not sent in time")
-        return len(expired)
 
-    async def _happen(
-        self,
-        uow: UnitOfWork,
-        segment: SegmentRow,
-        fact: SegmentFact,
-        *,
-        cause: str = "",
-        modem: str | None = None,
+class _Rows:
+    """The rows of one message while they are made."""
+
+    def __init__(
+        self, message_id: str, lane: int, queued_at: datetime, expires_at: datetime
     ) -> None:
-        """Move a segment by `fact`, tie the evidence to it, and let its recipient follow."""
-        state = transition(segment.state, fact)
-        if state is None:
+        self.lane = lane
+        self.reference = 0
+        self.prefers_modem: str | None = None
+        self.recipients: list[dict[str, Any]] = []
+        self.segments: list[dict[str, Any]] = []
+        self.costs: dict[str, int] = {}  # text → segments
+        self._message_id = message_id
+        self._times = {"not_before": queued_at, "expires_at": expires_at}
+
+    @property
+    def count(self) -> int:
+        """How many segments."""
+        return len(self.segments)
+
+    def add(
+        self,
+        recipient: Recipient,
+        text: str | None,
+        code: str | None,
+        carrier: str,
+        parts: int,
+        blocked_by: str | None,
+    ) -> None:
+        """One recipient and, if nothing stands against it, the segments."""
+        key, index = new_id(), len(self.recipients)
+        is_demo = is_demo_number(recipient.number)
+        self.recipients.append(
+            {
+                "id": key, "message_id": self._message_id, "position": index,
+                "number": recipient.number, "name": recipient.name,
+                "person_id": recipient.person_id, "text": text, "is_demo": is_demo,
+                "concat_reference": (self.reference + index) % 65_536, "question_code": code,
+                "state": RecipientState.CANCELLED if blocked_by else RecipientState.QUEUED,
+                "cause": f"blocked: {blocked_by}" if blocked_by else None,
+            }
+        )  # fmt: skip
+        if blocked_by:
             return
-        if state is SegmentState.SENT:
-            segment.sent_at = segment.sent_at or uow.now
-        if fact in (SegmentFact.REPORTED_DELIVERED, SegmentFact.REPORTED_FAILED):
-            segment.reported_at = uow.now
-            segment.sent_at = segment.sent_at or uow.now
-        if state is SegmentState.UNKNOWN:
-            segment.unknown_since = uow.now
-        if cause:
-            segment.cause = cause[:200]
-        segment.state = state
-        recipient, message = await self._family(uow, segment)
-        if modem is not None:
-            recipient.modem = modem
-        if state is SegmentState.UNKNOWN and segment.copies < copies_allowed(message.class_):
-            due_at = uow.now + timedelta(seconds=self._settings.unknown_wait_s)
-            await timers.schedule(uow, UNKNOWN_TIMER, segment.id, due_at)
-        if state is SegmentState.QUEUED:
-            if segment.parts > 1:
-                await self._unpin_unsent(uow, segment)
-            uow.signal(QUEUED)
-        await self._refresh(uow, recipient, message)
+        for part in range(1, parts + 1):
+            self.segments.append(
+                {
+                    "id": new_id(), "message_id": self._message_id, "recipient_id": key,
+                    "lane": self.lane, "is_demo": is_demo, "part": part, "parts": parts,
+                    "state": SegmentState.QUEUED, "attempts": 0, "copies": 0, "round": 0,
+                    "carrier": carrier, "prefers_modem": self.prefers_modem, **self._times,
+                }
+            )  # fmt: skip
 
-    async def _unpin_unsent(self, uow: UnitOfWork, segment: SegmentRow) -> None:
-        """Nothing of a long text is on the air yet: any modem may take it from the start."""
-        rows = await store.segments_of(uow, segment.recipient_id)
-        if all(row.state is SegmentState.QUEUED for row in rows):
-            await store.pin(uow, segment.recipient_id, None)
-
-    async def _family(
-        self, uow: UnitOfWork, segment: SegmentRow
-    ) -> tuple[RecipientRow, MessageRow]:
-        recipient = await store.recipient(uow, segment.recipient_id)
-        message = await store.message(uow, segment.message_id)
-        assert recipient is not None  # foreign keys
-        assert message is not None
-        return recipient, message
-
-    async def _refresh(self, uow: UnitOfWork, recipient: RecipientRow, message: MessageRow) -> None:
-        """Derive the recipient's state from the segments; tell whoever follows the message."""
-        rows = await store.segments_of(uow, recipient.id)
-        state = summarise([row.state for row in rows])
-        if state is recipient.state:
-            return
-        recipient.cause = next((row.cause for row in rows if row.cause), None)
-        if state is RecipientState.FAILED:
-            recipient.cause = recipient.cause or "refused"
-        if state in (RecipientState.SENT, RecipientState.DELIVERED):
-            recipient.sent_at = recipient.sent_at or uow.now
-            recipient.cause = None
-        if state is RecipientState.DELIVERED:
-            recipient.reported_at = uow.now
-        recipient.state = state
-        await self._tell(uow, recipient, message)
-
-    async def _tell(self, uow: UnitOfWork, recipient: RecipientRow, message: MessageRow) -> None:
-        who = (message.id, recipient.id, recipient.person_id, message.context)
-        event: events.Event | None = None
-        match recipient.state:
-            case RecipientState.SENT:
-                event = RecipientSent(*who, at=uow.now)
-            case RecipientState.DELIVERED:
-                event = RecipientDelivered(*who, at=uow.now)
-            case RecipientState.UNKNOWN:
-                event = RecipientUnknown(*who, at=uow.now)
-            case RecipientState.FAILED | RecipientState.EXPIRED:
-                event = RecipientFailed(*who, cause=recipient.cause or "expired", at=uow.now)
-            case _:
-                pass
-        if event is not None and message.context:  # without context nobody asked to be told
-            await events.record(uow, event)
-        data = {"recipient_id": recipient.id, "state": recipient.state.value}
-        await changes.publish(uow, f"message:{message.id}", "recipient.changed", data)
+    def queue_from(self, position: int) -> None:
+        """Give every segment its place in the lane."""
+        for place, row in enumerate(self.segments, position):
+            row["position"] = place
 
 
-def _text_to_send(text: str, segment: SegmentRow) -> str:
-    """The text, marked as a copy where the mark costs no further segment.
-
-    Parts of a long text must stay identical: the handset joins a repeated part by its reference.
-    """
-    marked = f"{_COPY_MARK}{text}"
-    can_mark = segment.copies > 0 and segment.parts == 1 and segments.preview(marked).segments == 1
-    return marked if can_mark else text
+def _free_code(taken: str | None) -> str | None:
+    """The first code nobody uses; None where no other question is open."""
+    if taken is None:
+        return None
+    return next((code for code in QUESTION_CODES if code not in taken), QUESTION_CODES[-1])
 
 
-def _judge(outcome: SendOutcome, segment: SegmentRow) -> _Verdict:
-    """What an outcome means (sms.md §6: action by class of error)."""
-    cause = outcome.detail or (str(outcome.error) if outcome.error else "")
-    match outcome.state:
-        case SendState.SENT:
-            return _Verdict(SegmentFact.ACCEPTED, AttemptState.SENT)
-        case SendState.UNKNOWN:
-            return _Verdict(SegmentFact.LEFT_OPEN, AttemptState.UNKNOWN, cause)
-        case SendState.NOT_SENT:
-            return _Verdict(SegmentFact.GIVEN_BACK, AttemptState.NOT_SENT, cause)
-        case SendState.REFUSED:
-            return _judge_refusal(outcome, segment, cause)
-
-
-def _judge_refusal(outcome: SendOutcome, segment: SegmentRow, cause: str) -> _Verdict:
-    action = outcome.error.action if outcome.error else ErrorAction.WAIT_AND_RETRY
-    refused = AttemptState.REFUSED
-    match action:
-        case ErrorAction.FAIL:
-            return _Verdict(SegmentFact.REFUSED, refused, cause)
-        case ErrorAction.OTHER_SIM_ONCE:
-            if segment.attempts >= _MESSAGE_TRIES:
-                return _Verdict(SegmentFact.REFUSED, refused, cause)
-            return _Verdict(SegmentFact.GIVEN_BACK, refused, cause, 1.0, avoid_modem=True)
-        case ErrorAction.TAKE_SIM_OUT:
-            return _Verdict(SegmentFact.GIVEN_BACK, refused, cause, 0.0, avoid_modem=True)
-        case ErrorAction.BACK_OFF:
-            wait_s = min(_BACK_OFF_FIRST_S * 2 ** (segment.attempts - 1), _BACK_OFF_LONGEST_S)
-            return _Verdict(SegmentFact.GIVEN_BACK, refused, cause, wait_s, avoid_modem=True)
-        case _:
-            return _Verdict(SegmentFact.GIVEN_BACK, refused, cause, _MODEM_WAIT_S)
+def _code_hint(code: str, submission: Submission) -> str:
+    choices = submission.expects_reply.choices if submission.expects_reply else {}
+    first = next(iter(choices), "1")
+    return (
+        f"（本条请回复{code}{first}）"
+        if len(choices) < 2
+        else f"（本条回复前加{code}，如{code}{first}）"
+    )

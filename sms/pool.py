@@ -7,18 +7,32 @@ import structlog
 
 from core.clock import Clock, SystemClock
 from core.database import Database
-from core.errors import AppError
-from sms.driver import Driver, IncomingPdu, IncomingSink, ModemFamily, ModemPort
+from core.errors import AppError, NotFound
+from sms import calls
+from sms.carrier import Carrier
+from sms.driver import (
+    CallResult,
+    Driver,
+    IncomingPdu,
+    IncomingSink,
+    ModemFamily,
+    ModemPort,
+    SendOutcome,
+)
 from sms.drivers import make_driver
+from sms.health import SimHealth
 from sms.inbox import Inbox
-from sms.modem import ModemOwner, ModemState, ModemView
-from sms.outbox import QUEUED, Outbox
+from sms.ledger import QUEUED, Ledger
+from sms.model import PendingCall
+from sms.modem import ModemOwner, ModemState, ModemView, Surroundings
+from sms.progress import Progress
 from sms.settings import ModemSettings, SmsSettings
 
 log = structlog.get_logger(__name__)
 
 DriverFactory = Callable[[ModemSettings, IncomingSink, Clock], Driver]
 _HOUSEKEEPING_S = 5.0
+_TELL_EVERY_S = 1.0
 
 
 def driver_of(modem: ModemSettings, on_incoming: IncomingSink, clock: Clock) -> Driver:
@@ -46,55 +60,115 @@ class ModemPool:
         self,
         settings: SmsSettings,
         database: Database,
-        outbox: Outbox,
+        ledger: Ledger,
         inbox: Inbox,
+        progress: Progress,
         drivers: DriverFactory = driver_of,
         device_clock: Clock | None = None,
     ) -> None:
+        self._settings = settings
         self._database = database
-        self._outbox = outbox
+        self._ledger = ledger
         self._inbox = inbox
+        self._progress = progress
         self._clock = device_clock or SystemClock()
+        self._health = SimHealth()
+        self._may_call = {False: True, True: True}  # looked for at start, then when one is ordered
         self._stopping = asyncio.Event()
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
         for modem in settings.modems:
-            self._add(modem, settings, drivers)
+            self._add(modem, drivers)
 
-    def _add(self, modem: ModemSettings, settings: SmsSettings, drivers: DriverFactory) -> None:
+    def _add(self, modem: ModemSettings, drivers: DriverFactory) -> None:
         async def take(pdu: IncomingPdu) -> None:
             imsi = self._owners[modem.name].view.imsi
             await self._inbox.take(modem.name, imsi, pdu)
 
+        around = Surroundings(
+            self._settings, self._ledger, self._progress, self._database, self._clock, self
+        )
         wake = asyncio.Event()
         self._wakes.append(wake)
-        self._owners[modem.name] = ModemOwner(
-            modem, settings, drivers(modem, take, self._clock), self._outbox, self._database,
-            self._clock, wake, lambda: self._ready_count(is_simulated=modem.is_simulated) <= 1,
-        )  # fmt: skip
+        driver = drivers(modem, take, self._clock)
+        self._owners[modem.name] = ModemOwner(modem, driver, around, wake)
 
-    def _ready_count(self, *, is_simulated: bool) -> int:
-        return sum(
-            owner.view.state is ModemState.READY and owner.view.is_simulated == is_simulated
-            for owner in self._owners.values()
+    # What the owners ask
+
+    def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, owner in self._owners.items()
+            if owner.view.state is ModemState.READY and owner.view.is_simulated == is_simulated
         )
+
+    def unserved(self) -> tuple[str, ...]:
+        ready = [
+            modem
+            for modem in self._settings.modems
+            if self._owners[modem.name].view.state is ModemState.READY
+        ]
+        if any(not modem.serves for modem in ready):
+            return ()
+        served = {carrier for modem in ready for carrier in modem.serves}
+        return tuple(carrier.value for carrier in Carrier if carrier.value not in served)
+
+    def is_suspect(self, modem: str, outcome: SendOutcome) -> bool:
+        return self._health.note(modem, outcome, self._clock.monotonic())
+
+    def forgive(self, modem: str) -> None:
+        self._health.forgive(modem)
+
+    async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
+        if not self._may_call[is_simulated]:
+            return None
+        async with self._database.write() as uow:
+            call = await calls.claim(uow, modem, is_simulated=is_simulated)
+        self._may_call[is_simulated] = call is not None
+        return call
+
+    async def call_ended(self, call: PendingCall, result: CallResult) -> None:
+        async with self._database.write() as uow:
+            await calls.end(uow, call.id, result)
+
+    # For people
 
     def views(self) -> list[ModemView]:
         """All modems as people see them, in the order of the settings."""
         return [owner.view for owner in self._owners.values()]
 
+    def owner(self, name: str) -> ModemOwner:
+        """The owner of a modem. Raises: NotFound."""
+        if name not in self._owners:
+            raise NotFound("there is no such modem")
+        return self._owners[name]
+
+    # Life
+
     async def run(self, ready: asyncio.Event) -> None:
-        forget = self._database.signals.listen(QUEUED, lambda _: self.wake())
+        listening = (
+            self._database.signals.listen(QUEUED, lambda _: self.wake()),
+            self._database.signals.listen(calls.CALLS, lambda _: self._calls_wait()),
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 for name, owner in self._owners.items():
                     tasks.create_task(owner.run(), name=f"modem:{name}")
-                housekeeping = tasks.create_task(self._keep_house(), name="sms:housekeeping")
+                beside = [
+                    tasks.create_task(self._keep_house(), name="sms:housekeeping"),
+                    tasks.create_task(self._tell(), name="sms:progress"),
+                ]
                 ready.set()
                 await self._stopping.wait()
-                housekeeping.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
-            forget()
+            for forget in listening:
+                forget()
+
+    def _calls_wait(self) -> None:
+        self._may_call = {False: True, True: True}
+        self.wake()
 
     def stop(self) -> None:
         for owner in self._owners.values():
@@ -111,7 +185,28 @@ class ModemPool:
             await self._clock.sleep(_HOUSEKEEPING_S)
             try:
                 async with self._database.write() as uow:
-                    await self._outbox.expire(uow)
+                    await self._ledger.expire(uow)
+                    await calls.end_late(uow)
+                    present = [*self.ready(is_simulated=True), *self.ready(is_simulated=False)]
+                    if present:
+                        await self._ledger.renew_stranded(uow, present)
                 await self._inbox.join_stale()
             except AppError as error:
                 log.warning("sms_housekeeping_delayed", cause=error.message)
+
+    async def _tell(self) -> None:
+        """Announce progress once a second; at first what was under way before this start."""
+        try:
+            async with self._database.write() as uow:
+                await self._ledger.announce_unsettled(uow)
+        except AppError as error:
+            log.warning("sms_progress_not_shown", cause=error.message)
+        while True:
+            await self._clock.sleep(_TELL_EVERY_S)
+            if self._progress.is_empty:
+                continue
+            try:
+                async with self._database.write() as uow:
+                    await self._progress.publish(uow)
+            except AppError as error:
+                log.warning("sms_progress_not_shown", cause=error.message)

@@ -10,10 +10,12 @@ from core.errors import NotFound
 from core.ids import MessageId
 from sms import segments
 from sms.inbox import Inbox
+from sms.ledger import UNKNOWN_TIMER, Ledger
 from sms.model import InboundState, Submission
 from sms.modem import ModemView
-from sms.outbox import UNKNOWN_TIMER, Outbox
+from sms.outbox import Outbox
 from sms.pool import DriverFactory, ModemPool, driver_of
+from sms.progress import Progress
 from sms.settings import SmsSettings
 from sms.store import inbox as inbox_store
 from sms.store import outbox as outbox_store
@@ -46,13 +48,15 @@ class SmsPlatform:
     def __init__(
         self, settings: SmsSettings, database: Database, drivers: DriverFactory = driver_of
     ) -> None:
-        self._outbox = Outbox(settings)
-        self._inbox = Inbox(database, self._outbox)
-        self.pool = ModemPool(settings, database, self._outbox, self._inbox, drivers)
+        progress = Progress()
+        self._ledger = Ledger(settings, progress)
+        self._outbox = Outbox(settings, self._ledger)
+        self._inbox = Inbox(database, self._ledger, progress)
+        self.pool = ModemPool(settings, database, self._ledger, self._inbox, progress, drivers)
 
     def register(self, runner: timers.TimerRunner) -> None:
         """Register the durable timers of this package."""
-        runner.register(UNKNOWN_TIMER, self._outbox.on_unknown_timer)
+        runner.register(UNKNOWN_TIMER, self._ledger.on_unknown_timer)
 
     async def submit(self, uow: UnitOfWork, submission: Submission) -> MessageId:
         """Store the message in the caller's transaction; it goes out after commit.

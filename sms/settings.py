@@ -23,8 +23,29 @@ class ModemSettings(Section):
     is_simulated: bool = Field(
         False, description="True for the simulator: it alone sends to demo recipients."
     )
-    per_day: int = Field(
-        1000, ge=1, le=100_000, description="Messages this SIM may send in a day; alerts exempt."
+    per_minute: int = Field(
+        0,
+        ge=0,
+        le=6000,
+        description="Segments this SIM may send in a minute, 0: no limit; alerts exempt.",
+    )
+    per_day: int = Field(1000, ge=1, le=100_000, description="Segments this SIM may send in a day.")
+    per_month: int = Field(
+        20_000, ge=1, le=3_000_000, description="Segments this SIM may send in a calendar month."
+    )
+    alert_reserve: int = Field(
+        200,
+        ge=0,
+        le=100_000,
+        description="Segments beyond both limits that alerts and commands may still send.",
+    )
+    serves: tuple[str, ...] = Field(
+        (),
+        description="Carriers it sends to (mobile, unicom, telecom, broadnet, unknown); empty: all."
+        " What no ready modem serves goes through any.",
+    )
+    ussd_balance: str = Field(
+        "", max_length=20, description="USSD code that tells the balance, e.g. *100#; empty: none."
     )
 
 
@@ -47,6 +68,41 @@ class SmsSettings(Section):
     )
     sweep_every_s: float = Field(
         10.0, ge=1, le=120, description="How often stored messages are fetched from a modem (s)."
+    )
+    stranded_wait_s: float = Field(
+        120.0,
+        ge=5,
+        le=3600,
+        description="A long text whose SIM is away so long with parts on the air begins anew"
+        " through another SIM (s).",
+    )
+    quiet_from_hour: int = Field(
+        0, ge=0, le=23, description="Notices and bulletins rest from this hour, county time (h)."
+    )
+    quiet_to_hour: int = Field(
+        0, ge=0, le=23, description="… until this hour; equal to the other: no quiet hours (h)."
+    )
+    approval_above: int = Field(
+        500,
+        ge=1,
+        le=20_000,
+        description="More recipients than this wait for a person with the right to approve;"
+        " alerts and commands do not.",
+    )
+    polite_per_day: int = Field(
+        2,
+        ge=0,
+        le=20,
+        description="Automatic answers one number gets in a day to texts we cannot use.",
+    )
+    balance_every_hours: int = Field(
+        24, ge=1, le=720, description="How often a SIM with a USSD code is asked its balance (h)."
+    )
+    lease_s: float = Field(
+        15.0,
+        ge=3,
+        le=300,
+        description="How long a process keeps a modem it no longer answers for (s).",
     )
     max_segments: int = Field(
         10, ge=1, le=255, description="Longest text accepted, in segments of one message."

@@ -178,7 +178,7 @@ CREATE TABLE sms_call (
 CREATE INDEX ix_sms_call_state_created_at ON sms_call (state, created_at);
 
 CREATE TABLE sms_counter (
-  name VARCHAR(40) NOT NULL,
+  name VARCHAR(220) NOT NULL,
   value BIGINT NOT NULL,
   CONSTRAINT pk_sms_counter PRIMARY KEY (name)
 );
@@ -764,6 +764,7 @@ CREATE TABLE sms_segment (
   expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
   attempts INTEGER NOT NULL,
   copies INTEGER NOT NULL,
+  round INTEGER NOT NULL,
   carrier VARCHAR(20) NOT NULL,
   avoid_modem VARCHAR(40),
   prefers_modem VARCHAR(40),
@@ -824,6 +825,7 @@ CREATE TABLE sms_attempt (
   number VARCHAR(20) NOT NULL,
   state VARCHAR(40) NOT NULL,
   is_extra_copy BOOLEAN NOT NULL,
+  round INTEGER NOT NULL,
   reference INTEGER,
   error VARCHAR(60),
   detail VARCHAR(300) NOT NULL,
@@ -836,6 +838,8 @@ CREATE TABLE sms_attempt (
   CONSTRAINT fk_sms_attempt_segment_id_sms_segment FOREIGN KEY(segment_id) REFERENCES sms_segment (id) ON DELETE CASCADE,
   CONSTRAINT ck_sms_attempt_state CHECK (state IN ('started', 'sent', 'refused', 'not_sent', 'unknown'))
 );
+
+CREATE INDEX ix_sms_attempt_imsi_started_at ON sms_attempt (imsi, started_at);
 
 CREATE INDEX ix_sms_attempt_number_reference_started_at ON sms_attempt (number, reference, started_at);
 

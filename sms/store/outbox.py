@@ -4,15 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.database import UnitOfWork
-from sms.model import AttemptState, SegmentState
-from sms.store.rows import AttemptRow, CounterRow, MessageRow, RecipientRow, SegmentRow
+from sms.model import AttemptState, RecipientState, SegmentState
+from sms.store.book import NumberRow
+from sms.store.rows import (
+    QUEUED_ONLY,
+    AttemptRow,
+    CounterRow,
+    MessageRow,
+    RecipientRow,
+    SegmentRow,
+)
 
 _ROWS_PER_INSERT = 2000
+_NUMBERS_PER_QUERY = 500
 
 
 async def message_by_key(uow: UnitOfWork, key: str) -> MessageRow | None:
@@ -34,6 +43,66 @@ async def next_counter(uow: UnitOfWork, name: str, by: int = 1) -> int:
     return int(value or by) - by
 
 
+async def about_numbers(uow: UnitOfWork, numbers: Sequence[str]) -> list[NumberRow]:
+    """What is stored about these numbers; most have no row."""
+    found: list[NumberRow] = []
+    for start in range(0, len(numbers), _NUMBERS_PER_QUERY):
+        chunk = numbers[start : start + _NUMBERS_PER_QUERY]
+        rows = await uow.session.scalars(select(NumberRow).where(NumberRow.number.in_(chunk)))
+        found += rows
+    return found
+
+
+async def open_codes(uow: UnitOfWork, numbers: Sequence[str]) -> dict[str, str]:
+    """The codes of each number's unanswered open questions; "" for one that needed no code."""
+    found: dict[str, str] = {}
+    for start in range(0, len(numbers), _NUMBERS_PER_QUERY):
+        chunk = numbers[start : start + _NUMBERS_PER_QUERY]
+        rows = await uow.session.execute(
+            select(RecipientRow.number, RecipientRow.question_code)
+            .join(MessageRow, MessageRow.id == RecipientRow.message_id)
+            .where(
+                RecipientRow.number.in_(chunk),
+                RecipientRow.answered_at.is_(None),
+                MessageRow.answers_until >= uow.now,
+                MessageRow.cancelled_at.is_(None),
+            )
+        )
+        for number, code in rows:
+            found[number] = found.get(number, "") + (code or "")
+    return found
+
+
+async def fair_position(uow: UnitOfWork, lane: int, unit_path: str, count: int) -> int:
+    """Where a unit's next `count` segments begin in a lane's queue (start-time fair queueing).
+
+    A unit continues behind its own last segment, but never before what is being sent now: two
+    units with thousands queued go out in turns, one that was quiet does not overtake everybody.
+    """
+    name = f"fair:{lane}:{unit_path}"
+    now_at = await uow.session.scalar(
+        select(func.min(SegmentRow.position)).where(
+            text(f"sms_segment.{QUEUED_ONLY}"),
+            SegmentRow.is_demo.in_((False, True)),
+            SegmentRow.lane == lane,
+        )
+    )
+    if now_at is None:  # an empty lane: begin behind everything there ever was
+        now_at = await uow.session.scalar(
+            select(func.max(CounterRow.value)).where(CounterRow.name.startswith(f"fair:{lane}:"))
+        )
+    own = await uow.session.scalar(select(CounterRow.value).where(CounterRow.name == name))
+    start = max(int(now_at or 0), int(own or 0)) + 1
+    dialect_insert = postgresql_insert if uow.is_postgresql else sqlite_insert
+    statement = dialect_insert(CounterRow).values(name=name, value=start + count)
+    await uow.session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[CounterRow.name], set_={"value": start + count}
+        )
+    )
+    return start
+
+
 async def add_message(
     uow: UnitOfWork,
     message: MessageRow,
@@ -43,36 +112,11 @@ async def add_message(
     """Insert one message with its recipients and segments, in few statements."""
     uow.session.add(message)
     await uow.session.flush()
+    connection = await uow.session.connection()
     for table, rows in ((RecipientRow, recipients), (SegmentRow, segments)):
         for start in range(0, len(rows), _ROWS_PER_INSERT):
-            await uow.session.execute(insert(table), rows[start : start + _ROWS_PER_INSERT])
-
-
-async def next_queued(
-    uow: UnitOfWork, *, is_simulated: bool, modem: str, is_alone: bool
-) -> SegmentRow | None:
-    """The segment this modem should send next, locked; None if nothing is due.
-
-    A demo recipient's segment goes to a simulated modem and to nothing else, and the reverse.
-    `is_alone`: no other modem can take what this one was told to avoid.
-    """
-    conditions = [
-        SegmentRow.state == SegmentState.QUEUED,
-        SegmentRow.is_demo.is_(is_simulated),
-        SegmentRow.not_before <= uow.now,
-        SegmentRow.expires_at > uow.now,
-        or_(SegmentRow.pinned_modem.is_(None), SegmentRow.pinned_modem == modem),
-    ]
-    if not is_alone:
-        conditions.append(or_(SegmentRow.avoid_modem.is_(None), SegmentRow.avoid_modem != modem))
-    found: SegmentRow | None = await uow.session.scalar(
-        select(SegmentRow)
-        .where(*conditions)
-        .order_by(SegmentRow.lane, SegmentRow.position)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return found
+            chunk = rows[start : start + _ROWS_PER_INSERT]
+            await connection.execute(insert(table), chunk)
 
 
 async def next_not_before(uow: UnitOfWork) -> datetime | None:
@@ -167,6 +211,51 @@ async def expired_segments(uow: UnitOfWork, limit: int) -> list[SegmentRow]:
         .where(SegmentRow.state == SegmentState.QUEUED, SegmentRow.expires_at <= uow.now)
         .limit(limit)
         .with_for_update(skip_locked=True)
+    )
+    return list(rows)
+
+
+async def stranded_recipients(
+    uow: UnitOfWork, present: Sequence[str], before: datetime, limit: int
+) -> list[str]:
+    """Recipients of long texts that wait for a modem that is not present, since `before`."""
+    rows = await uow.session.scalars(
+        select(SegmentRow.recipient_id)
+        .where(
+            text(f"sms_segment.{QUEUED_ONLY}"),
+            SegmentRow.pinned_modem.is_not(None),
+            SegmentRow.pinned_modem.not_in(present),
+            SegmentRow.expires_at > uow.now,
+        )
+        .distinct()
+        .limit(limit)
+    )
+    candidates = list(rows)
+    if not candidates:
+        return []
+    tried = await uow.session.scalars(
+        select(SegmentRow.recipient_id)
+        .join(AttemptRow, AttemptRow.segment_id == SegmentRow.id)
+        .where(SegmentRow.recipient_id.in_(candidates))
+        .group_by(SegmentRow.recipient_id)
+        .having(func.max(AttemptRow.started_at) < before)
+    )
+    return list(tried)
+
+
+async def unsettled_messages(uow: UnitOfWork, since: datetime) -> list[str]:
+    """Messages since `since` with recipients whose state may still change; the newest 100."""
+    still = (RecipientState.QUEUED, RecipientState.SENDING, RecipientState.SENT)
+    rows = await uow.session.scalars(
+        select(MessageRow.id)
+        .where(
+            MessageRow.created_at >= since,
+            select(RecipientRow.id)
+            .where(RecipientRow.message_id == MessageRow.id, RecipientRow.state.in_(still))
+            .exists(),
+        )
+        .order_by(MessageRow.id.desc())
+        .limit(100)
     )
     return list(rows)
 

@@ -1,4 +1,4 @@
-"""Tables: message, recipient, segment, attempt, incoming PDU, inbound text.
+"""Tables of what goes out and comes in: message, recipient, segment, attempt, PDU, inbound text.
 
 CHECK constraints tie a state to its evidence: no `delivered` without a report, no `sending`
 without an attempt. A row that claims more than is known cannot be stored.
@@ -15,11 +15,22 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, Json, UtcDateTime, enum_column
-from sms.model import AttemptState, InboundState, MessageClass, RecipientState, SegmentState
+from sms.model import (
+    AttemptState,
+    InboundKind,
+    InboundState,
+    MessageClass,
+    RecipientState,
+    SegmentState,
+)
+
+QUEUED_ONLY = "state = 'queued'"
+"""The condition of the queue's partial index; SQLite uses it only for the same words."""
 
 
 class MessageRow(Base):
@@ -67,6 +78,7 @@ class RecipientRow(Base):
     text: Mapped[str | None] = mapped_column(Text)
     is_demo: Mapped[bool]
     concat_reference: Mapped[int]
+    question_code: Mapped[str | None] = mapped_column(String(1))
     state: Mapped[RecipientState] = mapped_column(enum_column(RecipientState, "state"))
     cause: Mapped[str | None] = mapped_column(String(200))
     modem: Mapped[str | None] = mapped_column(String(40))
@@ -78,15 +90,25 @@ class RecipientRow(Base):
 
 
 class SegmentRow(Base):
-    """One PDU to be sent. `position` orders the queue within its lane.
+    """One PDU to be sent. `position` orders the queue within its lane, fair between units.
 
     `pinned_modem`: a long text joins on the handset only if one SIM sends all of it.
+    `prefers_modem`: the SIM a reply belongs to; another may take it while that one is away.
     """
 
     __tablename__ = "sms_segment"
     __table_args__ = (
-        Index("ix_sms_segment_queue", "state", "is_demo", "lane", "position"),
+        # Only what waits: the index stays small however much has been sent.
+        Index(
+            "ix_sms_segment_queue",
+            "is_demo",
+            "lane",
+            "position",
+            sqlite_where=text(QUEUED_ONLY),
+            postgresql_where=text(QUEUED_ONLY),
+        ),
         Index(None, "recipient_id"),
+        Index(None, "message_id"),
         CheckConstraint(
             "state NOT IN ('sending', 'unknown', 'sent', 'delivered') OR attempts > 0",
             name="sent_has_attempt",
@@ -109,7 +131,10 @@ class SegmentRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
     copies: Mapped[int] = mapped_column(default=0)
+    round: Mapped[int] = mapped_column(default=0)  # of a long text sent anew: reports of old rounds
+    carrier: Mapped[str] = mapped_column(String(20))
     avoid_modem: Mapped[str | None] = mapped_column(String(40))
+    prefers_modem: Mapped[str | None] = mapped_column(String(40))
     pinned_modem: Mapped[str | None] = mapped_column(String(40))
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -125,6 +150,7 @@ class AttemptRow(Base):
         Index(None, "segment_id"),
         Index(None, "number", "reference", "started_at"),
         Index(None, "state", "modem"),
+        Index(None, "imsi", "started_at"),
         CheckConstraint("(state = 'started') = (ended_at IS NULL)", name="ended_has_time"),
     )
 
@@ -135,6 +161,7 @@ class AttemptRow(Base):
     number: Mapped[str] = mapped_column(String(20))
     state: Mapped[AttemptState] = mapped_column(enum_column(AttemptState, "state"))
     is_extra_copy: Mapped[bool]
+    round: Mapped[int] = mapped_column(default=0)
     reference: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(String(60))
     detail: Mapped[str] = mapped_column(String(300), default="")
@@ -180,6 +207,8 @@ class InboundRow(Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     is_complete: Mapped[bool]
     state: Mapped[InboundState] = mapped_column(enum_column(InboundState, "state"))
+    kind: Mapped[InboundKind] = mapped_column(enum_column(InboundKind, "kind"))
+    fields: Mapped[dict[str, Any] | None] = mapped_column(Json)
     message_id: Mapped[str | None] = mapped_column(
         ForeignKey("sms_message.id", ondelete="SET NULL")
     )
@@ -190,9 +219,9 @@ class InboundRow(Base):
 
 
 class CounterRow(Base):
-    """Stored counters, e.g. the 16-bit concatenation reference, which must not restart at 0."""
+    """Stored counters: the 16-bit concatenation reference, the units' places in each lane."""
 
     __tablename__ = "sms_counter"
 
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(220), primary_key=True)
     value: Mapped[int] = mapped_column(BigInteger)
