@@ -28,7 +28,7 @@ async def _counts(app: AppContext) -> tuple[int, int, int]:
 
 async def _signs_in(app: AppContext, login: DemoLogin) -> bool:
     signed_in = await app.auth.sign_in(login.username, login.password, None, Visit("", ""))
-    return not signed_in.must_change_password
+    return not signed_in.session.must_change_password
 
 
 @pytest.mark.timeout(120)
