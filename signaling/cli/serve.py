@@ -14,7 +14,7 @@ from signaling.certificates import issue, own_addresses
 from signaling.cli.announcement import Announcement, addresses
 from signaling.cli.invocation import Invocation, need_schema, plain_faults
 from signaling.cli.invocation import run as run_plainly
-from signaling.cli.simulator import ensure_simulator, simulated_modems
+from signaling.cli.simulator import end_simulator, ensure_simulator, simulated_modems
 from signaling.control import moved_clock
 from signaling.demo.seed import DemoLogin, seed_demo_county
 from signaling.settings import Settings
@@ -43,6 +43,7 @@ def demo(invocation: Invocation, is_lan: bool) -> None:
     logins = run_plainly(_seed(settings, is_lan=is_lan))
     run_plainly(ensure_simulator(settings.data.dir))
     _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
+    run_plainly(end_simulator(settings.data.dir))
 
 
 @click.command("seed-demo")

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import AppError, Unavailable
@@ -41,6 +42,14 @@ async def ensure_simulator(folder: Path) -> None:
             return
         await asyncio.sleep(_TRY_EVERY_S)
     raise Unavailable(f"the modem simulator did not start; see {folder / 'modem-sim.log'}")
+
+
+async def end_simulator(folder: Path) -> None:
+    """End the simulator of `folder`, if it runs: the demo was ended on purpose, not killed."""
+    client = SimulatorClient(folder / SOCKET_NAME)
+    with suppress(AppError):
+        await client.do("stop")
+    await client.close()
 
 
 async def _answers(folder: Path) -> bool:

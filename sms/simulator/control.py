@@ -23,7 +23,8 @@ _MAX_LINE = 1 << 20
 class Control:
     """Serves one `World`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, stop: asyncio.Event) -> None:
+        """`stop`: set by the order `stop`, which ends the simulator."""
         self._world = world
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
@@ -41,6 +42,7 @@ class Control:
             "call": self._call,
             "advance": self._advance,
             "journal": lambda after=0: world.air.journal.after(after),
+            "stop": stop.set,
         }
 
     async def start(self, path: Path) -> None:

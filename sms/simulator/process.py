@@ -22,7 +22,7 @@ async def run_simulator(
     """Run until `stop`. Links and socket exist once `ready` is set, and are gone afterwards."""
     options.directory.mkdir(parents=True, exist_ok=True)
     world = World(options)
-    control = Control(world)
+    control = Control(world, stop)
     world.plug_all()
     try:
         await control.start(options.directory / SOCKET_NAME)
