@@ -16,11 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, Json, UnitOfWork, UtcDateTime
 from core.ids import new_id
+
+log = structlog.get_logger(__name__)
 
 _VERIFY_PAGE = 1000
 GENESIS = "0" * 64
@@ -190,11 +193,18 @@ class Audit:
             reason=reason,
         )
 
-    async def write_head_file(self, uow: UnitOfWork) -> None:
-        """Write the head to the second file, hourly and at each activation; atomic, fsync'd."""
+    async def write_head_file(self, uow: UnitOfWork) -> bool:
+        """Write the head to the second file, hourly and at each activation; atomic, fsync'd.
+
+        Where the log does not continue what the file knows, the file stays as it is: it is the
+        evidence. Returns: whether the file holds the present head now.
+        """
         head = await uow.session.get(AuditHeadRow, 1)
+        if self._head_file.exists() and not await self._continues(uow, self._read_head_file()):
+            log.error("audit_does_not_continue", mend="run `python server.py audit verify`")
+            return False
         if head is None:
-            return
+            return True
         content = {"chain": head.chain, "count": head.count, "hash": head.hash}
         content["mac"] = self._mac(json.dumps(content, sort_keys=True))
         self._head_file.parent.mkdir(parents=True, exist_ok=True)
@@ -204,6 +214,17 @@ class Audit:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self._head_file)
+        return True
+
+    async def _continues(self, uow: UnitOfWork, noted: dict[str, Any] | None) -> bool:
+        """Whether the log still has the noted entry, or a new chain that says it replaces it."""
+        if noted is None:
+            return False
+        row = await uow.session.get(AuditRow, noted["count"])
+        if row is not None and (row.chain, row.hash) == (noted["chain"], noted["hash"]):
+            return True
+        begun = await uow.session.scalars(select(AuditRow).where(AuditRow.action == BEGIN_CHAIN))
+        return any(entry.detail.get("head_file") == noted for entry in begun)
 
     async def entries(self, uow: UnitOfWork, query: AuditQuery) -> list[Entry]:
         """The entries that fit `query`, newest first."""

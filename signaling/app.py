@@ -39,6 +39,7 @@ from signaling.adapters import (
     SmsMessenger,
     make_driver,
 )
+from signaling.backup import AUDIT_KEY, HEAD_FILE
 from signaling.certificates import own_addresses
 from signaling.context import AppContext
 from signaling.control import Control
@@ -94,7 +95,7 @@ def open_database(settings: Settings, clock: Clock | None = None) -> Database:
 def open_audit(settings: Settings) -> Audit:
     """The audit log with its key from outside the database."""
     folder = settings.data.dir
-    return Audit(load_or_create_key(folder / "keys" / "audit.key"), folder / "audit-head.json")
+    return Audit(load_or_create_key(folder / "keys" / AUDIT_KEY), folder / HEAD_FILE)
 
 
 @asynccontextmanager
@@ -111,45 +112,7 @@ async def build(
     clock = clock or SystemClock()
     passwords = passwords or Passwords()
     async with open_database(settings, clock) as database:
-        audit = open_audit(settings)
-        tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
-        meetings = Meetings(passwords.hash, passwords.verify)
-        directory, plans = Directory(), Plans(audit)
-        sms = SmsPlatform(settings.sms, database, make_driver)
-        app = AppContext(
-            settings=settings,
-            clock=clock,
-            database=database,
-            audit=audit,
-            events=EventDispatcher(database, clock),
-            timers=TimerRunner(database, clock),
-            auth=Accounts(database, clock, audit, settings.auth, tokens, passwords),
-            users=Users(database, audit, settings.auth, passwords),
-            topics=Topics(database),
-            directory=directory,
-            meetings=meetings,
-            rooms=Rooms(
-                settings.media,
-                settings.data.sockets,
-                database,
-                clock,
-                meetings,
-                AuditedRooms(audit),
-                worker_command,
-            ),
-            plans=plans,
-            sms=sms,
-            command=CommandService(
-                database,
-                directory,
-                plans,
-                SmsMessenger(sms),
-                ConferenceOpener(meetings, base_url(settings)),
-                audit,
-            ),
-            started_at=clock.now(),
-            is_demo=is_demo,
-        )
+        app = _assemble(settings, database, passwords, worker_command, is_demo=is_demo)
         simulator = SimulatorClient(settings.data.dir / SOCKET_NAME)
         if is_demo:
             app.extra["simulator"] = simulator
@@ -160,6 +123,42 @@ async def build(
         finally:
             await simulator.close()
             passwords.close()
+
+
+def _assemble(
+    settings: Settings,
+    database: Database,
+    passwords: Passwords,
+    worker_command: Sequence[str] | None,
+    *,
+    is_demo: bool,
+) -> AppContext:
+    clock, audit = database.clock, open_audit(settings)
+    tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
+    meetings = Meetings(passwords.hash, passwords.verify)
+    directory, plans = Directory(), Plans(audit)
+    sms = SmsPlatform(settings.sms, database, make_driver)
+    opener = ConferenceOpener(meetings, base_url(settings))
+    sockets, orders = settings.data.sockets, AuditedRooms(audit)
+    return AppContext(
+        settings=settings,
+        clock=clock,
+        database=database,
+        audit=audit,
+        events=EventDispatcher(database, clock),
+        timers=TimerRunner(database, clock),
+        auth=Accounts(database, clock, audit, settings.auth, tokens, passwords),
+        users=Users(database, audit, settings.auth, passwords),
+        topics=Topics(database),
+        directory=directory,
+        meetings=meetings,
+        rooms=Rooms(settings.media, sockets, database, clock, meetings, orders, worker_command),
+        plans=plans,
+        sms=sms,
+        command=CommandService(database, directory, plans, SmsMessenger(sms), opener, audit),
+        started_at=clock.now(),
+        is_demo=is_demo,
+    )
 
 
 def _add_directory(app: AppContext) -> None:

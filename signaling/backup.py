@@ -18,7 +18,8 @@ from core.errors import Conflict, InvalidInput
 from migrations import archive, runner
 
 FORMAT = 1
-KEYS = ("audit.key", "session.key")
+AUDIT_KEY, HEAD_FILE = "audit.key", "audit-head.json"
+KEYS = (AUDIT_KEY, "session.key")
 
 
 async def write(database: Database, folder: Path, file: Path) -> int:
@@ -67,7 +68,7 @@ async def read(database: Database, folder: Path, file: Path, *, replace: bool) -
             for table in archive.tables():
                 with _member(tar, f"tables/{table.name}.jsonl") as lines:
                     count += await archive.load(uow, table, (line.decode() for line in lines))
-        _restore_keys(tar, folder / "keys")
+        _restore_keys(tar, folder)
     return count
 
 
@@ -114,17 +115,27 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 def _restore_keys(tar: tarfile.TarFile, folder: Path) -> None:
-    """Put the backup's keys back; what was there is kept beside them."""
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    """Put the backup's keys back; what was there is kept beside them.
+
+    A second audit file made with another key can prove nothing any more and is put aside too.
+    """
+    (folder / "keys").mkdir(parents=True, mode=0o700, exist_ok=True)
     for key in KEYS:
-        path = folder / key
+        path = folder / "keys" / key
         with _member(tar, f"keys/{key}") as member:
             content = member.read()
         if path.exists() and path.read_bytes() != content:
-            path.replace(path.with_suffix(".before-restore"))
+            _put_aside(path)
+            if key == AUDIT_KEY:
+                _put_aside(folder / HEAD_FILE)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+
+
+def _put_aside(path: Path) -> None:
+    if path.exists():
+        path.replace(path.with_name(path.name + ".before-restore"))
 
 
 def _add(tar: tarfile.TarFile, name: str, content: Any) -> None:

@@ -173,6 +173,23 @@ async def test_a_log_written_anew_with_another_key_is_found(
     assert (await _verify(database, audit)).fault is Fault.ALTERED
 
 
+async def test_a_server_started_over_a_cut_log_does_not_paper_over_it(
+    database: Database, audit: Audit, write: Write
+) -> None:
+    """Housekeeping writes the second file at each start: it must not take the evidence away."""
+    await write(5)
+    await _note_head(database, audit)
+    await _tamper(
+        database,
+        "DELETE FROM audit_entry WHERE seq > 3",
+        "UPDATE audit_head SET count = 3, hash = (SELECT hash FROM audit_entry WHERE seq = 3)",
+    )
+    await _note_head(database, audit)
+    await write(4)
+    await _note_head(database, audit)
+    assert (await _verify(database, audit)).fault is Fault.ALTERED
+
+
 async def test_a_damaged_second_file_is_found(
     database: Database, audit: Audit, write: Write, tmp_path: Path
 ) -> None:

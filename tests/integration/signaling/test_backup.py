@@ -78,6 +78,27 @@ async def test_what_was_written_is_restored_row_for_row(
             assert (await open_audit(target).verify(uow)).fault is None
 
 
+async def test_a_backup_of_another_installation_brings_its_key_and_the_log_verifies(
+    source: Settings, sqlite_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    file = tmp_path / "county.tar.gz"
+    await _written(source, file)
+    target = make_settings(sqlite_url)
+    async with build(target) as app:
+        async with app.database.write() as uow:
+            await app.audit.append(uow, actor=SYSTEM, action="a.b", target="c:d")
+        async with app.database.read() as uow:
+            await app.audit.write_head_file(uow)
+        await backup.read(app.database, target.data.dir, file, replace=True)
+        audit = open_audit(target)
+        async with app.database.write() as uow:
+            await audit.begin_new_chain(uow, actor=SYSTEM, reason="restored")
+        async with app.database.read() as uow:
+            assert await audit.write_head_file(uow)
+            assert (await audit.verify(uow)).fault is None
+    assert (target.data.dir / "keys" / "audit.key.before-restore").exists()
+
+
 async def test_a_full_database_is_not_overwritten_unless_told(
     source: Settings, tmp_path: Path
 ) -> None:
