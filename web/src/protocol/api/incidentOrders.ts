@@ -51,3 +51,16 @@ export interface ActivationOrder {
   matter?: string
   measures?: string[]
 }
+
+/** What is known better now; what is left out stays as it is. `version`: the one on the screen. */
+export interface IncidentPatch {
+  version: number
+  title?: string
+  description?: string
+  place?: string
+  longitude?: number
+  latitude?: number
+  hazard_id?: string
+  event_level?: number
+  figures?: Figures
+}
