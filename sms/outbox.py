@@ -4,6 +4,7 @@ Every method works in the caller's unit of work, so a message is accepted in the
 orders it. What happens to a segment from then on is `sms.ledger`.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ MAX_RECIPIENTS = 20_000
 QUESTION_CODES = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Which of several open questions an answer means; I and O look like digits."""
 _LONGEST_KEY = 120
+_AT_A_TIME = 200
 _DRILL_MARK = "【演练】"
 _NUMBER = re.compile(r"\+?\d{3,15}")
 _REACHES_BLOCKED = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
@@ -72,8 +74,10 @@ class Outbox:
         rows = _Rows(message.id, LANES[submission.class_], uow.now, expires_at)
         rows.reference = await store.next_counter(uow, "concat_reference", len(recipients))
         rows.prefers_modem = submission.via_modem
-        for recipient in recipients:
+        for index, recipient in enumerate(recipients):
             self._add(rows, submission, recipient, about)
+            if index % _AT_A_TIME == 0:
+                await asyncio.sleep(0)  # the pages stay live while thousands are made
         rows.queue_from(await store.fair_position(uow, rows.lane, submission.unit_path, rows.count))
         message.recipient_count, message.segment_count = len(rows.recipients), rows.count
         await store.add_message(uow, message, rows.recipients, rows.segments)

@@ -35,16 +35,20 @@ _HOUSEKEEPING_S = 5.0
 _TELL_EVERY_S = 1.0
 
 
-def driver_of(modem: ModemSettings, on_incoming: IncomingSink, clock: Clock) -> Driver:
-    """The driver the settings name for `modem`, closed."""
-    port = ModemPort(
+def port_of(modem: ModemSettings) -> ModemPort:
+    """How to reach a modem, from its settings."""
+    return ModemPort(
         name=modem.name,
         path=modem.path,
         pin=modem.pin.get_secret_value() if modem.pin else None,
         family=ModemFamily(modem.family) if modem.family else None,
         baud=modem.baud,
     )
-    return make_driver(modem.driver, port, on_incoming, clock)
+
+
+def driver_of(modem: ModemSettings, on_incoming: IncomingSink, clock: Clock) -> Driver:
+    """The driver the settings name for `modem`, closed."""
+    return make_driver(modem.driver, port_of(modem), on_incoming, clock)
 
 
 class ModemPool:

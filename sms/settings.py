@@ -57,7 +57,7 @@ class SmsSettings(Section):
         "【县应急指挥中心】", max_length=30, description="Put before every text; empty: none."
     )
     unknown_wait_s: float = Field(
-        30.0, ge=5, le=600,
+        30.0, ge=1, le=600,
         description="An alert of unknown outcome gets its one copy after this without report (s).",
     )  # fmt: skip
     alert_expiry_minutes: int = Field(
@@ -71,7 +71,7 @@ class SmsSettings(Section):
     )
     stranded_wait_s: float = Field(
         120.0,
-        ge=5,
+        ge=1,
         le=3600,
         description="A long text whose SIM is away so long with parts on the air begins anew"
         " through another SIM (s).",

@@ -20,7 +20,7 @@ from sms.store.rows import (
     SegmentRow,
 )
 
-_ROWS_PER_INSERT = 2000
+_ROWS_PER_INSERT = 500
 _NUMBERS_PER_QUERY = 500
 
 

@@ -1,0 +1,86 @@
+"""Killing the server again and again; `tests` runs it ten times, `make soak` two hundred."""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.database import Database
+from sms.model import MessageClass
+from sms.numbers import demo_number
+from sms.service import SmsPlatform
+from sms.settings import SmsSettings
+from tests.support.modem_sim import ModemSim, modem_sim
+from tests.support.sms_checker import Claim, losses, violations
+from tests.support.sms_server import SmsServer, sms_server
+from tests.support.sms_world import SETTLED
+
+CLASSES = (MessageClass.ALERT, MessageClass.NOTICE)
+LONG = "各乡镇立即转移危险区群众，落实责任到人，逐户清点。" * 6
+
+
+@dataclass
+class Trial:
+    """What was accepted, and what is broken in the end."""
+
+    accepted: dict[str, MessageClass] = field(default_factory=dict)
+    kills: int = 0
+    unknown: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+async def kill_again_and_again(
+    url: str, directory: Path, *, runs: int, seed: int, settle_s: float = 40
+) -> Trial:
+    """`runs` times: start, submit an alert, a notice and a long notice, kill in mid-flow."""
+    randomness = random.Random(seed)
+    trial = Trial()
+    async with modem_sim(directory, modems=2, radio_s=0.08, keeps_journal=True) as air:
+        for run in range(runs):
+            async with sms_server(url, directory, modems=2) as server:
+                await _submit(server, trial, run, randomness)
+                await asyncio.sleep(randomness.uniform(0.0, 1.2))
+                await server.kill()
+                trial.kills += 1
+        async with sms_server(url, directory, modems=2), Database(url) as database:
+            await _check(trial, database, air, settle_s)
+    return trial
+
+
+async def _submit(server: SmsServer, trial: Trial, run: int, randomness: random.Random) -> None:
+    for class_ in CLASSES:
+        for text in ("short", "long") if class_ is MessageClass.NOTICE else ("short",):
+            numbers = [demo_number(randomness.randrange(50) + run * 100 + n * 50) for n in (0, 1)]
+            body = f"{class_} {run}" if text == "short" else f"{run} {LONG}"
+            order = {"class": class_.value, "text": body, "numbers": numbers}
+            message_id = await server.submit(**order, key=f"{run}-{class_}-{text}")
+            trial.accepted[message_id] = class_
+
+
+async def _check(trial: Trial, database: Database, air: ModemSim, settle_s: float) -> None:
+    platform = SmsPlatform(SmsSettings(signature=""), database)
+    claims: list[Claim] = []
+    async with asyncio.timeout(settle_s):
+        while True:
+            claims = await _claims(platform, database, trial)
+            is_done = all(claim.state in SETTLED for claim in claims)
+            if is_done and not any(c.is_alert and c.state == "unknown" for c in claims):
+                break
+            await asyncio.sleep(0.2)
+    journal = await air.do("journal")
+    trial.unknown = sum(claim.state == "unknown" for claim in claims)
+    must = [claim for claim in claims if claim.is_alert or claim.state != "unknown"]
+    trial.broken = violations(journal, claims) + losses(journal, must)
+
+
+async def _claims(platform: SmsPlatform, database: Database, trial: Trial) -> list[Claim]:
+    claims: list[Claim] = []
+    async with database.read() as uow:
+        for message_id, class_ in trial.accepted.items():
+            view = await platform.message(uow, message_id)
+            for row in await platform.recipients(uow, message_id):
+                attempts = await platform.attempts(uow, row.id)
+                extra = sum(attempt.is_extra_copy for attempt, _ in attempts)
+                is_alert = class_ is MessageClass.ALERT
+                claims.append(Claim(row.number, view.wire_text, is_alert, row.state.value, extra))
+    return claims
