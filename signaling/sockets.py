@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 NAMESPACE = "/"
 SWEEP_S = 10.0
+SLOW_AFTER = 2000
+"""Packets waiting for one client at which it is cut off; it resumes with what it missed."""
 HANDSHAKE_DEADLINE_S = 5.0
 
 
@@ -210,8 +212,12 @@ class Sockets:
             self._tasks.create_task(self._sweep(), name="sockets:sweep")
 
     async def _sweep(self) -> None:
-        """Close connections whose session has ended; leave topics no longer allowed."""
+        """Close connections too slow or whose session has ended; leave topics no longer allowed."""
         for connection in self.connections:
+            if self._waiting(connection.sid) > SLOW_AFTER:
+                log.warning("connection_too_slow", sid=connection.sid, remote=connection.remote)
+                await self.server.disconnect(connection.sid)
+                continue
             try:
                 if connection.cookie is not None:
                     connection.visitor = await self._principal(connection.cookie, touch=False)
@@ -222,6 +228,12 @@ class Sockets:
                 log.warning("sweep_delayed", cause=error.message)
                 return
             await self._check_topics(connection)
+
+    def _waiting(self, sid: str) -> int:
+        """Packets not yet taken by this client's line; python-engineio itself has no limit."""
+        eio_sid = self.server.manager.eio_sid_from_sid(sid, NAMESPACE)
+        line = self.server.eio.sockets.get(eio_sid)
+        return line.queue.qsize() if line is not None else 0
 
     async def _check_topics(self, connection: Connection) -> None:
         for topic in tuple(connection.topics):

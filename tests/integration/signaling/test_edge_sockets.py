@@ -285,6 +285,22 @@ async def test_who_closes_is_told_to_those_who_asked(
         await told.wait()
 
 
+async def test_a_client_that_takes_nothing_is_cut_off(
+    county: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its packets would otherwise fill the memory; it resumes later with what it missed."""
+    line = await (await county.signed_in("duty_officer")).socket()
+    gone = asyncio.Event()
+    line.client.on("disconnect", lambda *_: gone.set())
+    sockets = county.app.sockets
+    (connection,) = sockets.connections
+    assert sockets._waiting(connection.sid) == 0
+    monkeypatch.setattr(sockets, "_waiting", lambda _sid: 5000)
+    await sockets._sweep()
+    async with asyncio.timeout(5):
+        await gone.wait()
+
+
 async def test_presence_is_who_has_a_line_open(county: Any) -> None:
     browser = await county.signed_in("duty_officer")
     _, session = await browser.call("GET", "/api/v1/session")
