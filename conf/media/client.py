@@ -43,7 +43,6 @@ What the page must do (web)
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -222,7 +221,6 @@ class MediaWorker:
             str(self.index),
             "--socket",
             str(self._socket_path),
-            env=dict(os.environ),
         )
         ended = asyncio.ensure_future(self._process.wait())
         came = asyncio.ensure_future(connected.get())
