@@ -29,16 +29,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from core.clock import Clock, SystemClock
-from core.errors import Unavailable
+from core.errors import InvalidInput, Unavailable
 from core.signals import Signals
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+_GIVE_WAY = frozenset({"40P01", "40001"})
+"""Deadlock detected, serialization failure: the same change may go through now."""
+_PASSING = ("40", "53", "55P03", "57", "08", "25P03")
+"""Gave way, out of disk or connections, locked, shut down, connection lost, idle too long."""
+_TRIES = 3
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -143,7 +149,10 @@ class Database:
         self.clock: Clock = clock or SystemClock()
         self.signals = Signals()
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
-        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 5}
+        # A fault is logged with its statement, never with what it carried: texts, full numbers.
+        options: dict[str, Any] = {
+            "pool_size": pool_size, "max_overflow": 5, "hide_parameters": True
+        }  # fmt: skip
         if self.is_postgresql:
             options["pool_pre_ping"] = True
         else:
@@ -161,7 +170,8 @@ class Database:
     async def write(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that commits when the block ends and rolls back when it raises.
 
-        Raises: Unavailable: the database cannot be reached, is locked past its time-out or full.
+        Raises: Unavailable: the database cannot be reached, is locked past its time-out or full,
+        or gave up on this change for another's sake; InvalidInput: a value no column can hold.
         """
         if self._writer is None:
             async with self._unit(writes=True) as uow:
@@ -189,9 +199,12 @@ class Database:
                 else:
                     session.expunge_all()  # a rollback would expire what was read
                     await session.rollback()
-            except (OperationalError, InterfaceError, OSError) as error:
+            except (DBAPIError, OSError, OverflowError) as error:
                 await _rollback_quietly(session)
-                raise _unavailable(error) from error
+                told = _told(error)
+                if told is error:
+                    raise
+                raise told from error
             except BaseException:
                 await _rollback_quietly(session)
                 raise
@@ -214,22 +227,38 @@ class Database:
         now = self.clock.now()
         try:
             if self._writer is None:
-                async with self.engine.begin() as connection:
-                    return await connection.run_sync(work, now)
+                return await self._try_at_once(work, now)
             async with self._writer:
                 loop = asyncio.get_running_loop()
                 if self._thread is None:
                     self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
                 run = loop.run_in_executor(self._thread, self._in_thread, work, now)
                 return await asyncio.shield(run)
-        except (OperationalError, InterfaceError, OSError) as error:
-            raise _unavailable(error) from error
+        except (DBAPIError, OSError, OverflowError) as error:
+            told = _told(error)
+            if told is error:
+                raise
+            raise told from error
+
+    async def _try_at_once(self, work: Callable[[Connection, datetime], T], now: datetime) -> T:
+        """On PostgreSQL; whom it makes give way to another tries again."""
+        for _ in range(_TRIES - 1):
+            try:
+                async with self.engine.begin() as connection:
+                    return await connection.run_sync(work, now)
+            except DBAPIError as error:
+                if _sqlstate(error) not in _GIVE_WAY:
+                    raise
+        async with self.engine.begin() as connection:
+            return await connection.run_sync(work, now)
 
     def _in_thread(self, work: Callable[[Connection, datetime], T], now: datetime) -> T:
         if self._thread_engine is None:
             url = self._url.set(drivername="sqlite+pysqlite")
             options = {"timeout": self._busy_timeout_s, "check_same_thread": False}
-            self._thread_engine = create_engine(url, pool_size=1, connect_args=options)
+            self._thread_engine = create_engine(
+                url, pool_size=1, connect_args=options, hide_parameters=True
+            )
             _prepare_sqlite(self._thread_engine)
         with self._thread_engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -266,6 +295,23 @@ async def _rollback_quietly(session: AsyncSession) -> None:
         await asyncio.shield(session.rollback())
     except DBAPIError as error:  # the first error tells more; the connection is dropped either way
         log.warning("rollback_failed", cause=type(error).__name__)
+
+
+def _told(error: DBAPIError | OSError | OverflowError) -> Exception:
+    """The fault as callers know it; a bug (a broken constraint, wrong SQL) stays what it is."""
+    state = _sqlstate(error)
+    if isinstance(error, OperationalError | InterfaceError | OSError):
+        return _unavailable(error)
+    if state.startswith(_PASSING) or getattr(error, "connection_invalidated", False):
+        return _unavailable(error)
+    if isinstance(error, DataError | OverflowError) or state.startswith("22"):
+        return InvalidInput("a value is too large or has signs that cannot be stored", code="value")
+    return error
+
+
+def _sqlstate(error: Exception) -> str:
+    """PostgreSQL's code of a fault (appendix A of its manual); empty on SQLite."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def _unavailable(error: Exception) -> Unavailable:

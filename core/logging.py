@@ -19,6 +19,7 @@ SECRET_KEYS = frozenset(
 )
 PRIVATE_KEYS = frozenset({"text", "number", "phone", "msisdn", "body"})
 _NUMBER = re.compile(r"(?<!\w)(\+?\d{3})\d{4,9}(\d{4})(?!\w)")
+_QUOTED = re.compile(r"^.*(?:DETAIL: |\[parameters: ).*\n?", re.MULTILINE)
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 
 EventDict = MutableMapping[str, Any]
@@ -42,6 +43,14 @@ def hide_private(_logger: object, method: str, event: EventDict) -> EventDict:
     return event
 
 
+def hide_in_traceback(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Take out of a traceback what a database quotes of its rows, and mask numbers."""
+    told = event.get("exception")
+    if isinstance(told, str):
+        event["exception"] = _NUMBER.sub(r"\1…\2", _QUOTED.sub("", told))
+    return event
+
+
 def set_up(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     """Configure structlog and route the standard library's logs through it. Call once."""
     out = stream if stream is not None else sys.stderr
@@ -52,11 +61,13 @@ def set_up(settings: LogSettings, *, stream: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_private,
     ]
-    renderer: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    renderer: list[Any] = [
+        structlog.processors.format_exc_info,
+        hide_in_traceback,
+        structlog.processors.JSONRenderer()
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=out.isatty())]
-    )
+        else structlog.dev.ConsoleRenderer(colors=out.isatty()),
+    ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),

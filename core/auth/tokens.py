@@ -29,7 +29,7 @@ class Tokens:
         Raises: NotSignedIn: not signed by this server; spares the database a look-up.
         """
         token, _, signature = cookie.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(token).encode()):
+        if not hmac.compare_digest(_bytes(signature), self._sign(token).encode()):
             raise NotSignedIn("the session cookie is not valid")
         return hash_token(token)
 
@@ -39,7 +39,7 @@ class Tokens:
 
     def is_csrf(self, session_id: str, given: str) -> bool:
         """Whether `given` is this session's CSRF value."""
-        return hmac.compare_digest(self.csrf(session_id).encode(), given.encode())
+        return hmac.compare_digest(self.csrf(session_id).encode(), _bytes(given))
 
     def seal(self, secret: str) -> str:
         """`secret`, encrypted for the database."""
@@ -56,7 +56,12 @@ class Tokens:
         return self._mac(f"cookie:{token}").hex()[:32]
 
     def _mac(self, text: str) -> bytes:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+        return hmac.new(self._key, _bytes(text), hashlib.sha256).digest()
+
+
+def _bytes(text: str) -> bytes:
+    """`text` of a header, whatever bytes a stranger put there."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def hash_token(token: str) -> str:

@@ -1,15 +1,17 @@
 """Units of work on both databases."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from core import changes
 from core.changes import Change
 from core.database import Database, UtcDateTime
-from core.errors import Unavailable
+from core.errors import InvalidInput, Unavailable
 from core.signals import CHANGE_PUBLISHED
 
 
@@ -105,3 +107,66 @@ async def test_two_hundred_writers_at_once_all_get_their_turn(database: Database
 
     made = await asyncio.gather(*(write(n) for n in range(200)))
     assert sorted(change.seq for change in made) == list(range(1, 201))
+
+
+@pytest.fixture
+async def postgresql(postgresql_url: str) -> AsyncIterator[Database]:
+    """Where several write at once; SQLite has one writer."""
+    async with Database(postgresql_url) as opened:
+        yield opened
+
+
+async def test_who_must_give_way_may_try_again(postgresql: Database) -> None:
+    """A deadlock is no bug: it must neither end the process nor be told as an internal error."""
+    async with postgresql.write() as uow:
+        for topic in ("one", "two"):
+            await changes.publish(uow, topic, "made", {})
+    met = asyncio.Barrier(2)
+
+    async def cross(first: str, second: str) -> None:
+        async with postgresql.write() as uow:
+            await changes.publish(uow, first, "changed", {})
+            await met.wait()
+            await changes.publish(uow, second, "changed", {})
+
+    ends = await asyncio.gather(cross("one", "two"), cross("two", "one"), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "Unavailable"]
+
+
+async def test_plain_work_that_must_give_way_is_done_again(postgresql: Database) -> None:
+    async with postgresql.write() as uow:
+        for topic in ("one", "two"):
+            await changes.publish(uow, topic, "made", {})
+
+    def work(connection: Connection, now: datetime) -> None:
+        connection.execute(text("UPDATE topic SET seq = seq + 1 WHERE topic = 'two'"))
+        connection.execute(text("SELECT pg_sleep(0.3)"))
+        connection.execute(text("UPDATE topic SET seq = seq + 1 WHERE topic = 'one'"))
+
+    async def other() -> None:
+        async with postgresql.write() as uow:
+            await changes.publish(uow, "one", "changed", {})
+            await uow.session.execute(text("SELECT pg_sleep(0.3)"))
+            await changes.publish(uow, "two", "changed", {})
+
+    ends = await asyncio.gather(postgresql.at_once(work), other(), return_exceptions=True)
+    assert ends[0] is None
+
+
+async def test_a_number_no_column_can_hold_is_told_as_input(database: Database) -> None:
+    with pytest.raises(InvalidInput):
+        async with database.read() as uow:
+            await uow.session.execute(
+                text("SELECT 1 FROM topic WHERE seq = :seq").bindparams(seq=2**70)
+            )
+
+
+async def test_a_fault_does_not_quote_what_the_statement_carried(database: Database) -> None:
+    with pytest.raises(IntegrityError) as fault:
+        async with database.write() as uow:
+            await uow.session.execute(
+                text("INSERT INTO topic (topic, epoch) VALUES (:topic, :epoch)"),
+                {"topic": "氯气泄漏", "epoch": "13800138000"},
+            )
+    assert "氯气" not in str(fault.value)
+    assert "13800138000" not in str(fault.value)

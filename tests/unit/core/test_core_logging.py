@@ -66,3 +66,18 @@ def test_ids_are_not_taken_for_numbers(out: io.StringIO) -> None:
 
 def test_a_short_number_shows_nothing() -> None:
     assert mask_number("110") == "…"
+
+
+def test_a_traceback_quotes_no_row(out: io.StringIO) -> None:
+    """PostgreSQL and SQLAlchemy quote what a statement carried: texts and whole numbers."""
+    try:
+        raise RuntimeError(
+            "null value in column\nDETAIL:  Failing row contains (氯气泄漏, +8610055500012).\n"
+            "[SQL: INSERT …]\n[parameters: ('氯气泄漏', '13800138000')]\nlast 13800138000"
+        )
+    except RuntimeError as error:
+        structlog.get_logger("x").error("handler_failed", exc_info=error)
+    told = _lines(out)[0]["exception"]
+    assert "INSERT" in told
+    for secret in ("氯气", "8610055500012", "13800138000"):
+        assert secret not in told
