@@ -37,6 +37,7 @@ from core.errors import AppError, InvalidInput, NotAllowed, NotSignedIn, TooMany
 from signaling.attempt import Outcome, attempt, invalid_input
 from signaling.context import AppContext
 from signaling.metrics import MESSAGE_SECONDS
+from signaling.storable import check_storable
 from signaling.topics import Visitor
 
 log = structlog.get_logger(__name__)
@@ -225,6 +226,7 @@ class Inbox:
     async def _call(self, event: SocketEvent, data: object) -> BaseModel | dict[str, Any] | None:
         visitor = self.connection.visitor = await self.refresh(self.connection)
         authorize(event, visitor)
+        check_storable(data)
         parsed: Any = None
         if event.request is not None:
             try:

@@ -78,5 +78,8 @@ def _file(static: Path) -> Handler:
 
 def _within(root: Path, path: str) -> Path | None:
     """The file `path` below `root`; None if there is none or it leads outside."""
-    found = (root / path).resolve()
-    return found if found.is_relative_to(root) and found.is_file() else None
+    try:
+        found = (root / path).resolve()
+        return found if found.is_relative_to(root) and found.is_file() else None
+    except (ValueError, OSError):  # a NUL, or a name longer than the file system can have
+        return None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from core.audit import AuditQuery, Entry
 from core.auth.model import Permission
@@ -18,8 +18,8 @@ class AuditFilter(ApiModel):
     action: str = Field("", max_length=80)
     target: str = Field("", max_length=120)
     actor: str = Field("", max_length=60)
-    since: datetime | None = None
-    until: datetime | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
     limit: int = Field(100, ge=1, le=1000)
 
 
