@@ -19,6 +19,7 @@ COMMANDS = {
     "seed-demo": "signaling.cli.serve:seed_demo",
     "modem-sim": "signaling.cli.worker:modem_sim",
     "worker": "signaling.cli.worker:worker",
+    "recorder": "signaling.cli.worker:recorder",
     "config-sample": "signaling.cli.describe:config_sample",
     "openapi": "signaling.cli.describe:openapi",
 }

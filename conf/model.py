@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from conf.recording.lamp import Lamp
 from core.ids import IncidentId, MeetingId, ParticipantId, UnitId
 
 
@@ -126,6 +127,7 @@ class RoomView:
     """The whole state of a room. `version` counts every change the forwarder must know.
 
     `mutes`: tracks the chair muted of participants who are away; they find them so.
+    `is_recording`: what was ordered; `recording`: what really reaches the disk.
     """
 
     meeting_id: MeetingId
@@ -137,6 +139,8 @@ class RoomView:
     is_locked: bool = False
     is_lecture: bool = False
     is_muting_all: bool = False
+    is_recording: bool = False
+    recording: Lamp = Lamp.OFF
     broadcast: ParticipantId | None = None
     called: ParticipantId | None = None
     poll_source: ParticipantId | None = None
@@ -169,6 +173,8 @@ class OrderKind(enum.StrEnum):
     POLL_START = "poll_start"
     POLL_STOP = "poll_stop"
     ALLOW_TAKEOVER = "allow_takeover"
+    RECORD_START = "record_start"
+    RECORD_STOP = "record_stop"
     UNLOCK_TOKEN = "unlock_token"  # noqa: S105 - the name of an order
 
 

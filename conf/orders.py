@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from conf.media.model import ParticipantState
 from conf.media.model import RoomState as MediaState
 from conf.model import Order, OrderKind, RoomView, Seat, SiteRole, TrackState
+from conf.recording.lamp import Lamp
 from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import ParticipantId
 
@@ -140,6 +141,7 @@ def media_state(state: RoomView) -> MediaState:
         broadcast=state.broadcast,
         poll_source=state.poll_source,
         lecturer=(state.broadcast or chair) if state.is_lecture else None,
+        is_recorded=state.is_recording and state.is_open,
     )
 
 
@@ -291,6 +293,18 @@ def _allow_takeover(state: RoomView, order: Order, now: datetime) -> RoomView:
     return with_seat(state, replace(target_of(state, order), may_be_taken=True))
 
 
+def _record_start(state: RoomView, order: Order, now: datetime) -> RoomView:
+    if state.is_recording:
+        raise Conflict("this meeting is already being recorded")
+    return replace(state, is_recording=True, recording=Lamp.STALLED)
+
+
+def _record_stop(state: RoomView, order: Order, now: datetime) -> RoomView:
+    if not state.is_recording and state.recording is Lamp.OFF:
+        raise Conflict("this meeting is not being recorded")
+    return replace(state, is_recording=False, recording=Lamp.OFF)
+
+
 def _unlock_token(state: RoomView, order: Order, now: datetime) -> RoomView:
     return state  # the link is a row; conf.room unlocks it there
 
@@ -326,5 +340,7 @@ _ORDERS: dict[OrderKind, Callable[[RoomView, Order, datetime], RoomView]] = {
     OrderKind.POLL_START: _poll_start,
     OrderKind.POLL_STOP: _poll_stop,
     OrderKind.ALLOW_TAKEOVER: _allow_takeover,
+    OrderKind.RECORD_START: _record_start,
+    OrderKind.RECORD_STOP: _record_stop,
     OrderKind.UNLOCK_TOKEN: _unlock_token,
 }

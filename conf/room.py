@@ -5,33 +5,33 @@ forwarder enforces it. Changes are numbered here and kept for browsers that miss
 """
 
 import asyncio
-import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from conf import links, orders, store
+from conf import orders, store
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import (
     ChatLine,
     Device,
-    Link,
     MeetingState,
     Order,
     OrderKind,
     RoomView,
     Seat,
-    SiteRole,
 )
 from conf.ports import RoomAudit
+from conf.recording.lamp import Lamp
+from conf.recording.service import Recordings
+from conf.seating import Applicant, Joined, Seating
 from conf.service import Meetings
-from conf.store import ChatRow, MeetingRow, OrderRow, PresenceRow, SeatRow
+from conf.store import ChatRow, MeetingRow, OrderRow
 from conf.turns import Turns
-from conf.wire import room_state, seat_wire, state_to_store, stored_into
+from conf.wire import room_state, seat_wire, slot_wire, state_to_store, stored_into
 from core.changes import KEPT, Change
 from core.clock import Clock
 from core.database import Database
@@ -49,32 +49,6 @@ GONE_AFTER_S = 90.0
 """A seat whose browser has been away so long leaves the media; it can still be taken again."""
 
 
-@dataclass(frozen=True)
-class Applicant:
-    """Who asks for a seat: a link holder, or a signed-in user (`user_id`)."""
-
-    unit_id: str
-    site: str
-    name: str
-    role: SiteRole
-    link: Link | None = None
-    user_id: str | None = None
-
-    @property
-    def seat_key(self) -> str:
-        return links.seat_key(self.link.id) if self.link else f"user:{self.user_id}"
-
-
-@dataclass(frozen=True)
-class Joined:
-    """What a successful join gives back. `resume`: the secret that brings the seat back."""
-
-    participant_id: ParticipantId
-    resume: str
-    answer: str
-    slots: tuple[media.Slot, ...]
-
-
 class Room(Turns):
     """Owner of its `RoomView`; what changes it is called through `ask` or `tell`."""
 
@@ -87,6 +61,7 @@ class Room(Turns):
         meetings: Meetings,
         audit: RoomAudit,
         deliver: Deliver,
+        recordings: Recordings,
     ) -> None:
         self.meeting_id = MeetingId(meeting.id)
         self.topic = f"room:{meeting.id}"
@@ -107,6 +82,8 @@ class Room(Turns):
         self._meetings = meetings
         self._audit = audit
         self._deliver = deliver
+        self._recordings = recordings
+        self._seating = Seating(self.meeting_id, database)
         self._kept: deque[Change] = deque(maxlen=KEPT)
         self._emits: dict[ParticipantId, tuple[object, Emit]] = {}
         self._away: dict[ParticipantId, float] = {}
@@ -165,7 +142,7 @@ class Room(Turns):
         """Give the applicant its seat, with media. Raises: Conflict, NotAllowed, InvalidInput."""
         if not self.state.is_open:
             raise Conflict("this meeting is over", code="meeting_over")
-        seat, secret = await self._take_seat(applicant, resume)
+        seat, secret = await self._seating.take(self.state, applicant, resume)
         state = orders.seated(self.state, seat)
         await self._worker.open_room(self.meeting_id)
         await self._worker.apply(self.meeting_id, orders.media_state(state))
@@ -184,53 +161,6 @@ class Room(Turns):
             await earlier[1]("room.removed", {"reason": "taken_over"})
         return Joined(seat.participant_id, secret, answer.answer_sdp, answer.slots)
 
-    async def _take_seat(self, applicant: Applicant, resume: str | None) -> tuple[Seat, str]:
-        async with self._database.write() as uow:
-            row = await store.seat(uow, self.meeting_id, applicant.seat_key)
-            if row is None:
-                if self.state.is_locked and not applicant.role.may_order:
-                    raise Conflict("the meeting is locked", code="room_locked")
-                row = SeatRow(
-                    participant_id=new_id(), meeting_id=self.meeting_id,
-                    seat_key=applicant.seat_key, unit_id=applicant.unit_id, site=applicant.site,
-                    created_at=uow.now,
-                )  # fmt: skip
-                uow.session.add(row)
-            else:
-                self._check_return(row, resume)
-            secret = secrets.token_urlsafe(24)
-            row.resume_hash = links.hash_token(secret)
-            row.name, row.role = applicant.name, applicant.role
-            participant_id = ParticipantId(row.participant_id)
-            for stay in await store.open_stays(uow, self.meeting_id, participant_id):
-                stay.left_at, stay.reason = uow.now, "rejoined"
-            uow.session.add(
-                PresenceRow(
-                    id=new_id(), meeting_id=self.meeting_id, participant_id=participant_id,
-                    unit_id=row.unit_id, site=row.site, name=row.name, joined_at=uow.now,
-                )
-            )  # fmt: skip
-            meeting = await store.meeting(uow, self.meeting_id)
-            if meeting is not None and meeting.state is MeetingState.SCHEDULED:
-                meeting.state = MeetingState.OPEN
-            seat = Seat(
-                participant_id, row.unit_id, row.site, row.name, row.role, joined_at=uow.now
-            )
-        return seat, secret
-
-    def _check_return(self, row: SeatRow, resume: str | None) -> None:
-        """May this seat be taken (again)? A seat in use needs its secret or the chair's consent."""
-        if row.removed_at is not None:
-            raise NotAllowed("the chair has removed this site from the meeting", code="removed")
-        if resume is not None and secrets.compare_digest(links.hash_token(resume), row.resume_hash):
-            return
-        seat = self.state.seats.get(ParticipantId(row.participant_id))
-        if seat is not None and seat.is_connected and not seat.may_be_taken:
-            raise Conflict(
-                "this site is already in the meeting; the chair can let you take its place",
-                code="seat_taken",
-            )
-
     async def restart(self, participant_id: ParticipantId, offer: str) -> str:
         """ICE restart. Returns: the answer."""
         self._seat(participant_id)
@@ -244,7 +174,7 @@ class Room(Turns):
             self._become(orders.vacated(self.state, participant_id))
             await self._worker.apply(self.meeting_id, orders.media_state(self.state))
         await self._worker.leave(participant_id)
-        await self._end_stay(participant_id, reason)
+        await self._seating.end_stay(participant_id, reason)
 
     async def connection_lost(self, participant_id: ParticipantId, connection: object) -> None:
         """The browser's connection has gone; its seat waits for it."""
@@ -266,11 +196,6 @@ class Room(Turns):
             await self.leave(participant_id, "lost")
         if self.state.is_open and not self.state.seats and self._clock.now() > self.state.ends_at:
             await self._end("over")
-
-    async def _end_stay(self, participant_id: ParticipantId, reason: str) -> None:
-        async with self._database.write() as uow:
-            for stay in await store.open_stays(uow, self.meeting_id, participant_id):
-                stay.left_at, stay.reason = uow.now, reason
 
     def _seat(self, participant_id: ParticipantId) -> Seat:
         seat = self.state.seats.get(participant_id)
@@ -350,7 +275,7 @@ class Room(Turns):
         state = orders.obey(self.state, order, self._clock.now())
         await self._store(state, order, by, by_name)
         await self._enforce(state)
-        await self._follow(order)
+        await self._follow(order, by)
 
     async def _store(self, state: RoomView, order: Order, by: str, by_name: str) -> None:
         async with self._database.write() as uow:
@@ -383,14 +308,14 @@ class Room(Turns):
                 log.warning("order_waits_for_worker", room_id=self.meeting_id)
         self._become(state)
 
-    async def _follow(self, order: Order) -> None:
+    async def _follow(self, order: Order, by: str) -> None:
         """What an order brings with it beside the state."""
         match order.kind:
             case OrderKind.REMOVE if order.target:
                 await self._emit(order.target, "room.removed", {"reason": "removed"})
                 self._emits.pop(order.target, None)
                 await self._worker.leave(order.target)
-                await self._end_stay(order.target, "removed")
+                await self._seating.end_stay(order.target, "removed")
             case OrderKind.END:
                 await self._end("ended")
             case OrderKind.POLL_START:
@@ -398,6 +323,10 @@ class Room(Turns):
                 self._poll = asyncio.create_task(self._turn_pages(float(order.value or "15")))
             case OrderKind.POLL_STOP:
                 self._stop_poll()
+            case OrderKind.RECORD_START:
+                await self._recordings.start(self.meeting_id, by)
+            case OrderKind.RECORD_STOP:
+                await self._recordings.finish(self.meeting_id, "ordered")
             case _:
                 pass
 
@@ -405,7 +334,9 @@ class Room(Turns):
         self._stop_poll()
         async with self._database.write() as uow:
             await self._meetings.end(uow, self.meeting_id)
-        self._become(replace(self.state, is_open=False))
+        if self.state.is_recording:
+            await self._recordings.finish(self.meeting_id, "ended")
+        self._become(replace(self.state, is_open=False, is_recording=False, recording=Lamp.OFF))
         for participant_id in list(self._emits):
             await self._emit(participant_id, "room.removed", {"reason": reason})
         self._emits.clear()
@@ -459,6 +390,18 @@ class Room(Turns):
             case _:
                 pass
 
+    async def show_lamp(self, lamp: Lamp) -> None:
+        """The red lamp as the recorder's bytes make it; a full disk ends the recording."""
+        state = replace(self.state, recording=lamp)
+        if lamp is Lamp.DISK_FULL and state.is_recording:
+            version = state.version + 1
+            state = replace(state, is_recording=False, version=version)
+            async with self._database.write() as uow:
+                await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
+            await self._enforce(state)
+        else:
+            self._become(state)
+
     def _show_published(self, event: media.PublishingChanged) -> None:
         seat = self.state.seats.get(ParticipantId(event.participant_id))
         if seat is None:
@@ -475,13 +418,3 @@ class Room(Turns):
         seat = self.state.seats.get(participant_id)
         if seat is not None and seat.quality != quality:
             self._become(orders.with_seat(self.state, replace(seat, quality=quality)))
-
-
-def slot_wire(slot: media.Slot) -> dict[str, Any]:
-    """One slot as in docs/protocol.md."""
-    return {
-        "mid": slot.mid,
-        "kind": slot.kind.value,
-        "participant_id": slot.participant_id,
-        "source": slot.source.value if slot.source else None,
-    }

@@ -13,7 +13,10 @@ from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import Device, MeetingState, Order
 from conf.ports import RoomAudit
-from conf.room import Applicant, Deliver, Emit, Joined, Room
+from conf.recording.lamp import Lamp
+from conf.recording.service import Recordings
+from conf.room import Deliver, Emit, Room
+from conf.seating import Applicant, Joined
 from conf.service import Meetings
 from conf.settings import MediaSettings
 from core.changes import Change
@@ -41,6 +44,7 @@ class Rooms:
         clock: Clock,
         meetings: Meetings,
         audit: RoomAudit,
+        recordings: Recordings,
         worker_command: Sequence[str] | None = None,
     ) -> None:
         """`sockets`: folder of the workers' control sockets. `worker_command`: see MediaWorker."""
@@ -52,6 +56,8 @@ class Rooms:
         self._clock = clock
         self._meetings = meetings
         self._audit = audit
+        self.recordings = recordings
+        recordings.show_with(self._show_lamp)
         self._rooms: dict[str, Room] = {}
         self._room_of: dict[ParticipantId, Room] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -136,10 +142,13 @@ class Rooms:
             raise Unavailable("the server is stopping; try again shortly")
         worker = self.workers[zlib.crc32(meeting_id.encode()) % len(self.workers)]
         room = Room(
-            meeting, self._database, self._clock, worker, self._meetings, self._audit, self._deliver
-        )
+            meeting, self._database, self._clock, worker, self._meetings, self._audit,
+            self._deliver, self.recordings,
+        )  # fmt: skip
         self._rooms[meeting_id] = room
         self._tasks.create_task(room.run(), name=f"room:{meeting_id}")
+        if room.state.is_recording:  # as ordered before the server was restarted
+            await self.recordings.start(meeting_id, "server")
         return room
 
     # -- topics kept in memory (signaling.topics.OwnedTopics) --------------------------------------
@@ -167,6 +176,11 @@ class Rooms:
                 known = self._rooms.get(event.room_id)
                 if known is not None:
                     self._tell(known, event)
+
+    def _show_lamp(self, meeting_id: str, lamp: Lamp) -> None:
+        room = self._rooms.get(meeting_id)
+        if room is not None:
+            room.tell(lambda: room.show_lamp(lamp))
 
     def _tell(self, room: Room, event: media.WorkerEvent) -> None:
         room.tell(lambda: room.media_event(event))

@@ -72,3 +72,34 @@ class MediaSettings(BaseModel):
         description="Ceiling of what one participant may send, bits per second.",
     )
     turn: TurnSettings = Field(default_factory=TurnSettings, description="Relay for clients.")
+
+
+class RecordingSettings(BaseModel):
+    """Recordings of meetings, under data.dir/recordings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_mib: int = Field(
+        default=100_000,
+        ge=1,
+        le=100_000_000,
+        description="All recordings together (MiB); when reached, recording stops and says so.",
+    )
+    min_free_mib: int = Field(
+        default=1000,
+        ge=0,
+        le=10_000_000,
+        description="Free disk a recording leaves to the rest of the server (MiB).",
+    )
+    keep_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Days after which an ended recording is deleted.",
+    )
+    segment_s: float = Field(
+        default=600.0,
+        ge=5.0,
+        le=7200.0,
+        description="A track's file is ended, and a new one begun, after so many seconds.",
+    )

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from conf.media import model as media
 from conf.model import ChatLine, RoomView, Seat, TrackState
 from conf.orders import muted_tracks
+from conf.recording.lamp import Lamp
 from core.ids import ParticipantId
 
 
@@ -30,6 +32,16 @@ def seat_wire(seat: Seat) -> dict[str, Any]:
     }
 
 
+def slot_wire(slot: media.Slot) -> dict[str, Any]:
+    """One slot as in docs/protocol.md."""
+    return {
+        "mid": slot.mid,
+        "kind": slot.kind.value,
+        "participant_id": slot.participant_id,
+        "source": slot.source.value if slot.source else None,
+    }
+
+
 def room_state(state: RoomView, chat: Iterable[ChatLine]) -> dict[str, Any]:
     """The snapshot of a room."""
     return {
@@ -45,6 +57,7 @@ def room_state(state: RoomView, chat: Iterable[ChatLine]) -> dict[str, Any]:
         "called": state.called,
         "poll_source": state.poll_source,
         "speaker": state.speaker,
+        "recording": state.recording.value,
         "ends_at": state.ends_at.isoformat(),
         "chat": [
             {
@@ -68,6 +81,7 @@ def state_to_store(state: RoomView) -> dict[str, Any]:
         "is_muting_all": state.is_muting_all,
         "broadcast": state.broadcast,
         "called": state.called,
+        "is_recording": state.is_recording,
         "removed": sorted(state.removed),
         "mutes": {key: list(tracks) for key, tracks in muted_tracks(state).items()},
     }
@@ -83,6 +97,8 @@ def stored_into(state: RoomView, stored: dict[str, Any]) -> RoomView:
         is_muting_all=bool(stored.get("is_muting_all", False)),
         broadcast=stored.get("broadcast"),
         called=stored.get("called"),
+        is_recording=bool(stored.get("is_recording", False)),
+        recording=Lamp.STALLED if stored.get("is_recording") else Lamp.OFF,
         removed=frozenset(ParticipantId(key) for key in stored.get("removed", ())),
         mutes={
             ParticipantId(key): tuple(tracks) for key, tracks in stored.get("mutes", {}).items()

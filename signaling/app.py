@@ -13,6 +13,7 @@ import socketio
 import structlog
 
 from command.service import CommandService
+from conf.recording.service import Recordings
 from conf.rooms import Rooms
 from conf.service import Meetings
 from core.audit import Audit, load_or_create_key
@@ -137,9 +138,10 @@ def _assemble(
     tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
     meetings = Meetings(passwords.hash, passwords.verify)
     directory, plans = Directory(), Plans(audit)
-    sms = SmsPlatform(settings.sms, database, make_driver)
+    sms = SmsPlatform(settings.sms, database, make_driver, audit)
     opener = ConferenceOpener(meetings, base_url(settings))
     sockets, orders = settings.data.sockets, AuditedRooms(audit)
+    recordings = _recordings(settings, database, worker_command)
     return AppContext(
         settings=settings,
         clock=clock,
@@ -152,13 +154,24 @@ def _assemble(
         topics=Topics(database),
         directory=directory,
         meetings=meetings,
-        rooms=Rooms(settings.media, sockets, database, clock, meetings, orders, worker_command),
+        rooms=Rooms(
+            settings.media, sockets, database, clock, meetings, orders, recordings, worker_command
+        ),
         plans=plans,
         sms=sms,
         command=CommandService(database, directory, plans, SmsMessenger(sms), opener, audit),
         started_at=clock.now(),
         is_demo=is_demo,
     )
+
+
+def _recordings(
+    settings: Settings, database: Database, worker_command: Sequence[str] | None
+) -> Recordings:
+    command = [*worker_command[:-1], "recorder"] if worker_command is not None else None
+    folder = settings.data.dir / "recordings"
+    sockets = settings.data.sockets
+    return Recordings(settings.recording, sockets, folder, database, database.clock, command)
 
 
 def _add_directory(app: AppContext) -> None:
@@ -196,6 +209,7 @@ def add_components(app: AppContext) -> list[Component]:
         app.sms.pool,
         app.events,
         app.timers,
+        app.rooms.recordings,
         app.rooms,
         Housekeeping(app.database, app.clock, app.audit, app.auth, app.events, app.timers),
         LoopLag(),

@@ -116,6 +116,7 @@ class RoomOrder(ApiModel):
         "mute", "unmute", "mute_all", "unmute_all", "broadcast", "unbroadcast", "view", "call_on",
         "lock", "unlock", "remove", "end", "extend", "grant_floor", "deny_floor", "revoke_floor",
         "lecture", "poll_start", "poll_stop", "allow_takeover", "unlock_token",
+        "record_start", "record_stop",
     ]  # fmt: skip
     target: ParticipantKey | None = None
     value: str | None = Field(None, max_length=60)

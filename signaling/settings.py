@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError as SourceError
 from pydantic_settings.sources import EnvSettingsSource
 
-from conf.settings import MediaSettings
+from conf.settings import MediaSettings, RecordingSettings
 from core.settings import (
     ENV_PREFIX,
     AuthSettings,
@@ -49,6 +49,11 @@ class HttpSettings(Section):
     )
     tls_key: Path | None = Field(
         None, description="PEM key of tls_certificate.", examples=["var/tls/server.key"]
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="What Prometheus sends as `Authorization: Bearer …` to read /metrics.",
+        examples=["a-long-random-text"],
     )
     trusted_proxies: tuple[str, ...] = Field(
         (), description="Addresses of proxies whose X-Forwarded-For is believed."
@@ -86,6 +91,7 @@ class Settings(BaseSettings):
     log: LogSettings = Field(default_factory=LogSettings)
     sms: SmsSettings = Field(default_factory=SmsSettings)
     media: MediaSettings = Field(default_factory=MediaSettings)
+    recording: RecordingSettings = Field(default_factory=RecordingSettings)
     directory: DirectorySettings = Field(default_factory=DirectorySettings)
 
     @classmethod

@@ -75,6 +75,7 @@ class RoomState:
     Only participants named here send or receive a single packet: leaving one out removes it.
     `broadcast`: its camera fills everyone's main slot. `poll_source`: likewise, for those without a
     view of their own. `lecturer`: lecture mode; who has not `sees_all` sees only this one.
+    `is_recorded`: what may be forwarded also goes to the recorder (conf.media.tap).
     """
 
     version: int
@@ -82,6 +83,7 @@ class RoomState:
     broadcast: str | None = None
     poll_source: str | None = None
     lecturer: str | None = None
+    is_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

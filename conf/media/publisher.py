@@ -82,6 +82,7 @@ class Publisher:
         self._by_mid = {track.mid: track for track in self.tracks.values()}
         self._sources: dict[int, Layer | Repair] = {}
         self.unknown_packets = 0
+        self.recorded: dict[Layer, Callable[[Packet, memoryview], None]] = {}  # conf.media.tap
         for section in offer.sections:
             if section.role.is_up and not section.layers and section.mid in self._by_mid:
                 self._learn_named(self._by_mid[section.mid], section)
@@ -100,11 +101,21 @@ class Publisher:
             self.unknown_packets += 1
         elif isinstance(source, Layer):
             self._forward(source, packet, memory, now)
+            if self.recorded:
+                self._record(source, packet, memory)
         else:
             layer = source.layer
             media = layer.track.repairs.get(packet.payload_type)
             if media is not None and packet.read_rtx(memory, media, layer.ssrc):
                 self._forward(layer, packet, memory, now)
+                if self.recorded:
+                    self._record(layer, packet, memory)
+
+    def _record(self, layer: Layer, packet: Packet, memory: memoryview) -> None:
+        """What the forwarder may not forward is not recorded either."""
+        record = self.recorded.get(layer)
+        if record is not None and layer.track.is_allowed:
+            record(packet, memory)
 
     def _learn(self, packet: Packet) -> Layer | Repair | None:
         track = self._by_mid.get(packet.mid or "")

@@ -32,6 +32,7 @@ from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
 from conf.media.stats import figures, quality_of
+from conf.media.tap import SOCKET_NAME, Tap
 from conf.media.tcp import TcpListener
 from conf.media.udp import open_port
 from conf.settings import MediaSettings
@@ -45,8 +46,10 @@ REPORT_EVERY_S: Final = 2.0
 class Worker:
     """Owner of everything in the process; all methods run on the loop."""
 
-    def __init__(self, settings: MediaSettings, index: int, tasks: asyncio.TaskGroup) -> None:
-        """Raises: OSError: the port is taken."""
+    def __init__(
+        self, settings: MediaSettings, index: int, tasks: asyncio.TaskGroup, folder: Path
+    ) -> None:
+        """`folder`: where the sockets are. Raises: OSError: the port is taken."""
         self.settings = settings
         self.index = index
         self._tasks = tasks
@@ -62,6 +65,7 @@ class Worker:
         self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
         self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
         self.lag = LagMeter()
+        self.tap = Tap(folder / SOCKET_NAME)
         self.udp_port: int = self.port.local_port()
         self.tcp = TcpListener(self.mux, self.mux.knows)
         loop.add_reader(self.port.fileno(), self.mux.on_readable)
@@ -232,6 +236,7 @@ class Worker:
             self.emit(self.report())
 
     def _each_second(self, seats: list[Seat], now: float) -> None:
+        self.tap.tick(self.rooms.values(), now)
         for seat in seats:
             seat.send_reports(now)
             seat.publisher.measure(1.0)
@@ -265,6 +270,8 @@ class Worker:
             "rooms": float(len(self.rooms)),
             "participants": float(len(self.seats)),
             "loop_lag_p99_s": self.lag.p99(),
+            "recorded_packets_total": float(self.tap.sent),
+            "recorded_packets_dropped_total": float(self.tap.dropped),
         }
         worker |= {f"{name}_total": float(value) for name, value in self.counters.items()}
         return StatsReport(worker, {pid: asdict(figures(s)) for pid, s in self.seats.items()})
@@ -272,6 +279,7 @@ class Worker:
     async def close(self) -> None:
         """Say goodbye to everybody and release the ports."""
         asyncio.get_running_loop().remove_reader(self.port.fileno())
+        self.tap.close()
         for participant_id in list(self.seats):
             await self.leave(participant_id)
         await self.tcp.close()
@@ -340,7 +348,7 @@ async def run_worker(settings: MediaSettings, index: int, socket_path: Path) -> 
     worker: Worker | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
-            worker = Worker(settings, index, tasks)
+            worker = Worker(settings, index, tasks, socket_path.parent)
             await worker.open_tcp()
             hello = {"version": control.VERSION, "index": index, "pid": os.getpid()}
             hello["port"] = worker.udp_port

@@ -543,6 +543,22 @@ CREATE TABLE meeting_presence (
 
 CREATE INDEX ix_meeting_presence_meeting_id_joined_at ON meeting_presence (meeting_id, joined_at);
 
+CREATE TABLE meeting_recording (
+  id VARCHAR(26) NOT NULL,
+  meeting_id VARCHAR(26) NOT NULL,
+  started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  started_by VARCHAR(60) NOT NULL,
+  ended_at TIMESTAMP WITH TIME ZONE,
+  end_cause VARCHAR(20),
+  octets BIGINT NOT NULL,
+  deleted_at TIMESTAMP WITH TIME ZONE,
+  CONSTRAINT pk_meeting_recording PRIMARY KEY (id),
+  CONSTRAINT ck_meeting_recording_end_has_cause CHECK ((ended_at IS NULL) = (end_cause IS NULL)),
+  CONSTRAINT fk_meeting_recording_meeting_id_meeting FOREIGN KEY(meeting_id) REFERENCES meeting (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_meeting_recording_meeting_id_started_at ON meeting_recording (meeting_id, started_at);
+
 CREATE TABLE meeting_seat (
   participant_id VARCHAR(26) NOT NULL,
   meeting_id VARCHAR(26) NOT NULL,

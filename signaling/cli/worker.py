@@ -1,10 +1,11 @@
-"""Processes of their own: media worker and modem simulator."""
+"""Processes of their own: media worker, recorder, modem simulator."""
 
 from pathlib import Path
 
 import click
 
 from conf.media.worker import run_worker
+from conf.recording.recorder import run_recorder
 from signaling.cli.invocation import Invocation, run
 from sms.simulator.process import main as simulate
 
@@ -16,6 +17,16 @@ from sms.simulator.process import main as simulate
 def worker(invocation: Invocation, index: int, socket: Path) -> None:
     """Forward media (a child of `serve`; ends with it)."""
     run(run_worker(invocation.settings().media, index, socket))
+
+
+@click.command()
+@click.option("--socket", type=click.Path(path_type=Path), required=True, help="Control socket.")
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="All recordings.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Socket for packets.")
+@click.pass_obj
+def recorder(invocation: Invocation, socket: Path, folder: Path, data: Path) -> None:
+    """Write recorded meetings to disk (a child of `serve`; ends with it)."""
+    run(run_recorder(invocation.settings().recording, folder, socket, data))
 
 
 @click.command("modem-sim", context_settings={"ignore_unknown_options": True})

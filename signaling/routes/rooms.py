@@ -8,11 +8,13 @@ from conf.model import (
     Link,
     SiteRole,
 )
-from conf.room import Applicant, Emit, Room, slot_wire
+from conf.room import Emit, Room
+from conf.seating import Applicant
+from conf.wire import slot_wire
 from core.auth.model import Permission, Principal, allows
 from core.database import UnitOfWork
 from core.errors import InvalidInput, NotAllowed, NotFound
-from core.ids import ParticipantId
+from core.ids import MeetingId, ParticipantId, UnitId
 from signaling.api import Empty
 from signaling.context import AppContext
 from signaling.edge import Connection, Message, SocketEvent
@@ -103,7 +105,7 @@ async def _link_applicant(message: Message[RoomJoin], holder: LinkPrincipal) -> 
             raise NotFound("this link is not valid any more", code="link_unknown")
         if row.locked_at is not None:
             raise NotAllowed("too many wrong PINs; the chair can unlock it", code="link_locked")
-        link = Link(row.id, row.meeting_id, row.unit_id, row.site, row.role)
+        link = Link(row.id, MeetingId(row.meeting_id), UnitId(row.unit_id), row.site, row.role)
         is_right = await app.meetings.holds_seat(
             uow, link, data.resume
         ) or await app.meetings.check_pin(uow, link, data.pin)

@@ -410,6 +410,20 @@ class Site:
             body = self._body(descriptor + head, size)
             self._send(source, i == packets - 1, body, None, drop=i in drop)
 
+    def send_payload(
+        self, source: Source, payload: bytes, step: int, *, marker: bool = True
+    ) -> None:
+        """A payload as it is (really encoded media), `step` later than the one before."""
+        source.timestamp = (source.timestamp + step) & 0xFFFFFFFF
+        self._send(source, marker, payload, 20 if source is self.audio else None)
+
+    def send_vp8(self, source: Source, frame: bytes, step: int, size: int = 1000) -> None:
+        """An encoded picture in as many packets as it needs."""
+        parts = [frame[at : at + size] for at in range(0, len(frame), size)]
+        for i, part in enumerate(parts):
+            head = b"\x10" if i == 0 else b"\x00"
+            self.send_payload(source, head + part, 0 if i else step, marker=i == len(parts) - 1)
+
     def _body(self, head: bytes, size: int) -> bytes:
         stamp = _STAMP.pack(time.monotonic())
         body = head[:_PAYLOAD_STAMP_AT] + stamp + self.name.encode().ljust(8, b"\0")[:8]

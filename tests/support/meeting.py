@@ -186,6 +186,14 @@ class House:
         """These pages talk and show their cameras."""
         await stream([page.media for page in pages], seconds)
 
+    async def stream_until(
+        self, *pages: Page, done: Callable[[], bool], within_s: float = 15.0
+    ) -> None:
+        """As `stream`, as long as it takes: the machine may be busy."""
+        async with asyncio.timeout(within_s):
+            while not done():
+                await self.stream(*pages, seconds=0.3)
+
     async def audited(self) -> list[str]:
         """The actions in the audit log, oldest first."""
         async with self.app.database.read() as uow:

@@ -37,9 +37,10 @@ async def refused_join(page: Page, **more: object) -> str:
 
 async def test_a_link_holder_gets_a_seat_media_and_the_rooms_state(house: House) -> None:
     hall, east = await house.joined("hall", "east")
-    await house.stream(hall, east, seconds=1.5)
-    assert east.media.mid(HEARD).packets > 30
-    assert hall.media.mid(MAIN).packets > 30
+    await house.stream_until(
+        hall, east,
+        done=lambda: east.media.mid(HEARD).packets > 30 and hall.media.mid(MAIN).packets > 30,
+    )  # fmt: skip
     snapshot = await hall.room()
     roles = {seat["site"]: seat["role"] for seat in snapshot["participants"]}
     assert roles == {"hall": "chair", "east": "site"}
@@ -109,11 +110,10 @@ async def test_a_locked_room_takes_nobody_new_and_everybody_back(house: House) -
 async def test_a_muted_site_is_not_heard_and_knows_it(house: House) -> None:
     """Nothing passes once the order has been acknowledged, whatever the site sends."""
     hall, east, west = await house.joined("hall", "east", "west")
-    await house.stream(east, seconds=1)
+    await house.stream_until(east, done=lambda: west.media.mid(HEARD).packets > 20)
     await hall.order("mute", east.pid)
     await asyncio.sleep(0.05)
     heard = west.media.mid(HEARD).packets
-    assert heard > 20
     await house.stream(east, seconds=1)
     assert west.media.mid(HEARD).packets == heard
     assert (await east.seat(east.pid))["audio"]["is_muted"]
@@ -127,10 +127,14 @@ async def test_a_site_called_on_is_heard_and_seen_by_all(house: House) -> None:
     await hall.order("call_on", east.pid)
     assert await west.change("room.changed", called=east.pid, broadcast=east.pid)
     assert (await hall.seat(west.pid))["audio"]["is_muted"]
-    before = len(west.media.mid(MAIN).origins)
-    await house.stream(hall, east, west, seconds=1.5)
-    shown = {origin.rstrip(b"\0") for origin in west.media.mid(MAIN).origins[before + 20 :]}
-    assert shown == {b"east"}
+    main = west.media.mid
+
+    def shown() -> set[bytes]:
+        return {origin.rstrip(b"\0") for origin in main(MAIN).origins[-20:]}
+
+    await house.stream_until(hall, east, west, done=lambda: shown() == {b"east"})
+    await house.stream(hall, east, west, seconds=0.5)
+    assert shown() == {b"east"}
 
 
 async def test_the_floor_is_asked_for_granted_and_given_back(house: House) -> None:
@@ -154,6 +158,11 @@ async def test_the_floor_is_asked_for_granted_and_given_back(house: House) -> No
 async def test_polling_shows_one_site_after_another(house: House, clock: MovableClock) -> None:
     hall, east, west = await house.joined("hall", "east", "west")
     await house.stream(east, west, seconds=1)
+    for page in (east, west):
+        await hall.until(
+            "change", lambda c, pid=page.pid: c["data"].get("participant_id") == pid
+            and c["data"].get("camera", {}).get("is_published"),
+        )  # fmt: skip
     await hall.order("poll_start", value="10")
     assert (await hall.room())["poll_source"] == east.pid
     clock.advance(10)
@@ -294,9 +303,8 @@ async def test_a_killed_worker_is_replaced_and_orders_hold_from_its_first_packet
         back.append(page.pid)
     assert loop.time() - killed_at < 10
     assert (await hall.seat(east.pid))["audio"]["is_muted"]
-    await house.stream(east, seconds=2)
+    await house.stream_until(east, done=lambda: west.media.mid(MAIN).packets > 20)
     assert west.media.mid(HEARD).packets == 0
-    assert west.media.mid(MAIN).packets > 20
     assert len(set(back)) == 3
 
 

@@ -1,0 +1,179 @@
+"""Recording with the real edge, worker and recorder process; files are judged by PyAV."""
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from core.auth.model import Role
+from signaling.settings import Settings
+from tests.support.encoded import opus_packets, vp8_frames
+from tests.support.meeting import House, Page, Refused, running_house
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+def settings(sqlite_url: str, house_settings: Callable[..., Settings]) -> Settings:
+    return house_settings(sqlite_url, recording={"min_free_mib": 0})
+
+
+@pytest.fixture
+async def recorded(settings: Settings) -> AsyncIterator[tuple[House, Page, Page]]:
+    """A meeting whose chair has ordered the recording; hall and east have joined."""
+    async with running_house(settings) as house:
+        await house.open()
+        hall, east = await house.joined("hall", "east")
+        await hall.order("record_start")
+        yield house, hall, east
+
+
+def files(settings: Settings, source: str) -> list[Path]:
+    """The segment files of a source, oldest first."""
+    folder = settings.data.dir / "recordings"
+    return sorted(folder.rglob(f"*-{source}-*"), key=lambda path: path.stat().st_mtime)
+
+
+def decoded(path: Path) -> int:
+    """How many frames a player gets out of a file."""
+    with av.open(io.BytesIO(path.read_bytes())) as container:
+        return sum(1 for _ in container.decode(container.streams[0]))
+
+
+async def perform(page: Page, seconds: float) -> None:
+    """Really encoded pictures at 25/s and voice at 50/s."""
+    loop, start, tick = asyncio.get_running_loop(), asyncio.get_running_loop().time(), 0
+    pictures, voice = vp8_frames(), opus_packets()
+    while loop.time() - start < seconds:
+        page.media.send_payload(page.media.audio, voice[tick % len(voice)], 960)
+        if tick % 2 == 0:
+            camera = page.media.cameras["f"]
+            frame = pictures[tick // 2 % len(pictures)]
+            page.media.send_vp8(camera, frame, 3600)
+        tick += 1
+        await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
+
+
+async def test_the_lamp_is_on_while_bytes_reach_the_disk_and_files_play(
+    recorded: tuple[House, Page, Page], settings: Settings
+) -> None:
+    house, hall, east = recorded
+    assert (await hall.room())["recording"] == "stalled"
+    sending = asyncio.create_task(perform(east, 6))
+    assert await hall.change("room.changed", recording="on")
+    await sending
+    assert await hall.until(
+        "change", lambda c: c["data"].get("recording") == "stalled" and c["seq"] > 3, timeout_s=4
+    )
+    await hall.order("record_stop")
+    assert (await hall.room())["recording"] == "off"
+    (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
+    assert decoded(audio) >= 200
+    assert decoded(camera) >= 100
+    assert [a for a in await house.audited() if "record" in a] == [
+        "room.record_start", "room.record_stop",
+    ]  # fmt: skip
+
+
+async def test_what_was_said_two_seconds_before_a_kill_plays(
+    recorded: tuple[House, Page, Page], settings: Settings
+) -> None:
+    """And the recording goes on with a new recorder, in new files."""
+    house, hall, east = recorded
+    sending = asyncio.create_task(perform(east, 14))
+    await hall.change("room.changed", recording="on")
+    await asyncio.sleep(5)
+    sent = east.media.audio.packets
+    os.kill(house.app.rooms.recordings.child.process_id, signal.SIGKILL)
+    await asyncio.sleep(0)
+    (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
+    assert decoded(audio) >= sent - 150  # 50 a second: two to be lost, one before the lamp
+    assert decoded(camera) >= (sent - 150) // 2 - 5
+    await sending
+    assert len(files(settings, "audio")) == 2
+    assert decoded(files(settings, "audio")[1]) > 50
+    assert (await hall.room())["recording"] in ("on", "stalled")
+
+
+async def test_a_muted_site_is_not_recorded(
+    recorded: tuple[House, Page, Page], settings: Settings
+) -> None:
+    _, hall, east = recorded
+    await hall.order("mute", east.pid)
+    await perform(east, 3)
+    await hall.order("record_stop")
+    assert files(settings, "audio") == []
+    assert len(files(settings, "camera")) == 1
+
+
+async def test_a_full_disk_ends_the_recording_and_not_the_meeting(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    settings = house_settings(sqlite_url, recording={"min_free_mib": 0, "max_mib": 1})
+    ballast = settings.data.dir / "recordings" / "old.webm"
+    ballast.parent.mkdir(parents=True)
+    ballast.write_bytes(bytes(1024 * 1024 - 20_000))
+    async with running_house(settings) as house:
+        await house.open()
+        hall, east = await house.joined("hall", "east")
+        await hall.order("record_start")
+        sending = asyncio.create_task(perform(east, 8))
+        assert await hall.change("room.changed", recording="disk_full")
+        await sending
+        heard = hall.media.mid("3").packets
+        await perform(east, 1)
+        assert hall.media.mid("3").packets > heard
+        async with house.app.database.read() as uow:
+            rows = await house.app.rooms.recordings.of_meeting(uow, house.meeting_id)
+        assert [row.end_cause for row in rows] == ["disk_full"]
+
+
+async def test_recordings_are_listed_and_taken_by_those_who_may_chair(
+    recorded: tuple[House, Page, Page],
+) -> None:
+    house, hall, east = recorded
+    await perform(east, 3)
+    await hall.order("record_stop")
+    path = f"/meetings/{house.meeting_id}/recordings"
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    (recording,) = (await staff.get(path))["items"]
+    assert recording["end_cause"] == "ordered"
+    track = next(t for t in recording["tracks"] if t["source"] == "audio")
+    assert track["site"] == "east"
+    name = track["segments"][0]["file"]
+    address = f"{house.url}/api/v1{path}/{recording['id']}/{name}"
+    async with staff.http.get(address) as answer:
+        assert answer.status == 200
+        assert answer.content_type == "video/webm"
+        assert (await answer.read())[:4] == b"\x1a\x45\xdf\xa3"
+    for other in ("index.json.new", "..%2Findex.json"):
+        async with staff.http.get(address.replace(name, other)) as answer:
+            assert answer.status == 404
+    assert "recording.download" in await house.audited()
+    village = await house.desk("village", Role.VILLAGE_REPORTER)
+    with pytest.raises(Refused, match="not_allowed"):
+        await village.get(path)
+
+
+async def test_a_restarted_server_goes_on_recording(settings: Settings) -> None:
+    async with running_house(settings) as first:
+        await first.open()
+        meeting_id, tokens = first.meeting_id, first.tokens
+        (hall,) = await first.joined("hall")
+        await hall.order("record_start")
+        await perform(hall, 2)
+    async with running_house(settings) as second:
+        second.meeting_id, second.tokens = meeting_id, tokens
+        back = await (await second.page("hall")).join(resume=hall.joined["resume"])
+        sending = asyncio.create_task(perform(back, 5))
+        assert await back.change("room.changed", recording="on")
+        await sending
+        async with second.app.database.read() as uow:
+            rows = await second.app.rooms.recordings.of_meeting(uow, meeting_id)
+        assert len(rows) == 1
+    assert len(files(settings, "audio")) == 2
