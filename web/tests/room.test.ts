@@ -11,11 +11,11 @@ import { addressOf, deviceOf } from '@/room/entry'
 const track = { is_published: true, is_on: true, is_muted: false }
 const person = (id: string, more: Partial<Participant> = {}): Participant => ({
   participant_id: id, unit_id: id, site: `会场${id}`, name: '', role: 'site', is_connected: true, joined_at: null,
-  audio: track, camera: track, screen: track, hand_at: null, has_floor: false, quality: 'good', ...more,
+  audio: track, camera: track, screen: track, hand_at: null, has_floor: false, view: null, quality: 'good', may_be_taken: false, ...more,
 })
 const snapshot = (participants: Participant[]): RoomSnapshot => ({
   room_id: 'r', meeting_id: 'r', title: '会', incident_id: null, is_open: true, is_locked: false, is_muting_all: false, mode: 'free',
-  broadcast: null, called: null, speaker: null, ends_at: null, chat: [], participants,
+  broadcast: null, called: null, poll_source: null, speaker: null, ends_at: null, chat: [], participants,
 })
 const slot = (mid: string, kind: Slot['kind'], id: string | null): Slot => ({ mid, kind, participant_id: id, source: id ? 'camera' : null })
 

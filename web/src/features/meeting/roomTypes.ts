@@ -2,6 +2,8 @@
 export type Device = 'pc' | 'phone' | 'wall'
 export type Role = 'chair' | 'staff' | 'site' | 'guest'
 export type Quality = 'good' | 'fair' | 'poor' | 'lost'
+/** What reaches the disk, not what was ordered. */
+export type Recording = 'off' | 'on' | 'stalled' | 'disk_full'
 export type Source = 'audio' | 'camera' | 'screen'
 export type SlotKind = 'audio' | 'main' | 'share' | 'thumbnail'
 
@@ -24,7 +26,10 @@ export interface Participant {
   screen: TrackState
   hand_at: string | null
   has_floor: boolean
+  /** The seat this one looks at by the chair's order "view". */
+  view: string | null
   quality: Quality
+  may_be_taken: boolean
 }
 
 export interface ChatLine {
@@ -47,6 +52,10 @@ export interface RoomFacts {
   mode: 'free' | 'lecture'
   broadcast: string | null
   called: string | null
+  poll_source: string | null
+  /** Absent: this server does not record. */
+  recording?: Recording
+  is_recording?: boolean
   speaker: string | null
   ends_at: string | null
 }
@@ -83,4 +92,4 @@ export interface JoinAnswer {
 export type Order =
   | 'mute' | 'unmute' | 'mute_all' | 'unmute_all' | 'broadcast' | 'unbroadcast' | 'view' | 'call_on' | 'lock' | 'unlock'
   | 'remove' | 'end' | 'extend' | 'grant_floor' | 'deny_floor' | 'revoke_floor' | 'lecture' | 'poll_start' | 'poll_stop'
-  | 'allow_takeover' | 'unlock_token'
+  | 'allow_takeover' | 'unlock_token' | 'record_start' | 'record_stop'

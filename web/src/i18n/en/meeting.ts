@@ -1,5 +1,11 @@
 export default {
   meeting: {
+    unlock: 'Unlock',
+    revokeLink: 'Revoke',
+    revoked: 'link revoked',
+    linksOnce: 'The links are shown only now: copy and send them; later they can only be made anew.',
+    copyAll: 'Copy all {n}',
+    copyByHand: 'The browser does not allow copying: select the text and press Ctrl+C.',
     mine: 'Next meetings',
     new: 'Schedule a meeting',
     none: 'No meetings',

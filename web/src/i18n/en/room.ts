@@ -1,4 +1,5 @@
 export default {
+  recording: { on: 'Recording', stalled: 'Recording stalled', disk_full: 'Disk full, not recording', off: 'Not recording' },
   pre: {
     site: 'Your site', joinAs: 'Join as this site', title: 'Before you join', name: 'Your name', namePlaceholder: 'Shown to the chair', pin: 'Site PIN (6 digits)',
     pinHint: 'Kept by your unit; never in an SMS.', join: 'Join the meeting', joining: 'Joining…', resume: 'Back to my seat', camera: 'Camera', microphone: 'Microphone',
@@ -25,6 +26,7 @@ export default {
     good: 'Connection good', fair: 'Network fair', poor: 'Network poor; sound comes first', lost: 'Connection lost, recovering', connecting: 'Connecting sound and picture', signalling: 'Signalling lost, reconnecting', self: 'Other sites may not hear you',
   },
   main: {
+    polling: 'Polling',
     waiting: 'Waiting for a picture', waitingHint: 'It appears here as soon as a site turns its camera on or the chair broadcasts one.', alone: 'You are the only site so far', aloneHint: 'Others appear by themselves when they join.',
     onAir: 'On air', called: 'Called on', sharing: '{site} is sharing', you: 'This site', cameraOff: 'Camera off', speaking: 'Speaking', audioBlocked: 'Click here to turn the sound on',
     lecture: 'Lecture: the chair sees all sites', locked: 'Meeting locked', ends: 'Ends about {time}', count: '{n} sites online',
@@ -32,6 +34,8 @@ export default {
   called: { title: 'The chair calls on your site', in: 'Microphone opens in {n} s', now: 'Please speak', refuse: 'Not now', accept: 'Speak now', end: 'Finish' },
   chat: { title: 'Messages', empty: 'No messages yet. Write below to reach all sites.', placeholder: 'Write a message, Enter sends', send: 'Send' },
   chair: {
+    pollStart: 'Poll', pollStop: 'Stop polling', pollHint: 'Shows one site after the other', pollDwell: 'Each site stays', polled: 'polled', seconds: '{n} s', recordStart: 'Record', recordStop: 'Stop recording',
+    absent: 'Absent {n} of {all}', notHere: 'absent', linkLocked: 'link locked', unlockLink: 'Unlock link', mayBeTaken: 'waits for another device', takeoverHint: 'Lets this site join from another device; the first one leaves', lines: 'Lines',
     title: 'Site control', all: 'All sites', muteAll: 'Mute all', unmuteAll: 'Unmute all', lock: 'Lock', unlock: 'Unlock', lecture: 'Lecture mode', free: 'Free mode', end: 'End meeting', endHold: 'Hold 1.5 s to end the meeting',
     mute: 'Mute', unmute: 'Unmute', broadcast: 'Broadcast', unbroadcast: 'Stop broadcast', callOn: 'Call on', remove: 'Remove', removeHold: 'Hold 1.5 s to remove the site',
     grant: 'Grant', deny: 'Deny', revoke: 'Take the floor back', view: 'View', hands: 'Requests to speak', extend: 'Extend 30 min', search: 'Find a site', role: { chair: 'Chair', staff: 'Staff', site: 'Site', guest: 'Guest' },

@@ -1,5 +1,11 @@
 export default {
   meeting: {
+    unlock: '解锁',
+    revokeLink: '作废',
+    revoked: '链接已作废',
+    linksOnce: '入会链接只在此刻显示，请现在复制发出；关闭后只能重新生成。',
+    copyAll: '复制全部 {n} 条',
+    copyByHand: '浏览器不允许自动复制，请选中后按 Ctrl+C。',
     mine: '近期会议',
     new: '安排会议',
     none: '近期没有会议',

@@ -1,4 +1,5 @@
 export default {
+  recording: { on: '正在录制', stalled: '录制未写入', disk_full: '磁盘已满，未在录制', off: '未录制' },
   pre: {
     site: '您所在的会场', joinAs: '以此会场身份入会', title: '会前检查', name: '参会人姓名', namePlaceholder: '请填写，主席端会显示', pin: '会场密码（6 位）',
     pinHint: '由本单位保管，不会出现在短信里。', join: '进入会议', joining: '正在进入…', resume: '回到我的座位', camera: '摄像头', microphone: '麦克风',
@@ -25,6 +26,7 @@ export default {
     good: '连接良好', fair: '网络一般', poor: '网络较差，已优先保声音', lost: '连接中断，正在恢复', connecting: '正在接通音视频', signalling: '信令中断，正在重连', self: '其他会场可能听不到您',
   },
   main: {
+    polling: '轮询中',
     waiting: '等待会场画面', waitingHint: '有会场打开摄像头，或主席广播会场后，画面会显示在这里。', alone: '目前只有您一个会场', aloneHint: '其他会场入会后会自动显示，请稍候。',
     onAir: '广播中', called: '点名发言', sharing: '{site} 正在共享', you: '本会场', cameraOff: '未开摄像头', speaking: '正在发言', audioBlocked: '点此处打开声音',
     lecture: '讲座模式：主席可见全部会场', locked: '会议已锁定', ends: '预计结束 {time}', count: '在线 {n} 个会场',
@@ -32,6 +34,8 @@ export default {
   called: { title: '主席正在点名贵会场', in: '{n} 秒后打开麦克风', now: '请发言', refuse: '暂不发言', accept: '立即发言', end: '结束发言' },
   chat: { title: '会议消息', empty: '还没有消息。在下方输入，发送给全体会场。', placeholder: '输入消息，按回车发送', send: '发送' },
   chair: {
+    pollStart: '轮询', pollStop: '停止轮询', pollHint: '依次显示各会场画面', pollDwell: '每个会场停留', polled: '轮询中', seconds: '{n} 秒', recordStart: '开始录制', recordStop: '停止录制',
+    absent: '未到 {n} / 应到 {all}', notHere: '未到', linkLocked: '链接已锁定', unlockLink: '解锁链接', mayBeTaken: '等待新设备', takeoverHint: '准许这个会场从另一台设备入会，原设备退出', lines: '线路',
     title: '会场控制', all: '全部会场', muteAll: '全场静音', unmuteAll: '解除全场静音', lock: '锁定会议', unlock: '解除锁定', lecture: '讲座模式', free: '自由模式', end: '结束会议', endHold: '按住 1.5 秒结束会议',
     mute: '静音', unmute: '解除静音', broadcast: '广播', unbroadcast: '停止广播', callOn: '点名', remove: '移出', removeHold: '按住 1.5 秒移出会场',
     grant: '准许发言', deny: '不准', revoke: '收回发言', view: '选看', hands: '申请发言', extend: '延长 30 分钟', search: '查找会场', role: { chair: '主席', staff: '会务', site: '会场', guest: '来宾' },

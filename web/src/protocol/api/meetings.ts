@@ -52,4 +52,6 @@ export const listMeetings = (http: Http): Promise<{ items: Meeting[] }> => http.
 export const getMeeting = (http: Http, id: string): Promise<MeetingDetail> => http.get(`/meetings/${id}`)
 export const createMeeting = (http: Http, meeting: NewMeeting): Promise<MeetingDetail> => http.post('/meetings', meeting)
 export const renewLink = (http: Http, meetingId: string, linkId: string): Promise<{ path: string }> => http.post(`/meetings/${meetingId}/links/${linkId}`)
+export const revokeLink = (http: Http, meetingId: string, linkId: string): Promise<unknown> => http.delete(`/meetings/${meetingId}/links/${linkId}`)
+export const unlockLink = (http: Http, meetingId: string, linkId: string): Promise<unknown> => http.post(`/meetings/${meetingId}/orders`, { order: 'unlock_token', value: linkId })
 export const newPin = (http: Http, unitId: string): Promise<{ pin: string }> => http.post(`/units/${unitId}/pin`)
