@@ -115,9 +115,11 @@ def _serve(
     _check_ports(settings, command)
     clock: Clock = moved_clock(settings.data.dir) if is_demo else SystemClock()
     announcement = Announcement(addresses(settings), logins, settings.data.dir)
+    # Whoever reaches the phones page answers for anybody: it exists on the loopback only.
+    has_phones = is_demo and not is_lan
     try:
         with plain_faults():
-            asyncio.run(_main(settings, clock, announcement, invocation.config, is_demo=is_demo))
+            asyncio.run(_main(settings, clock, announcement, invocation.config, has_phones))
     except* PortInUse as group:
         raise _port_fault(_first(group), command) from None
 
@@ -134,15 +136,14 @@ async def _main(
     clock: Clock,
     announcement: Announcement,
     config: Path | None,
-    *,
-    is_demo: bool,
+    has_phones: bool,
 ) -> None:
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_requested.set)
     async with build(
-        settings, is_demo=is_demo, clock=clock, worker_command=worker_command(config)
+        settings, is_demo=has_phones, clock=clock, worker_command=worker_command(config)
     ) as app:
         await need_schema(app.database)
         await run(app, stop_requested, announcement)

@@ -58,19 +58,21 @@ class Box:
         """A server that answers /readyz with 200."""
         process = await self._start(*arguments)
         self.started.append(process)
-        async with aiohttp.ClientSession() as http:
-            async with asyncio.timeout(60):
-                while await self._status(http) != 200:
-                    assert process.returncode is None, (await process.communicate())[0].decode()
-                    await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while await self.status("/readyz", is_https="--lan" in arguments) != 200:
+                assert process.returncode is None, (await process.communicate())[0].decode()
+                await asyncio.sleep(0.1)
         return process
 
-    async def _status(self, http: aiohttp.ClientSession) -> int:
-        try:
-            async with http.get(f"http://127.0.0.1:{self.http_port}/readyz") as response:
-                return response.status
-        except aiohttp.ClientError:
-            return 0
+    async def status(self, path: str, *, is_https: bool = False) -> int:
+        """The status of an answer; 0: none."""
+        address = f"{'https' if is_https else 'http'}://127.0.0.1:{self.http_port}{path}"
+        async with aiohttp.ClientSession() as http:
+            try:
+                async with http.get(address, ssl=False) as response:
+                    return response.status
+            except aiohttp.ClientError:
+                return 0
 
 
 @pytest.fixture
@@ -225,3 +227,14 @@ async def test_config_sample_and_openapi_print_what_is_committed(box: Box) -> No
     code, text = await box.run("openapi")
     assert code == 0
     assert json.loads(text)["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 401), (("--lan",), 404)])
+async def test_the_phones_page_is_for_the_loopback_only(
+    box: Box, options: tuple[str, ...], status: int
+) -> None:
+    """Whoever can answer for a handset can forge an acknowledgement (decision 0006)."""
+    assert (await box.run("migrate"))[0] == 0
+    await box.serve("serve", "--demo", *options)
+    phones = "/api/v1/demo/phones"
+    assert await box.status(phones, is_https=bool(options)) == status
