@@ -92,6 +92,19 @@ async def test_a_naive_time_is_refused() -> None:
         UtcDateTime().process_bind_param(datetime(2026, 7, 1), None)  # type: ignore[arg-type] # noqa: DTZ001
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999+00:00"),
+        ("2026-07-01T08:00:00+08:00", "2026-07-01T00:00:00+00:00"),
+    ],
+)
+async def test_a_time_at_the_end_of_the_calendar_stays_in_it(written: str, stored: str) -> None:
+    told = UtcDateTime().process_bind_param(datetime.fromisoformat(written), None)  # type: ignore[arg-type]
+    assert told == datetime.fromisoformat(stored)
+
+
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
     nobody = "postgresql+asyncpg://nobody:x@127.0.0.1:9/none"
     async with Database(nobody) as database:
