@@ -45,6 +45,7 @@ _GIVE_WAY = frozenset({"40P01", "40001"})
 _PASSING = ("40", "53", "55P03", "57", "08", "25P03")
 """Gave way, out of disk or connections, locked, shut down, connection lost, idle too long."""
 _TRIES = 3
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -75,7 +76,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         try:
             return value.astimezone(UTC)
         except OverflowError:  # within a day of year 1 or 9999: the end of the calendar
-            return (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
+            return _FIRST if value.year == 1 else _LAST
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         if value is None:
