@@ -349,7 +349,9 @@ class CommandService:
 def reference() -> dict[str, Any]:
     """Kinds of incident and the figures there are, for forms."""
     return {
-        "items": [wire.kind(each) for each in tables.kinds().values()],
+        "items": [
+            {**wire.kind(each), "keywords": each.keywords} for each in tables.kinds().values()
+        ],
         "metrics": [dataclasses.asdict(each) for each in figures.METRICS.values()],
     }
 

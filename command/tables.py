@@ -21,6 +21,7 @@ class Kind:
     """A kind of incident. `code`: GB/T 35561-2017, or local where the standard's was not found.
 
     `criteria_domain`: the table of event levels that applies; empty where the law has none.
+    `keywords`: what a caller says instead of the standard's name, for searching.
     """
 
     code: str
@@ -28,6 +29,7 @@ class Kind:
     name: str
     criteria_domain: str
     is_local_code: bool
+    keywords: tuple[str, ...] = ()
 
 
 @cache
@@ -40,6 +42,7 @@ def kinds() -> dict[str, Kind]:
             row["name"],
             row["criteria_domain"],
             row["code_origin"] == "local",
+            tuple(row["keywords"].split()),
         )
         for row in _rows("event_types.csv")
     }

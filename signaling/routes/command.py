@@ -18,7 +18,7 @@ from signaling.routes.command_shapes import (
     Incident,
     IncidentBoard,
     IncidentList,
-    Kind,
+    KindItem,
     Preview,
     Suggestion,
 )
@@ -132,7 +132,7 @@ class Metric(ApiModel):
 class Kinds(ApiModel):
     """Kinds of incident, and the figures there are."""
 
-    items: tuple[Kind, ...]
+    items: tuple[KindItem, ...]
     metrics: tuple[Metric, ...]
 
 

@@ -15,6 +15,12 @@ class Kind(ApiModel):
     category: str
 
 
+class KindItem(Kind):
+    """`keywords`: what a caller says instead of the standard's name: 泄漏, 山火, 决堤."""
+
+    keywords: tuple[str, ...]
+
+
 class Named(ApiModel):
     """An id with its name."""
 

@@ -147,3 +147,17 @@ def test_figures_are_said_in_words() -> None:
         "poisoned_or_serious_injuries": 5,
         "serious_injuries": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("泄漏", "92Z05"), ("液氨", "92Z05"), ("山火", "11G01"), ("决堤", "11A01"), ("车祸", "92Z08")],
+)
+def test_what_a_caller_says_finds_the_kind(said: str, code: str) -> None:
+    assert said in tables.kind(code).keywords
+
+
+def test_keywords_are_words() -> None:
+    for kind in tables.kinds().values():
+        assert all(len(word) <= 10 for word in kind.keywords)
+        assert len(set(kind.keywords)) == len(kind.keywords), kind.name

@@ -72,7 +72,12 @@ export interface Plan extends PlanSummary {
 }
 
 export const listHazards = (http: Http, query: { q?: string } = {}): Promise<{ items: Hazard[] }> => http.get('/hazards', query)
-export const listKinds = (http: Http): Promise<{ items: Kind[] }> => http.get('/incident-kinds')
+/** `keywords`: what a caller says instead of the standard's name. */
+export interface SearchableKind extends Kind {
+  keywords: string[]
+}
+
+export const listKinds = (http: Http): Promise<{ items: SearchableKind[] }> => http.get('/incident-kinds')
 export const listPlans = (http: Http): Promise<{ items: PlanSummary[] }> => http.get('/plans')
 export const getPlan = (http: Http, id: string): Promise<Plan> => http.get(`/plans/${id}`)
 export const boundary = (http: Http): Promise<GeoJSON.FeatureCollection> => http.get('/map/boundaries')
