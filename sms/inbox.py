@@ -6,18 +6,22 @@ from datetime import timedelta
 import structlog
 
 from core import changes, events
+from core.audit import Actor, Audit
 from core.database import Database, UnitOfWork
 from core.errors import Unavailable
 from core.ids import new_id
+from sms.correlation import Asked, Unclear, question_for
 from sms.driver import IncomingPdu
-from sms.grammar import Answer, read_answer
+from sms.grammar import Answer, Report, is_start_word, is_stop_word, read_answer, read_report
 from sms.ledger import Ledger
-from sms.model import InboundKind, InboundReceived, InboundState, RecipientAnswered
+from sms.model import InboundKind, InboundReceived, InboundState, RecipientAnswered, VillageReported
 from sms.numbers import to_e164
 from sms.pdu import DecodeError, Deliver, ReportState, StatusReport, decode_incoming
 from sms.pdu.user_data import storable
+from sms.polite import LATE, REPORTED, STARTED, STOPPED, UNKNOWN, WHICH, Polite
 from sms.progress import Progress
 from sms.store import inbox as store
+from sms.store import numbers
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
 from sms.store.turns import Arrived
 
@@ -25,14 +29,26 @@ log = structlog.get_logger(__name__)
 
 JOIN_WITHIN = timedelta(hours=24)
 _STALE_BATCH = 50
+_LATE_WITHIN = timedelta(days=30)
+STOP_WORD = "stop_word"
+_SMS = Actor("system:sms", "短信平台")
 
 
 class Inbox:
     """Takes PDUs from modems. When `take` returns, the PDU is on disk and may be deleted there."""
 
-    def __init__(self, database: Database, ledger: Ledger, progress: Progress) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        progress: Progress,
+        polite: Polite,
+        audit: Audit | None = None,
+    ) -> None:
         self._database = database
         self._ledger = ledger
+        self._polite = polite
+        self._audit = audit
         self._reports = _Reports(database, ledger, progress)
 
     async def take(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
@@ -128,18 +144,72 @@ class Inbox:
         await self._announce(uow, inbound)
 
     async def _correlate(self, uow: UnitOfWork, inbound: InboundRow) -> None:
+        """Decide what the text is: stop word, report form, answer, late answer, or for a person."""
+        if is_stop_word(inbound.text) or is_start_word(inbound.text):
+            await self._subscribe(uow, inbound, stops=is_stop_word(inbound.text))
+        elif (report := read_report(inbound.text)) is not None:
+            await self._report(uow, inbound, report)
+        else:
+            await self._answer(uow, inbound)
+
+    async def _subscribe(self, uow: UnitOfWork, inbound: InboundRow, *, stops: bool) -> None:
+        inbound.kind = InboundKind.STOP if stops else InboundKind.START
+        inbound.state = InboundState.MATCHED
+        if stops:
+            await numbers.block(uow, inbound.number, by=STOP_WORD, note=inbound.text[:200])
+        else:
+            await numbers.unblock(uow, inbound.number, only=STOP_WORD)
+        if self._audit is not None:
+            action = "sms.opt_out" if stops else "sms.opt_in"
+            await self._audit.append(
+                uow, actor=_SMS, action=action, target=f"inbound:{inbound.id}",
+                detail={"number": inbound.number},
+            )  # fmt: skip
+        await self._polite.say(uow, inbound, STOPPED if stops else STARTED)
+
+    async def _report(self, uow: UnitOfWork, inbound: InboundRow, report: Report) -> None:
+        inbound.kind, inbound.state = InboundKind.REPORT, InboundState.MATCHED
+        inbound.fields = {"kind": report.kind, "value": report.value, "note": report.note}
+        await events.record(
+            uow,
+            VillageReported(
+                inbound.id, inbound.number, report.kind, report.value, report.note, inbound.text,
+                at=uow.now,
+            ),
+        )  # fmt: skip
+        await self._polite.say(uow, inbound, REPORTED.format(text=inbound.text[:30]))
+
+    async def _answer(self, uow: UnitOfWork, inbound: InboundRow) -> None:
         questions = await store.open_questions(uow, inbound.number)
         answer = read_answer(inbound.text)
-        found = _question_for(answer, questions)
-        if found is None:
-            await events.record(
-                uow,
-                InboundReceived(inbound.id, inbound.number, inbound.text, at=uow.now),
-            )
+        found = question_for(answer, [_asked(*pair) for pair in questions])
+        if isinstance(found, int):
+            await self._store_answer(uow, inbound, answer, *questions[found])
             return
-        recipient, message = found
-        choices = message.choices or {}
-        choice = answer.choice if answer.choice in choices else None
+        await events.record(
+            uow, InboundReceived(inbound.id, inbound.number, inbound.text, at=uow.now)
+        )
+        if found is Unclear.WHICH:
+            open_ones = [row for row, _ in questions if row.answered_at is None]
+            codes = "、".join(row.question_code or "（无编号）" for row in open_ones)
+            await self._polite.say(uow, inbound, WHICH.format(codes=codes))
+            return
+        late = await store.closed_question(uow, inbound.number, uow.now - _LATE_WITHIN)
+        if late is not None:
+            inbound.kind, inbound.message_id = InboundKind.LATE, late.message_id
+            inbound.recipient_id = late.id
+        await self._polite.say(uow, inbound, LATE if late is not None else UNKNOWN)
+
+    async def _store_answer(
+        self,
+        uow: UnitOfWork,
+        inbound: InboundRow,
+        answer: Answer,
+        recipient: RecipientRow,
+        message: MessageRow,
+    ) -> None:
+        choice = answer.choice if answer.choice in (message.choices or {}) else None
+        inbound.kind = InboundKind.ANSWER
         inbound.state = InboundState.MATCHED if choice else InboundState.UNMATCHED
         inbound.message_id, inbound.recipient_id = message.id, recipient.id
         inbound.choice = choice
@@ -218,14 +288,10 @@ def _plain_report(modem: str, imsi: str, pdu: IncomingPdu) -> Arrived | None:
     return Arrived(modem, imsi, pdu.hex, number, decoded.reference, decoded.status, new_id())
 
 
-def _question_for(
-    answer: Answer, questions: list[tuple[RecipientRow, MessageRow]]
-) -> tuple[RecipientRow, MessageRow] | None:
-    """The newest unanswered question that knows this choice, else the newest one asked."""
-    for recipient, message in questions:
-        if recipient.answered_at is None and answer.choice in (message.choices or {}):
-            return recipient, message
-    return questions[0] if questions else None
+def _asked(recipient: RecipientRow, message: MessageRow) -> Asked:
+    return Asked(
+        recipient.question_code, frozenset(message.choices or {}), recipient.answered_at is not None
+    )
 
 
 def _joined_text(rows: list[IncomingPduRow]) -> str:

@@ -237,6 +237,19 @@ class RecipientAnswered(Event):
 
 
 @dataclass(frozen=True)
+class VillageReported(Event):
+    """A report form came by SMS: water_level (m), rainfall (mm), disaster, danger, road."""
+
+    inbound_id: str
+    number: str
+    kind: str
+    value: float | None
+    note: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class InboundReceived(Event):
     """A text came that answers none of our messages."""
 

@@ -5,15 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from core import changes, timers
+from core.audit import Audit
 from core.database import Database, UnitOfWork
 from core.errors import NotFound
 from core.ids import MessageId
 from sms import segments
+from sms.driver import IncomingPdu
 from sms.inbox import Inbox
 from sms.ledger import UNKNOWN_TIMER, Ledger
-from sms.model import InboundState, Submission
+from sms.model import InboundState, MessageClass, Recipient, Submission
 from sms.modem import ModemView
 from sms.outbox import Outbox
+from sms.polite import Polite
 from sms.pool import DriverFactory, ModemPool, driver_of
 from sms.progress import Progress
 from sms.settings import SmsSettings
@@ -42,16 +45,33 @@ class MessageView:
     cancelled_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Line:
+    """One text of a conversation. `is_ours`: we sent it."""
+
+    id: str
+    is_ours: bool
+    text: str
+    at: datetime
+    state: str
+    message_id: str | None
+
+
 class SmsPlatform:
     """What other packages and the edge call. Its component to run is `pool`."""
 
     def __init__(
-        self, settings: SmsSettings, database: Database, drivers: DriverFactory = driver_of
+        self,
+        settings: SmsSettings,
+        database: Database,
+        drivers: DriverFactory = driver_of,
+        audit: Audit | None = None,
     ) -> None:
         progress = Progress()
         self._ledger = Ledger(settings, progress)
         self._outbox = Outbox(settings, self._ledger)
-        self._inbox = Inbox(database, self._ledger, progress)
+        polite = Polite(settings, self._outbox)
+        self._inbox = Inbox(database, self._ledger, progress, polite, audit)
         self.pool = ModemPool(settings, database, self._ledger, self._inbox, progress, drivers)
 
     def register(self, runner: timers.TimerRunner) -> None:
@@ -138,6 +158,46 @@ class SmsPlatform:
             raise NotFound("there is no such text")
         row.state, row.handled_by, row.handled_at = InboundState.HANDLED, user_id, uow.now
         await changes.publish(uow, "sms", "inbound.handled", {"inbound_id": inbound_id})
+
+    async def take(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
+        """Store what a modem handed over and act on it; once it returns it is on disk."""
+        await self._inbox.take(modem, imsi, pdu)
+
+    async def conversation(self, uow: UnitOfWork, number: str, *, limit: int = 100) -> list[Line]:
+        """What went to and came from one number, oldest first."""
+        went = [
+            Line(
+                row.id, True, row.text or message.wire_text, message.created_at, row.state.value,
+                message.id,
+            )
+            for row, message in await inbox_store.sent_to(uow, number, limit)
+        ]  # fmt: skip
+        came = [
+            Line(row.id, False, row.text, row.received_at, row.state.value, row.message_id)
+            for row in await inbox_store.inbound_of(uow, number, limit)
+        ]
+        return sorted(went + came, key=lambda line: (line.at, line.is_ours))[-limit:]
+
+    async def reply(
+        self, uow: UnitOfWork, inbound_id: str, text: str, *, sender: str, unit_path: str, key: str
+    ) -> MessageId:
+        """A person answers a received text, through the SIM it came to. Raises: NotFound."""
+        row = await self.inbound_row(uow, inbound_id)
+        await self.mark_handled(uow, inbound_id, sender)
+        return await self.submit(
+            uow,
+            Submission(
+                MessageClass.REPLY, text, (Recipient(row.number),), f"answer:{key}", sender=sender,
+                unit_path=unit_path, via_modem=row.modem,
+            ),
+        )  # fmt: skip
+
+    async def inbound_row(self, uow: UnitOfWork, inbound_id: str) -> InboundRow:
+        """One received text. Raises: NotFound."""
+        row = await inbox_store.inbound_by_id(uow, inbound_id)
+        if row is None:
+            raise NotFound("there is no such text")
+        return row
 
     def modems(self) -> list[ModemView]:
         """The modems of this node."""

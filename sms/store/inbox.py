@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from core.database import UnitOfWork
 from sms.model import InboundState
@@ -68,11 +68,72 @@ async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRo
             RecipientRow.number == number,
             MessageRow.choices.is_not(None),
             MessageRow.answers_until >= uow.now,
+            MessageRow.cancelled_at.is_(None),
         )
-        .order_by(RecipientRow.answered_at.is_not(None), MessageRow.created_at.desc())
+        .order_by(
+            RecipientRow.answered_at.is_not(None),
+            MessageRow.created_at.desc(),
+            MessageRow.id.desc(),
+        )
         .limit(20)
     )
     return [(recipient, message) for recipient, message in rows]
+
+
+async def closed_question(uow: UnitOfWork, number: str, since: datetime) -> RecipientRow | None:
+    """The newest question to `number` that no longer takes answers, if asked after `since`."""
+    found: RecipientRow | None = await uow.session.scalar(
+        select(RecipientRow)
+        .join(MessageRow, MessageRow.id == RecipientRow.message_id)
+        .where(
+            RecipientRow.number == number,
+            MessageRow.choices.is_not(None),
+            MessageRow.created_at >= since,
+        )
+        .order_by(MessageRow.created_at.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def inbound_of(uow: UnitOfWork, number: str, limit: int) -> list[InboundRow]:
+    """What came from one number, newest first."""
+    rows = await uow.session.scalars(
+        select(InboundRow)
+        .where(InboundRow.number == number)
+        .order_by(InboundRow.received_at.desc())
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def sent_to(
+    uow: UnitOfWork, number: str, limit: int
+) -> list[tuple[RecipientRow, MessageRow]]:
+    """What went to one number, newest first."""
+    rows = await uow.session.execute(
+        select(RecipientRow, MessageRow)
+        .join(MessageRow, MessageRow.id == RecipientRow.message_id)
+        .where(RecipientRow.number == number)
+        .order_by(MessageRow.created_at.desc())
+        .limit(limit)
+    )
+    return [(recipient, message) for recipient, message in rows]
+
+
+async def sent_by_itself(uow: UnitOfWork, number: str, sender: str, since: datetime) -> int:
+    """How many automatic texts `number` got since then."""
+    found = await uow.session.scalar(
+        select(func.count())
+        .select_from(RecipientRow)
+        .join(MessageRow, MessageRow.id == RecipientRow.message_id)
+        .where(
+            RecipientRow.number == number,
+            MessageRow.sender == sender,
+            MessageRow.created_at >= since,
+        )
+    )
+    return int(found or 0)
 
 
 async def inbound(
