@@ -82,6 +82,7 @@ def measure(slots: int, size: int, profile: str, seconds: float) -> float:
         memory[base : base + len(data)] = data
         packet.read(memory, base, base + len(data), table)
         forwarder.on_packet(layer, packet, memory, time.monotonic())
+        forwarder.emit(time.monotonic())
         outbox.flush()
     used = time.process_time() - start
     for sink in sinks:

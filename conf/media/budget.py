@@ -18,6 +18,7 @@ from conf.media.outbox import Outbox
 from conf.media.probe import Prober
 from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
 from conf.media.session import Session
+from conf.media.shaper import Shaper
 from conf.media.twcc import parse_feedback
 from conf.settings import MediaSettings
 
@@ -47,6 +48,7 @@ class DownBudget:
         self._ceiling_bps = ceiling_bps
         # Without transport-wide numbers there is nothing to estimate from but the site's own cap.
         self._is_blind = not any(slot.form.has_transport for slot in slots)
+        self._shaper = Shaper(session, outbox)
         self._prober = Prober()
         self._allocator = Allocator()
         self._newest_settled_us = 0
@@ -93,8 +95,8 @@ class DownBudget:
         """From receiver reports."""
         self.estimate.set_round_trip(int(round_trip_s * 1e6))
 
-    def choose(self, now: float) -> dict[str, Layer | None]:
-        """The layer each picture slot shall show, by mid.
+    def choose(self, now: float) -> dict[str, tuple[Layer, int] | None]:
+        """The layer each picture slot shall show and its highest temporal layer, by mid.
 
         Call every 400 ms, when wants change, and when the estimate has fallen.
         """
@@ -116,7 +118,9 @@ class DownBudget:
                 int(layer.rate(now)) if layer.is_alive(now, quiet) else 0 for layer in track.layers
             ]
             top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
-            rungs = ladder(rates, is_thinnable=False, top_layer=top)
+            least = next((n for n, rate in enumerate(rates) if rate > 0), 0)
+            is_thinnable = track.layers[least].is_thinnable(now)
+            rungs = ladder(rates, is_thinnable=is_thinnable, top_layer=top)
             if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
                 rungs = (replace(rungs[0], bps=LAST_PICTURE_BPS), *rungs[1:])
             name = f"{track.owner}/{track.kind}"
@@ -135,10 +139,20 @@ class DownBudget:
         if choice.probe_bps and self.has_feedback:
             self._begin_probe(now_us, choice.probe_bps)
         self.sending_bps = audio_bps + sum(r.bps for r in choice.rungs.values() if r is not None)
+        self._shape(now_us)
         return {
-            mid: sources[mid][rung.layer] if rung is not None else None
+            mid: (sources[mid][rung.layer], rung.temporal) if rung is not None else None
             for mid, rung in choice.rungs.items()
         }
+
+    def _shape(self, now_us: int) -> None:
+        """Send the slots of a tight link through the shaper, all others past it."""
+        shaper = self._shaper
+        is_tight = not self.is_probing and self.estimate.was_full(now_us)
+        shaper.set_rates(self.estimate.target_bps, self.sending_bps, is_tight=is_tight)
+        for slot in self._slots:
+            if slot.kind is not SlotKind.AUDIO:
+                slot.shaper = shaper if shaper.concerns(slot) else None
 
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
         probe = self._prober.begin(now_us, wanted_bps, self.estimate.target_bps)

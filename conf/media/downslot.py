@@ -13,11 +13,13 @@ from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import Slot, SlotKind, SourceKind
 from conf.media.rtp import HeaderForm
 from conf.media.sdp import Role, Section
+from conf.media.thinner import Thinner
 from conf.media.timeline import layer_shift
 
 if TYPE_CHECKING:
     from conf.media.publisher import Track
     from conf.media.session import Session
+    from conf.media.shaper import Shaper
 
 KIND_OF: Final = {
     Role.AUDIO_DOWN: SlotKind.AUDIO,
@@ -26,7 +28,8 @@ KIND_OF: Final = {
     Role.THUMBNAIL_DOWN: SlotKind.THUMBNAIL,
 }
 _M32: Final = 0xFFFFFFFF
-MAX_SEGMENTS: Final = 8
+MAX_SEGMENTS: Final = 64  # a thinned slot begins one per packet left out
+VOICES: Final = 128  # ciphertexts kept per audio slot: 2.5 s
 
 
 def _signed(difference: int) -> int:
@@ -35,9 +38,15 @@ def _signed(difference: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Offsets in force from out number `first` on; repair of older packets needs the older ones."""
+    """Offsets in force from out number `first` on; repair of older packets needs the older ones.
+
+    `ring`: the source's packets by extended number, which is the out number less `offset`.
+    """
 
     first: int
+    from_ext: int  # the incoming number `first` stands for
+    offset: int
+    ring: list[Sent | None]
     ts_offset: int
     picture_offset: int
     tl0_offset: int
@@ -76,12 +85,16 @@ class DownSlot:
         self.tl0_offset = 0
         self.newest: Sent | None = None  # what went out under `last`
         self.segments: list[Segment] = []
-        self.sent: list[Sent | None] = [None] * HISTORY
-        self.sent_numbers = [-1] * HISTORY
-        self.ciphertexts: dict[int, bytes] = {}
+        self.shaper: Shaper | None = None  # holds back what the link cannot take at once
+        self.thinner = Thinner()
+        self.skipped_picture = -1  # the last picture id left out
+        self.generation = 0  # counts `detach`: packets held from before it are not sent
         self.rtx_number = random.randrange(1 << 15)
         # Opus has no RTX in browsers; a lost packet is repeated as the very bytes first sent.
-        self.keeps_ciphertext = self.kind is SlotKind.AUDIO
+        # (number, bytes) by the low bits of the number; None where RTX does it.
+        self.ciphertexts: list[tuple[int, bytes] | None] | None = (
+            [None] * VOICES if self.kind is SlotKind.AUDIO else None
+        )
         self.packets = 0
         self.octets = 0
         self.repaired = 0
@@ -105,18 +118,32 @@ class DownSlot:
         self.detach()
         self.track = track
 
-    def note_sent(self, out: int, sent: Sent, timestamp: int, now: float) -> None:
-        """`sent` has left under number `out`."""
-        place = out & (HISTORY - 1)
-        self.sent[place] = sent
-        self.sent_numbers[place] = out
+    def note_sent(self, newest: Sent, packets: int, octets: int, now: float) -> None:
+        """Packets up to `newest` have left."""
+        out = newest.ext + self.offset
         if out > self.last:
             self.last = out
-            self.last_ts = timestamp
+            self.last_ts = (newest.timestamp + self.ts_offset) & _M32
             self.last_at = now
-            self.newest = sent
-        self.packets += 1
-        self.octets += len(sent.template)
+            self.newest = newest
+        self.packets += packets
+        self.octets += octets
+
+    def find(self, number: int) -> tuple[Sent, Segment] | None:
+        """What was sent under the 16-bit `number` lately, with the offsets then in force."""
+        out = self.last - ((self.last - number) & 0xFFFF)
+        segment = next((s for s in reversed(self.segments) if s.first <= out), None)
+        if segment is None:
+            return None
+        sent = segment.ring[(out - segment.offset) & (HISTORY - 1)]
+        if sent is None or sent.ext != out - segment.offset:
+            return None
+        return sent, segment
+
+    def voice(self, number: int) -> bytes | None:
+        """The ciphertext sent under `number`, or None when it is too old."""
+        kept = self.ciphertexts[number & (VOICES - 1)] if self.ciphertexts is not None else None
+        return kept[1] if kept is not None and kept[0] == number else None
 
     def detach(self) -> None:
         """Stop at once; also no repair of what was sent before (it may be muted now)."""
@@ -124,9 +151,10 @@ class DownSlot:
             if layer is not None:
                 layer.remove_slot(self)
         self.layer = self.wanted = None
-        self.sent = [None] * HISTORY
-        self.sent_numbers = [-1] * HISTORY
-        self.ciphertexts.clear()
+        self.generation += 1
+        self.segments.clear()
+        if self.ciphertexts is not None:
+            self.ciphertexts = [None] * VOICES
 
     def want(self, layer: Layer) -> None:
         """Switch to `layer` at its next key frame; until then the present one goes on."""
@@ -189,9 +217,28 @@ class DownSlot:
             last_tl0 = last.tl0 + self.tl0_offset if last is not None else 0
             self.picture_offset = last_picture + 1 - picture[0]
             self.tl0_offset = last_tl0 + 1 - picture[1]
+        self.switches += 1
+        self.thinner.restart()
+        layer.add_slot(self)
+        self.begin_segment(ext)
+
+    def begin_segment(self, ext: int) -> None:
+        """The offsets have changed: they hold from incoming number `ext` on."""
+        if self.layer is None:
+            return
         self.segments.append(
-            Segment(self.last + 1, self.ts_offset, self.picture_offset, self.tl0_offset)
+            Segment(
+                ext + self.offset,
+                ext,
+                self.offset,
+                self.layer.rings[self.form],
+                self.ts_offset,
+                self.picture_offset,
+                self.tl0_offset,
+            )
         )
         del self.segments[:-MAX_SEGMENTS]
-        self.switches += 1
-        layer.add_slot(self)
+
+    def segment_of(self, ext: int) -> Segment | None:
+        """The offsets for incoming number `ext` of the present layer."""
+        return next((s for s in reversed(self.segments) if s.from_ext <= ext), None)

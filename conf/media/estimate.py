@@ -311,6 +311,10 @@ class Estimate:
         """What the link took in the last half second, its own loss included; 0 when unknown."""
         return int(self._acked.bps / (1 - self.loss.inherent))
 
+    def was_full(self, now_us: int) -> bool:
+        """Has the link shown its limit within the last minute?"""
+        return now_us - self._decreased_us < 60_000_000
+
     def set_ceiling(self, ceiling_bps: int) -> None:
         """Change the site's cap; takes effect at once."""
         self._ceiling_bps = max(FLOOR_BPS, ceiling_bps)

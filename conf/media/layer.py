@@ -31,6 +31,8 @@ class Sent:
         "ext",
         "form",
         "header",
+        "is_stripped",
+        "item",
         "marker",
         "picture",
         "template",
@@ -59,6 +61,10 @@ class Sent:
         self.word = word
         self.form = form
         self.picture = picture
+        self.is_stripped = False  # only for slots that do not take RED
+        # What the forwarding loop needs, in its order.
+        moved = picture if picture is not None and picture.has_numbers else None
+        self.item = (ext, timestamp, marker, template, len(template), word, moved)
 
 
 class Layer:
@@ -71,6 +77,8 @@ class Layer:
         self.ssrc = 0
         self.groups: dict[HeaderForm, list[DownSlot]] = {}
         self.waiting: list[DownSlot] = []
+        self.rings: dict[HeaderForm, list[Sent | None]] = {}  # for repair; by extended number
+        self.lacks_red = False  # does a slot want this voice without RED?
         self.seen = [-1] * HISTORY  # extended numbers that came, by their low bits
         self.highest = -1  # extended sequence number of the newest packet
         self.packets = 0
@@ -81,6 +89,7 @@ class Layer:
         self.last_key_at = -1e9
         self.asked_at = -1e9
         self.wants_keyframe = False
+        self.temporal_at = -1e9  # when a picture of a higher temporal layer came last
         self.bps = 0.0
         self._octets_then = 0
         self.nack = NackGenerator()
@@ -98,6 +107,7 @@ class Layer:
         self.reception = Reception(ssrc, self.track.clock_hz)
         self.anchor = None
         self.seen = [-1] * HISTORY
+        self.rings = {form: [None] * HISTORY for form in self.groups}
         for slots in list(self.groups.values()):
             for slot in list(slots):
                 slot.want(self)
@@ -105,6 +115,10 @@ class Layer:
     def is_alive(self, now: float, quiet_after_s: float) -> bool:
         """Have packets come lately?"""
         return now - self.last_at < quiet_after_s
+
+    def is_thinnable(self, now: float) -> bool:
+        """Does the source send temporal layers?"""
+        return now - self.temporal_at < 2.0
 
     def extend(self, sequence: int) -> int:
         """The extended number of a 16-bit one, nearest to the newest (RFC 3550 A.1).
@@ -134,7 +148,12 @@ class Layer:
 
     def add_slot(self, slot: "DownSlot") -> None:
         """Forward to this slot from now on."""
-        self.groups.setdefault(slot.form, []).append(slot)
+        if slot.form not in self.groups:
+            self.groups[slot.form] = []
+            self.rings[slot.form] = [None] * HISTORY
+        self.groups[slot.form].append(slot)
+        if CodecName.RED not in slot.types:
+            self.lacks_red = True
 
     def remove_slot(self, slot: "DownSlot") -> None:
         """Forward to it no more; idempotent."""

@@ -4,33 +4,82 @@ Owner: the worker's loop. The forwarding loop writes straight into the slots and
 class only holds what it shares with the slow paths.
 """
 
+from typing import TYPE_CHECKING
+
 from conf.media.srtp import OK, protect
-from conf.media.udp import TX_SLOTS, Endpoint, MmsgPort
+from conf.media.udp import MAX_SEGMENTS, TX_SLOTS, Endpoint, MmsgPort
+
+if TYPE_CHECKING:
+    from conf.media.shaper import Shaper
 
 
 class Outbox:
-    """`count` slots of `port.tx` are filled and protected, waiting for `flush`."""
+    """`count` slots of `port.tx` are filled and protected; `messages` will carry them.
 
-    __slots__ = ("count", "failed", "packets", "port")
+    A message is one slot, or several of one destination that the kernel cuts apart again.
+    """
+
+    __slots__ = ("_is_shaped", "count", "failed", "holders", "messages", "packets", "port")
 
     def __init__(self, port: MmsgPort) -> None:
         self.port = port
         self.count = 0
+        self.messages = 0
         self.packets = 0
         self.failed = 0
+        self._is_shaped = False
+        self.holders: set[Shaper] = set()  # who has packets to let go later
 
     def flush(self) -> None:
         """Hand the batch to the kernel."""
-        if self.count:
-            self.packets += self.count
-            self.port.flush(self.count)
-            self.count = 0
+        if not self.count:
+            return
+        self.packets += self.count
+        self.port.flush(self.messages)
+        if self._is_shaped:
+            self.port.unshape(self.messages)
+            self._is_shaped = False
+        self.count = self.messages = 0
 
     def room(self) -> int:
         """Index of a free slot, flushing first when all are filled."""
         if self.count == TX_SLOTS:
             self.flush()
         return self.count
+
+    def deliver(self, stop: int, endpoint: Endpoint) -> None:
+        """Slots count..stop-1 are finished packets for `endpoint`."""
+        if endpoint.pointer:
+            self.address(stop, endpoint.pointer)
+        else:
+            self._send_framed(stop, endpoint)
+
+    def address(self, stop: int, pointer: int) -> None:
+        """Slots count..stop-1 are finished packets for the address `pointer`."""
+        port, first, message = self.port, self.count, self.messages
+        if stop - first == 1 and message == first:
+            port.tx.names[8 * message] = pointer
+            self.messages = message + 1
+            self.count = stop
+            return
+        lengths = port.tx.lengths
+        while first < stop:
+            end = first + 1
+            if port.has_segments:
+                size, last = lengths[2 * first + 1], min(stop, first + MAX_SEGMENTS)
+                while end < last and lengths[2 * end + 1] == size:
+                    end += 1
+                if end < last and lengths[2 * end + 1] < size:
+                    end += 1
+            if port.has_segments or message != first:
+                port.shape(message, first, end - first, pointer)
+                self._is_shaped = True
+            else:
+                port.tx.names[8 * message] = pointer
+            message += 1
+            first = end
+        self.messages = message
+        self.count = stop
 
     def commit(self, size: int, context: object, endpoint: Endpoint) -> bool:
         """Protect the RTP packet of `size` bytes in slot `count` and keep it for `endpoint`."""
@@ -45,9 +94,12 @@ class Outbox:
 
     def commit_protected(self, endpoint: Endpoint) -> None:
         """Slot `count` holds a finished packet whose length is already set."""
-        i = self.count
-        if endpoint.pointer:
-            self.port.tx.names[8 * i] = endpoint.pointer
-        else:
-            self.port.divert(i, endpoint)
-        self.count = i + 1
+        self.deliver(self.count + 1, endpoint)
+
+    def _send_framed(self, stop: int, endpoint: Endpoint) -> None:
+        """Finished packets for a TCP endpoint leave at once; their slots are free again."""
+        tx = self.port.tx
+        for i in range(self.count, stop):
+            base = tx.bases[i]
+            endpoint.send_frame(bytes(tx.memory[base : base + tx.lengths[2 * i + 1]]))
+            self.packets += 1

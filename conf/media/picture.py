@@ -1,5 +1,7 @@
 """What the forwarding loop needs to know of a video payload: key frame or not, picture numbers."""
 
+from copy import copy
+
 from conf.media.errors import DecodeError
 from conf.media.h264 import starts_key_frame
 from conf.media.sdp import CodecName
@@ -8,7 +10,18 @@ from conf.media.sdp import CodecName
 class Picture:
     """Offsets are into the buffer inspected (or the template, after `moved`); -1 when absent."""
 
-    __slots__ = ("is_key", "is_wide", "picture", "picture_at", "tl0", "tl0_at")
+    __slots__ = (
+        "has_sync",
+        "is_key",
+        "is_start",
+        "is_wide",
+        "pair_at",
+        "picture",
+        "picture_at",
+        "temporal",
+        "tl0",
+        "tl0_at",
+    )
 
     def __init__(
         self, is_key: bool, picture_at: int, picture: int, is_wide: bool, tl0_at: int, tl0: int
@@ -19,12 +32,24 @@ class Picture:
         self.is_wide = is_wide
         self.tl0_at = tl0_at
         self.tl0 = tl0
+        self.temporal = -1  # temporal layer; -1 when the source names none
+        self.is_start = is_key  # the first packet of a picture
+        self.has_sync = False  # needs only temporal layer 0
+        # Where a wide PictureID has TL0PICIDX right behind it, as browsers send; else 0.
+        self.pair_at = picture_at if is_wide and tl0_at == picture_at + 2 else 0
+
+    @property
+    def has_numbers(self) -> bool:
+        """Is there anything to move?"""
+        return self.picture_at >= 0 or self.tl0_at >= 0
 
     def moved(self, start: int) -> "Picture":
-        """The same with offsets counted from `start`."""
-        self.picture_at = self.picture_at - start if self.picture_at >= 0 else -1
-        self.tl0_at = self.tl0_at - start if self.tl0_at >= 0 else -1
-        return self
+        """A copy with offsets counted from `start`; each header form has its own."""
+        other = copy(self)
+        other.picture_at = self.picture_at - start if self.picture_at >= 0 else -1
+        other.tl0_at = self.tl0_at - start if self.tl0_at >= 0 else -1
+        other.pair_at = other.picture_at if self.pair_at else 0
+        return other
 
 
 def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Picture | None:
@@ -39,6 +64,7 @@ def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Pictu
         return Picture(is_key, -1, 0, False, -1, 0)
     first = buffer[start]
     at = start + 1
+    temporal, has_sync = -1, False
     picture_at, picture, wide, tl0_at, tl0 = -1, 0, False, -1, 0
     if first & 0x80:
         flags = buffer[at]
@@ -50,9 +76,14 @@ def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Pictu
         if flags & 0x40 and at < end:
             tl0_at, tl0 = at, buffer[at]
             at += 1
-        if flags & 0x30:
+        if flags & 0x30 and at < end:
+            if flags & 0x20:
+                temporal, has_sync = buffer[at] >> 6, bool(buffer[at] & 0x20)
             at += 1
     if at >= end:
         return None
     is_key = first & 0x17 == 0x10 and not buffer[at] & 1
-    return Picture(is_key, picture_at, picture, wide, tl0_at, tl0)
+    result = Picture(is_key, picture_at, picture, wide, tl0_at, tl0)
+    result.temporal, result.has_sync = temporal, has_sync
+    result.is_start = first & 0x17 == 0x10
+    return result

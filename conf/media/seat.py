@@ -203,7 +203,9 @@ class Seat:
         chosen = self.budget.choose(now)
         for slot in self.subscriber.slots:
             if slot.mid in chosen:
-                slot.show(chosen[slot.mid], now)
+                layer, temporal = chosen[slot.mid] or (None, slot.thinner.wanted)
+                slot.thinner.wanted = temporal
+                slot.show(layer, now)
 
     def send_feedback(self) -> None:
         """Transport-wide feedback on what arrived; every 50..100 ms."""

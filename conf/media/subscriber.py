@@ -5,16 +5,15 @@ from typing import Final
 
 from conf.media import rtcp
 from conf.media.answer import DownStream
-from conf.media.downslot import DownSlot
+from conf.media.downslot import DownSlot, Segment
 from conf.media.forward import patch_picture
-from conf.media.layer import HISTORY
+from conf.media.layer import Sent
 from conf.media.outbox import Outbox
 from conf.media.rtp import stamp_plain, wrap_rtx
 from conf.media.rtx import RepairLimit
 from conf.media.sdp import Offer
 from conf.media.session import Session
 
-_MASK: Final = HISTORY - 1
 _M32: Final = 0xFFFFFFFF
 MAX_REPAIRS_PER_NACK: Final = 64
 
@@ -52,23 +51,22 @@ class Subscriber:
             return
         for number in nack.sequences[:MAX_REPAIRS_PER_NACK]:
             self.nacked += 1
-            out = slot.last - ((slot.last - number) & 0xFFFF)
-            place = out & _MASK
-            sent = slot.sent[place]
-            if slot.sent_numbers[place] != out or sent is None:
+            voice = slot.voice(number)
+            found = slot.find(number) if slot.ciphertexts is None else None
+            if voice is None and found is None:
                 continue
             if not self._limit.allows(
                 (slot.ssrc & 0x3F) << 16 | number,
-                len(sent.template),
+                len(voice) if voice is not None else len(found[0].template) if found else 0,
                 int(now * 1e6),
                 round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
                 repair_bps=self.repair_bps,
             ):
                 continue
-            if slot.keeps_ciphertext:
-                self._repeat(slot.ciphertexts[place])
-            else:
-                self._repair(slot, out, now)
+            if voice is not None:
+                self._repeat(voice)
+            elif found is not None:
+                self._repair(slot, number, *found, now)
             slot.repaired += 1
             self.repaired += 1
 
@@ -83,16 +81,16 @@ class Subscriber:
         tx.lengths[2 * i + 1] = len(ciphertext)
         outbox.commit_protected(endpoint)
 
-    def _repair(self, slot: DownSlot, out: int, now: float) -> None:
-        """Wrap the packet as first sent into RTX (RFC 4588)."""
-        sent = slot.sent[out & _MASK]
+    def _repair(
+        self, slot: DownSlot, number: int, sent: Sent, segment: Segment, now: float
+    ) -> None:
+        """Wrap the packet first sent under `number` into RTX (RFC 4588)."""
         session = self._session
-        if sent is None or session.endpoint is None or session.context is None:
+        if session.endpoint is None or session.context is None:
             return
         media_type = slot.types.get(sent.codec, -1)
         rtx_type = slot.rtx_types.get(media_type)
-        segment = next((s for s in reversed(slot.segments) if s.first <= out), None)
-        if rtx_type is None or segment is None:
+        if rtx_type is None:
             return
         scratch, size = self._scratch, len(sent.template)
         scratch[:size] = sent.template
@@ -102,7 +100,7 @@ class Subscriber:
         i = outbox.room()
         tx = outbox.port.tx
         base = tx.bases[i]
-        stop = wrap_rtx(scratch, sent.header, size, tx.memory, base, out & 0xFFFF)
+        stop = wrap_rtx(scratch, sent.header, size, tx.memory, base, number)
         slot.rtx_number = (slot.rtx_number + 1) & 0xFFFF
         timestamp = (sent.timestamp + segment.ts_offset) & _M32
         head = (tx.memory, base + 1, sent.marker | rtx_type, slot.rtx_number, timestamp)

@@ -129,8 +129,10 @@ class FeedbackBuilder:
         arrivals = self._arrivals
         stop = min(self._highest, self._next + _REPORTED_SPAN - 1)
         base = self._next
-        # Two arrivals are never further apart than a feedback is long (see add): there is a first.
-        first = next(number for number in range(base, stop + 1) if number in arrivals)
+        first = next((number for number in range(base, stop + 1) if number in arrivals), None)
+        if first is None:  # only a sender that numbers as it likes leaves such a hole
+            self._next = stop + 1
+            return b""
         reference = arrivals[first] * _TICK_US // _REFERENCE_US
         last = reference * (_REFERENCE_US // _TICK_US)
         symbols: list[int] = []
@@ -198,19 +200,19 @@ def _chunks(symbols: list[int]) -> bytes:
 class SendHistory:
     """Send time and size of the last HISTORY packets to a subscriber, by transport-wide number."""
 
-    __slots__ = ("_sent_us", "_sizes", "next_sequence")
+    __slots__ = ("next_sequence", "sent_us", "sizes")
 
     def __init__(self, first_sequence: int = 0) -> None:
         self.next_sequence = first_sequence  # unwrapped; the wire carries the low 16 bits
-        self._sent_us = array("q", bytes(8 * HISTORY))
-        self._sizes = array("i", bytes(4 * HISTORY))  # 0: settled; negative: told lost
+        self.sent_us = array("q", bytes(8 * HISTORY))
+        self.sizes = array("i", bytes(4 * HISTORY))  # 0: settled; negative: told lost
 
     def add(self, sent_us: int, size: int) -> int:
         """Note a packet of `size` bytes (>0) about to be sent; its number for the wire."""
         sequence = self.next_sequence
         place = sequence & (HISTORY - 1)
-        self._sent_us[place] = sent_us
-        self._sizes[place] = size
+        self.sent_us[place] = sent_us
+        self.sizes[place] = size
         self.next_sequence = sequence + 1
         return sequence & 0xFFFF
 
@@ -223,7 +225,7 @@ class SendHistory:
         newest = self.next_sequence - 1
         first = newest - ((newest - feedback.base) & 0xFFFF)
         oldest = max(0, self.next_sequence - HISTORY)
-        sizes = self._sizes
+        sizes = self.sizes
         for number, arrival in enumerate(feedback.arrivals_us, first):
             if not oldest <= number <= newest:
                 continue
@@ -232,7 +234,7 @@ class SendHistory:
             if arrival == LOST:
                 if size > 0:
                     sizes[place] = -size
-                    yield self._sent_us[place], LOST, size
+                    yield self.sent_us[place], LOST, size
             elif size:
                 sizes[place] = 0
-                yield self._sent_us[place], arrival, abs(size)
+                yield self.sent_us[place], arrival, abs(size)

@@ -21,7 +21,7 @@ SLOT: Final = 2048
 HEADROOM: Final = 64  # before a received packet, so that its header can grow in place
 MAX_DATAGRAM: Final = 1500
 RX_SLOTS: Final = 64
-TX_SLOTS: Final = 512
+TX_SLOTS: Final = 256  # half a MiB: what is protected is still in the cache when it is sent
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
 
 _ffi = cffi.FFI()
@@ -37,8 +37,12 @@ _ffi.cdef(
     """
 )
 MSG_DONTWAIT: Final = 0x40
+SOL_UDP: Final = 17
+UDP_SEGMENT: Final = 103
+MAX_SEGMENTS: Final = 44  # of 1472 bytes fill one UDP send of at most 65507
 _SOCKADDR_IN6 = struct.Struct("=HHI16sI")  # the port is in network order inside
 _SOCKADDR_IN = struct.Struct("=HH4s8x")
+_CONTROL = struct.Struct("=QiiH6x")  # cmsghdr and a 16-bit size
 _V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
 
 
@@ -133,6 +137,15 @@ def open_udp(host: str, port: int) -> socket.socket:
     return sock
 
 
+def _offers_segments(sock: socket.socket) -> bool:
+    """Does the kernel cut one send into datagrams (Linux 4.18 and later)?"""
+    try:
+        sock.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
+    except OSError:
+        return False
+    return True
+
+
 class SlotArray:
     """`count` slots in one block, with the pointers libsrtp needs for working in place.
 
@@ -154,6 +167,7 @@ class SlotArray:
         self.sizes = [srtp_ffi.cast("int *", first + 16 * i + 8) for i in range(count)]
         self.headers = _ffi.new("struct mmsghdr[]", count)
         self.names = memoryview(_ffi.buffer(self.headers)).cast("B").cast("Q")  # [8*i]
+        self.first_iovec = first
         for i in range(count):
             self._iovecs[i].iov_base = self._block + self.bases[i]
             self._iovecs[i].iov_len = SLOT - headroom
@@ -181,7 +195,9 @@ class MmsgPort:
             self.rx.headers[i].msg_hdr.msg_namelen = name_size
         for i in range(TX_SLOTS):
             self.tx.headers[i].msg_hdr.msg_namelen = name_size
-        self._diverted: list[tuple[int, Endpoint]] = []
+        self._pristine = bytes(self.tx.names)
+        self._sizes_named: dict[int, tuple[Any, int]] = {}  # segment size → control message
+        self.has_segments = _offers_segments(sock)
         self.dropped_sends = 0
 
     def fileno(self) -> int:
@@ -208,39 +224,65 @@ class MmsgPort:
         key: bytes = self._rx_name_bytes[at : at + self._name_size]
         return key
 
-    def divert(self, i: int, endpoint: Endpoint) -> None:
-        """Slot i of the batch goes to `endpoint` over TCP instead of the socket."""
-        self._diverted.append((i, endpoint))
+    def shape(self, message: int, first: int, count: int, pointer: int) -> None:
+        """Message `message` of the batch is slots first..first+count-1 for one address.
+
+        More than one is cut by the kernel (UDP_SEGMENT): all as long as the first, but the last.
+        """
+        tx = self.tx
+        words, at = tx.names, 8 * message
+        words[at] = pointer
+        words[at + 2] = tx.first_iovec + 16 * first
+        words[at + 3] = count
+        if count > 1:
+            words[at + 4] = self._control(tx.lengths[2 * first + 1])
+            words[at + 5] = 18  # CMSG_LEN of a 16-bit size
+
+    def _control(self, size: int) -> int:
+        """Address of the control message that names a segment size; kept for ever."""
+        known = self._sizes_named.get(size)
+        if known is None:
+            memory = _ffi.new("char[]", _CONTROL.pack(18, SOL_UDP, UDP_SEGMENT, size))
+            known = self._sizes_named[size] = (memory, int(_ffi.cast("uintptr_t", memory)))
+        return known[1]
+
+    def unshape(self, messages: int) -> None:
+        """Undo `shape`: message i is slot i again."""
+        end = 8 * messages
+        self.tx.names[:end] = memoryview(self._pristine).cast("Q")[:end]
 
     def flush(self, count: int) -> None:
-        """Send transmit slots 0..count-1; what the kernel refuses is dropped and counted."""
-        if self._diverted:
-            self._flush_around_diverted(count)
-        else:
-            self._send_range(0, count)
-
-    def _send_range(self, start: int, end: int) -> None:
+        """Send messages 0..count-1; what the kernel refuses is dropped and counted."""
         headers, lib, fd = self.tx.headers, self._lib, self._fd
-        while start < end:
-            sent = lib.sendmmsg(fd, headers + start, end - start, MSG_DONTWAIT)
+        start = 0
+        while start < count:
+            sent = lib.sendmmsg(fd, headers + start, count - start, MSG_DONTWAIT)
             if sent > 0:
                 start += sent
             elif _ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
-                self.dropped_sends += end - start  # the kernel is full: media is late, not queued
+                self.dropped_sends += count - start  # the kernel is full: late media helps nobody
                 return
             else:
-                self.dropped_sends += 1  # this destination is unreachable; the rest is not
+                self._send_singly(start)
                 start += 1
 
-    def _flush_around_diverted(self, count: int) -> None:
-        start = 0
-        for i, endpoint in self._diverted:
-            self._send_range(start, i)
-            base = self.tx.bases[i]
-            endpoint.send_frame(bytes(self.tx.memory[base : base + self.tx.lengths[2 * i + 1]]))
-            start = i + 1
-        self._diverted.clear()
-        self._send_range(start, count)
+    def _send_singly(self, message: int) -> None:
+        """A refused message: an unreachable destination, or a path that does not cut segments."""
+        header = self.tx.headers[message].msg_hdr
+        if header.msg_iovlen == 1:
+            self.dropped_sends += 1
+            return
+        for i in range(header.msg_iovlen):
+            part = header.msg_iov[i]
+            sent = self._lib.sendto(
+                self._fd,
+                part.iov_base,
+                part.iov_len,
+                MSG_DONTWAIT,
+                header.msg_name,
+                self._name_size,
+            )
+            self.dropped_sends += sent < 0
 
     def send(self, data: bytes, endpoint: Endpoint) -> None:
         """Send one datagram now (slow paths: STUN, DTLS)."""
@@ -268,7 +310,7 @@ class PlainPort(MmsgPort):
         self._keys = [b""] * RX_SLOTS
         self._sizes = [0] * RX_SLOTS
         self._name_size = 28 if sock.family == socket.AF_INET6 else 16
-        self._diverted = []
+        self.has_segments = False
         self.dropped_sends = 0
 
     def receive(self) -> int:
@@ -294,8 +336,9 @@ class PlainPort(MmsgPort):
         """As in MmsgPort."""
         return self._keys[i]
 
-    def _send_range(self, start: int, end: int) -> None:
-        for i in range(start, end):
+    def flush(self, count: int) -> None:
+        """As in MmsgPort."""
+        for i in range(count):
             name = _ffi.cast("char *", self.tx.names[8 * i])
             key = bytes(_ffi.buffer(name, self._name_size))
             base = self.tx.bases[i]

@@ -26,6 +26,7 @@ from conf.media.layer import Layer
 from conf.media.model import QualityChanged, RoomState, StatsReport, WorkerEvent
 from conf.media.mux import Mux
 from conf.media.outbox import Outbox
+from conf.media.plain import SOCKET_PATTERN, PlainInput, plain_offer
 from conf.media.room import Room
 from conf.media.rtp import Packet
 from conf.media.sdp import Offer, Role, parse_offer
@@ -39,6 +40,7 @@ from conf.settings import MediaSettings
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 
 TICK_S: Final = 0.02
+PACE_S: Final = 0.005
 MAX_QUEUED_EVENTS: Final = 10_000
 REPORT_EVERY_S: Final = 2.0
 
@@ -65,10 +67,13 @@ class Worker:
         self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
         self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
         self.lag = LagMeter()
+        self._releasing: asyncio.TimerHandle | None = None
         self.tap = Tap(folder / SOCKET_NAME)
+        self.plain = PlainInput(folder / SOCKET_PATTERN.format(index), self.clock)
         self.udp_port: int = self.port.local_port()
         self.tcp = TcpListener(self.mux, self.mux.knows)
         loop.add_reader(self.port.fileno(), self.mux.on_readable)
+        loop.add_reader(self.plain.socket.fileno(), self._on_plain)
 
     async def open_tcp(self) -> None:
         """Listen on TCP at the same number as UDP. Raises: OSError: the port is taken."""
@@ -87,7 +92,23 @@ class Worker:
             self.counters["events_dropped"] += 1
 
     def _after_batch(self, now: float) -> None:
+        self.forwarder.emit(now)
         self.outbox.flush()
+        if self.outbox.holders and self._releasing is None:
+            self._releasing = asyncio.get_running_loop().call_later(PACE_S, self._release)
+
+    def _release(self) -> None:
+        """Let the weak links' held packets go, every 5 ms while there are any."""
+        now = self.clock()
+        outbox = self.outbox
+        outbox.holders = {shaper for shaper in outbox.holders if shaper.release(now)}
+        outbox.flush()
+        loop = asyncio.get_running_loop()
+        self._releasing = loop.call_later(PACE_S, self._release) if outbox.holders else None
+
+    def _on_plain(self) -> None:
+        self.plain.on_readable()
+        self._after_batch(self.clock())
 
     def _start_handshake(self, session: Session) -> None:
         self._tasks.create_task(session.handshake(), name="dtls")
@@ -125,19 +146,29 @@ class Worker:
 
         Raises: NotFound: no such room; InvalidInput: the offer.
         """
+        room, offer = self._room(room_id), parse_offer(offer_sdp)
+        seat = await self._take_seat(room, participant_id, offer)
+        seat.max_up_bps = min(seat.max_up_bps, caps.get("max_up_bps", seat.max_up_bps))
+        seat.max_down_bps = min(seat.max_down_bps, caps.get("max_down_bps", seat.max_down_bps))
+        seat.limit()
+        room.add(seat, self.clock())
+        return self._answer(seat, offer)
+
+    async def join_plain(self, room_id: str, participant_id: str) -> dict[str, Any]:
+        """A seat for a camera, fed by Unix datagrams (conf.media.plain). Raises: NotFound."""
         room = self._room(room_id)
-        offer = parse_offer(offer_sdp)
+        seat = await self._take_seat(room, participant_id, parse_offer(plain_offer()))
+        room.add(seat, self.clock())
+        return {"key": self.plain.admit(seat)}
+
+    async def _take_seat(self, room: Room, participant_id: str, offer: Offer) -> Seat:
         if participant_id in self.seats:
             await self.leave(participant_id)
         streams = plan_streams(offer, secrets.randbits(32))
         seat = Seat(self, room, participant_id, offer, streams, self.clock())
-        seat.max_up_bps = min(seat.max_up_bps, caps.get("max_up_bps", seat.max_up_bps))
-        seat.max_down_bps = min(seat.max_down_bps, caps.get("max_down_bps", seat.max_down_bps))
-        seat.limit()
         self.seats[participant_id] = seat
         self.mux.add(seat.session)
-        room.add(seat, self.clock())
-        return self._answer(seat, offer)
+        return seat
 
     def restart(self, participant_id: str, offer_sdp: str) -> dict[str, Any]:
         """ICE restart. Raises: NotFound; InvalidInput; Conflict: not a restart, join anew."""
@@ -162,6 +193,7 @@ class Worker:
         if seat is not None:
             seat.room.remove(seat, self.clock())
             self.mux.remove(seat.session)
+            self.plain.forget(seat)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await seat.session.close()
@@ -280,6 +312,8 @@ class Worker:
         """Say goodbye to everybody and release the ports."""
         asyncio.get_running_loop().remove_reader(self.port.fileno())
         self.tap.close()
+        asyncio.get_running_loop().remove_reader(self.plain.socket.fileno())
+        self.plain.close()
         for participant_id in list(self.seats):
             await self.leave(participant_id)
         await self.tcp.close()
@@ -300,6 +334,8 @@ async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, An
                 str(args["offer_sdp"]),
                 {str(k): int(v) for k, v in (args.get("caps") or {}).items()},
             )
+        case "join_plain":
+            return await worker.join_plain(str(args["room_id"]), str(args["participant_id"]))
         case "restart":
             return worker.restart(str(args["participant_id"]), str(args["offer_sdp"]))
         case "leave":

@@ -1,0 +1,147 @@
+"""What a weak link is sent instead of a burst: fewer pictures a second, and key frames spread out.
+
+Only slots of tight links come here; all others stay in the forwarding loop, packet for packet. A
+picture left out closes up: the numbers after it move down (a new Segment), so nobody asks for it.
+"""
+
+from collections import deque
+from typing import Final
+
+from conf.media.downslot import DownSlot, Segment
+from conf.media.forward import patch_picture
+from conf.media.layer import Sent
+from conf.media.outbox import Outbox
+from conf.media.pacer import Pacer
+from conf.media.rtp import stamp_plain, write_padding
+from conf.media.session import Session
+from conf.media.srtp import OK, protect
+from conf.media.udp import TX_SLOTS
+
+TIGHT_BPS: Final = 2_500_000  # above it a key frame passes in 0.2 s at worst: no need to spread it
+MAX_HELD: Final = 400  # packets; more is an estimate gone wrong, and late pictures help nobody
+_M32: Final = 0xFFFFFFFF
+
+
+class Shaper:
+    """Owner: the participant's DownBudget; one for all its picture slots."""
+
+    def __init__(self, session: Session, outbox: Outbox) -> None:
+        self._session = session
+        self._outbox = outbox
+        self.pacer = Pacer()
+        self.is_pacing = False
+        self._held: deque[tuple[int, DownSlot, int, bytes]] = deque()
+        self.thinned = 0
+        self.dropped = 0
+
+    def set_rates(self, estimate_bps: int, sending_bps: int, *, is_tight: bool) -> None:
+        """Call when the estimate or the choice of layers has changed.
+
+        `is_tight`: the link has proved full of late, and no probe fills it on purpose now.
+        """
+        self.pacer.set_rates(estimate_bps, sending_bps)
+        is_near = not self.pacer.passes_at_once and estimate_bps < TIGHT_BPS
+        self.is_pacing = is_tight and is_near
+
+    def concerns(self, slot: DownSlot) -> bool:
+        """Must this slot's packets come here?"""
+        return self.is_pacing or bool(self._held) or not slot.thinner.is_idle
+
+    def send(self, slot: DownSlot, burst: list[Sent], payload_type: int, now: float) -> int:
+        """As the forwarding loop does, but leave out and hold back; how many were taken."""
+        count = 0
+        for sent in burst:
+            if sent.ext < slot.from_ext:
+                continue
+            segment = slot.segment_of(sent.ext)
+            if segment is None:
+                continue
+            if slot.thinner.admits(sent.picture):
+                count += self._copy(slot, sent, segment, payload_type, now)
+            else:
+                self._leave_out(slot, sent, segment, payload_type, now)
+        return count
+
+    def _leave_out(
+        self, slot: DownSlot, sent: Sent, segment: Segment, payload_type: int, now: float
+    ) -> None:
+        """Close the numbers up; or, when later ones are out already, fill the place."""
+        self.thinned += 1
+        if sent.ext + segment.offset <= slot.last:
+            self._copy(slot, sent, segment, payload_type, now, is_empty=True)
+            return
+        picture = sent.picture
+        is_first = picture is not None and slot.skipped_picture != picture.picture
+        if picture is not None and is_first:
+            slot.skipped_picture = picture.picture
+            slot.picture_offset -= 1
+        slot.offset -= 1
+        slot.begin_segment(sent.ext + 1)
+
+    def _copy(
+        self,
+        slot: DownSlot,
+        sent: Sent,
+        segment: Segment,
+        payload_type: int,
+        now: float,
+        *,
+        is_empty: bool = False,
+    ) -> int:
+        """One copy out, at once or held. `is_empty`: only padding under its number."""
+        session, outbox = self._session, self._outbox
+        endpoint = session.endpoint
+        if outbox.count == TX_SLOTS:
+            outbox.flush()
+        i, tx = outbox.count, outbox.port.tx
+        memory, base = tx.memory, tx.bases[i]
+        size = len(sent.template)
+        if is_empty:
+            size = sent.header
+            memory[base : base + size] = sent.template[:size]
+            size = write_padding(memory, base, size, 1) - base
+        else:
+            memory[base : base + size] = sent.template
+        out = sent.ext + segment.offset
+        timestamp = (sent.timestamp + segment.ts_offset) & _M32
+        head = (memory, base + 1, sent.marker | payload_type, out & 0xFFFF, timestamp, slot.ssrc)
+        now_us = int(now * 1e6)
+        leave_us = self.pacer.leave_at(size, now_us) if self.is_pacing else now_us
+        if sent.form.has_transport:
+            transport = session.history.add(leave_us, size)
+            sent.form.stamp(*head, sent.word, sent.form.tag, transport)
+        else:
+            stamp_plain(*head)
+        if sent.picture is not None and not is_empty:
+            patch_picture(memory, base, sent.picture, segment.picture_offset, segment.tl0_offset)
+        tx.lengths[2 * i + 1] = size
+        if endpoint is None or protect(session.context, tx.pointers[i], tx.sizes[i]) != OK:
+            outbox.failed += 1
+            return 0
+        slot.note_sent(sent, 1, size, now)
+        if leave_us > now_us or self._held:
+            self._hold(leave_us, slot, bytes(memory[base : base + tx.lengths[2 * i + 1]]))
+        else:
+            outbox.deliver(i + 1, endpoint)
+        return 1
+
+    def _hold(self, leave_us: int, slot: DownSlot, packet: bytes) -> None:
+        if len(self._held) >= MAX_HELD:
+            self.dropped += 1
+            return
+        self._held.append((leave_us, slot, slot.generation, packet))
+        self._outbox.holders.add(self)
+
+    def release(self, now: float) -> bool:
+        """Let go what is due; True while more is held. What has been forbidden since is dropped."""
+        outbox, endpoint = self._outbox, self._session.endpoint
+        now_us = int(now * 1e6)
+        while self._held and self._held[0][0] <= now_us:
+            _, slot, generation, packet = self._held.popleft()
+            if endpoint is None or slot.generation != generation:
+                continue
+            i, tx = outbox.room(), outbox.port.tx
+            tx.memory[tx.bases[i] : tx.bases[i] + len(packet)] = packet
+            tx.lengths[2 * i + 1] = len(packet)
+            outbox.deliver(i + 1, endpoint)
+        return bool(self._held)
