@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
-from core.auth.model import Permission, Session, require
+from core.auth.model import Permission, Session, require, require_everywhere
 from core.errors import AppError, InvalidInput, NotAllowed, NotFound, NotSignedIn, TooMany
 from core.ids import new_id
 from signaling.attempt import Outcome, attempt, invalid_input
@@ -166,7 +166,9 @@ def check_permission(route: Route, session: Session) -> None:
         return
     if session.must_change_password and not route.before_password_change:
         raise NotAllowed("set a new password first", code="password_change_needed")
-    if route.permission is not Permission.SIGNED_IN:
+    if route.is_county_wide:
+        require_everywhere(session.principal, route.permission)
+    elif route.permission is not Permission.SIGNED_IN:
         require(session.principal, route.permission)
 
 

@@ -23,7 +23,8 @@ same way `EVENTS` (list of signaling.edge.SocketEvent) and `register_topics(app,
 - `permission` is compulsory. PUBLIC: no session needed (`request.visitor` may be None). SIGNED_IN:
   any user. Otherwise the user must hold it: *somewhere* when `unit` is None, and then the handler
   itself must call its area's `access_…(uow, principal, id)`, which raises NotAllowed for objects
-  out of reach; or on the unit whose path `unit` finds: `unit=path_of("unit_id")`.
+  out of reach; or on the unit whose path `unit` finds: `unit=path_of("unit_id")`; or on the whole
+  county, `is_county_wide=True`, for what belongs to no unit.
 - Path parameters: `/api/v1/incidents/{incident_id}` → `request.path["incident_id"]`.
 - `query` and `body` are pydantic models; `body=bytes` hands over the raw body of an upload (set
   `max_body_mib`; take the file name from the query). Models are frozen, extra="forbid".
@@ -142,6 +143,7 @@ class Route:
     deadline_s: float = 30.0
     before_password_change: bool = False
     demo_only: bool = False
+    is_county_wide: bool = False
 
     @property
     def name(self) -> str:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core import changes
-from core.auth.model import Permission, Principal, require
+from core.auth.model import Permission, Principal, require, require_everywhere
 from core.changes import Change
 from core.database import Database, UnitOfWork
 from core.errors import InvalidInput, NotAllowed
@@ -70,6 +70,7 @@ class TopicKind:
     snapshot: Snapshot | None
     owner: OwnedTopics | None
     is_open_to_links: bool
+    is_county_wide: bool = False
 
 
 class Topics:
@@ -91,9 +92,18 @@ class Topics:
         permission: Permission,
         snapshot: Snapshot,
         access: Access | None = None,
+        is_county_wide: bool = False,
     ) -> None:
-        """Topics whose changes are rows (core.changes). Without `access` the permission is all."""
-        self._add(TopicKind(prefix, permission, access, snapshot, None, is_open_to_links=False))
+        """Topics whose changes are rows (core.changes). Without `access` the permission is all.
+
+        `is_county_wide`: it must be held on the whole county.
+        """
+        self._add(
+            TopicKind(
+                prefix, permission, access, snapshot, None, is_open_to_links=False,
+                is_county_wide=is_county_wide,
+            )
+        )  # fmt: skip
 
     def register_owned(
         self, prefix: str, *, permission: Permission, access: Access, owner: OwnedTopics
@@ -145,7 +155,9 @@ class Topics:
 
     async def _check(self, kind: TopicKind, uow: UnitOfWork, visitor: Visitor, key: str) -> None:
         if isinstance(visitor, Principal):
-            if kind.permission is not Permission.SIGNED_IN:
+            if kind.is_county_wide:
+                require_everywhere(visitor, kind.permission)
+            elif kind.permission is not Permission.SIGNED_IN:
                 require(visitor, kind.permission)
         elif not kind.is_open_to_links:
             raise NotAllowed("a meeting link does not open this")

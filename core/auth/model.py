@@ -143,6 +143,16 @@ def require(principal: Principal, permission: Permission, unit_path: str | None 
         raise NotAllowed(f"this needs the permission {permission.value} here")
 
 
+def require_everywhere(principal: Principal, permission: Permission) -> None:
+    """Raise NotAllowed unless `permission` is held on the whole county.
+
+    For what belongs to no unit (audit log, plans, modems, inbox): a township's administrator holds
+    the permission too, but only in the township.
+    """
+    if not any(scope.count("/") <= 1 for scope in reach(principal, permission)):
+        raise NotAllowed(f"this needs the permission {permission.value} on the whole county")
+
+
 @dataclass(frozen=True)
 class Session:
     """A resolved session: who, and what the edge must know about it."""

@@ -97,8 +97,9 @@ def _out(entry: Entry) -> AuditEntry:
 
 ROUTES = [
     Route("GET", "/api/v1/audit", list_entries, permission=Permission.AUDIT_READ,
-          query=AuditFilter, response=AuditList, summary="Audit entries, newest first"),
+          query=AuditFilter, response=AuditList, is_county_wide=True,
+          summary="Audit entries, newest first"),
     Route("POST", "/api/v1/audit/verify", verify, permission=Permission.AUDIT_READ, body=Empty,
           response=AuditVerdict, summary="Verify the audit chain", deadline_s=120.0,
-          rate="6/minute"),
+          rate="6/minute", is_county_wide=True),
 ]  # fmt: skip

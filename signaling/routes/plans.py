@@ -114,6 +114,7 @@ ROUTES = [
         "/api/v1/plans",
         write_plan,
         permission=Permission.PLAN_WRITE,
+        is_county_wide=True,
         body=PlanDocument,
         response=PlanDocument,
         status=201,

@@ -1,10 +1,12 @@
 """Messages, their delivery board, the inbox, the modems over REST; `sms`, `message:ID` topics."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
+from conf.links import PATH_PREFIX, TOKEN_LENGTH
 from core.auth.model import Permission, reach, require
 from core.database import UnitOfWork
 from core.errors import InvalidInput
@@ -18,6 +20,7 @@ from sms.model import InboundState, MessageClass, Recipient, RecipientState, Rep
 from sms.numbers import to_e164
 from sms.service import MessageView
 
+_JOIN_LINK = re.compile(rf"{PATH_PREFIX}[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
 CONFIRM_ABOVE = 100
 """Above so many recipients the sender types their number to confirm."""
 
@@ -341,9 +344,14 @@ async def access_message(
     require(request.principal, permission, path)
 
 
+def _closed(text: str) -> str:
+    """`text` without the secret of a join link: it opens a seat for whoever reads it."""
+    return _JOIN_LINK.sub(rf"{PATH_PREFIX}…", text)
+
+
 def _message(view: MessageView) -> Message:
     return Message(
-        id=view.id, class_=view.class_, text=view.text, wire_text=view.wire_text,
+        id=view.id, class_=view.class_, text=_closed(view.text), wire_text=_closed(view.wire_text),
         is_drill=view.is_drill, choices=view.choices, incident_id=view.context.get("incident_id"),
         recipient_count=view.recipient_count, segment_count=view.segment_count, counts=view.counts,
         created_at=view.created_at, expires_at=view.expires_at, cancelled_at=view.cancelled_at,
@@ -409,8 +417,10 @@ def register_topics(app: AppContext, topics: Topics) -> None:
     async def nothing(uow: UnitOfWork, visitor: Visitor, key: str) -> dict[str, Any]:
         return {}
 
-    topics.register("sms", permission=Permission.SMS_READ, snapshot=nothing)
-    topics.register("modems", permission=Permission.SMS_READ, snapshot=nothing)
+    for prefix in ("sms", "modems"):
+        topics.register(
+            prefix, permission=Permission.SMS_READ, snapshot=nothing, is_county_wide=True
+        )
     topics.register(
         "message", permission=Permission.SMS_READ, access=message_access, snapshot=nothing
     )
@@ -436,9 +446,10 @@ ROUTES = [
           resend_unknown, permission=Permission.SMS_SEND, body=Empty,
           summary="Send once more what is of unknown outcome"),
     Route("GET", f"{_SMS}/inbox", list_inbox, permission=Permission.SMS_READ, query=InboxPage,
-          response=InboundList, summary="Received texts, newest first"),
+          response=InboundList, is_county_wide=True, summary="Received texts, newest first"),
     Route("POST", f"{_SMS}/inbox/{{inbound_id}}/handled", mark_handled, body=Empty,
-          permission=Permission.SMS_SEND, summary="Mark a received text as dealt with"),
+          permission=Permission.SMS_SEND, is_county_wide=True,
+          summary="Mark a received text as dealt with"),
     Route("GET", f"{_SMS}/modems", list_modems, permission=Permission.SMS_READ,
-          response=ModemList, summary="The modems of this node"),
+          response=ModemList, is_county_wide=True, summary="The modems of this node"),
 ]  # fmt: skip
