@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from core.ids import new_id
 log = structlog.get_logger(__name__)
 
 _VERIFY_PAGE = 1000
+_HEAD_FILE_DUE = timedelta(hours=2)
+"""A log so old has a second file: it is written at each start and every hour."""
 GENESIS = "0" * 64
 BEGIN_CHAIN = "audit.begin_chain"
 
@@ -216,6 +218,19 @@ class Audit:
         partial.replace(self._head_file)
         return True
 
+    async def lacks_head_file(self, uow: UnitOfWork) -> bool:
+        """Whether the second file is gone although it must have been written by now."""
+        first = await uow.session.get(AuditRow, 1)
+        is_due = first is not None and uow.now - first.at > _HEAD_FILE_DUE
+        return is_due and not self._head_file.exists()
+
+    async def note_missing_head_file(self, uow: UnitOfWork) -> None:
+        """Say in the log that the second file had gone, before it is written anew."""
+        if await self.lacks_head_file(uow):
+            await self.append(
+                uow, actor=SYSTEM, action="audit.head_file_missing", target="audit:head"
+            )
+
     async def _continues(self, uow: UnitOfWork, noted: dict[str, Any] | None) -> bool:
         """Whether the log still has the noted entry, or a new chain that says it replaces it."""
         if noted is None:
@@ -266,7 +281,10 @@ class Audit:
                     return Verdict(scan.count, Fault.ALTERED, row.seq, explanation)
                 scan.take(row)
         head = await uow.session.get(AuditHeadRow, 1)
-        return self._against_head_row(scan, head) or self._against_head_file(scan)
+        of_row = self._against_head_row(scan, head)
+        if of_row is None and await self.lacks_head_file(uow):
+            return Verdict(scan.count, Fault.HEAD_FILE, None, "the head file is missing")
+        return of_row or self._against_head_file(scan)
 
     def _against_head_row(self, scan: "_Scan", head: AuditHeadRow | None) -> Verdict | None:
         """The end of the rows must be what the head row says."""

@@ -56,6 +56,8 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """One round."""
+        async with self._database.write() as uow:
+            await self._audit.note_missing_head_file(uow)
         async with self._database.read() as uow:
             await self._audit.write_head_file(uow)
         await self._events.prune()

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from core.audit import SYSTEM, Actor, Audit, AuditQuery, Fault, Verdict, load_or_create_key
+from core.clock import MovableClock
 from core.database import Database
 
 Write = Callable[[int], Awaitable[None]]
@@ -198,6 +199,25 @@ async def test_a_damaged_second_file_is_found(
     file = tmp_path / "head.json"
     file.write_text(file.read_text().replace('"count": 2', '"count": 1'))
     assert (await _verify(database, audit)).fault is Fault.HEAD_FILE
+
+
+async def test_a_second_file_taken_away_is_found_and_stays_told(
+    database: Database, audit: Audit, write: Write, tmp_path: Path
+) -> None:
+    """Else whoever cuts the log off deletes the file and waits for the next hour."""
+    clock = database.clock = MovableClock()
+    await write(5)
+    await _note_head(database, audit)
+    clock.advance(3 * 3600)
+    (tmp_path / "head.json").unlink()
+    assert (await _verify(database, audit)).fault is Fault.HEAD_FILE
+    async with database.write() as uow:
+        await audit.note_missing_head_file(uow)
+    await _note_head(database, audit)
+    assert (await _verify(database, audit)).fault is None
+    async with database.read() as uow:
+        told = await audit.entries(uow, AuditQuery(action="audit.head_file_missing"))
+    assert told
 
 
 async def test_after_a_restore_a_new_chain_links_to_the_old_one(
