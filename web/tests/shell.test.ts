@@ -42,7 +42,7 @@ describe('times', () => {
 })
 
 describe('unit tree', () => {
-  const unit = (id: string, parent: string | null, kind: Unit['kind']): Unit => ({ id, parent_id: parent, kind, name: id, path: '', code: '', longitude: null, latitude: null, version: 1 })
+  const unit = (id: string, parent: string | null, kind: Unit['kind']): Unit => ({ id, parent_id: parent, kind, name: id, path: '', code: '', longitude: null, latitude: null, note: '', position: 0, version: 1 })
   it('hangs children below parents; a unit whose parent is out of reach is a root', () => {
     const tree = treeOf([unit('v1', 't1', 'village'), unit('t1', 'county', 'township'), unit('dep', 'county', 'department'), unit('county', null, 'county')])
     expect(tree).toHaveLength(1)

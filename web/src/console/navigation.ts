@@ -22,6 +22,7 @@ export const NAVIGATION: readonly NavGroup[] = [
       { to: '/', key: 'home', icon: 'home', needs: [] },
       { to: '/incidents', key: 'incidents', icon: 'alert', needs: ['incident.read'] },
       { to: '/plans', key: 'plans', icon: 'book', needs: ['plan.read'] },
+      { to: '/roster', key: 'roster', icon: 'clock', needs: ['incident.activate'] },
       { to: '/hazards', key: 'hazards', icon: 'map', needs: ['hazard.read'] },
     ],
   },
@@ -39,6 +40,7 @@ export const NAVIGATION: readonly NavGroup[] = [
     key: 'admin',
     items: [
       { to: '/directory', key: 'directory', icon: 'users', needs: ['directory.read'] },
+      { to: '/users', key: 'users', icon: 'user', needs: ['user.manage'] },
       { to: '/audit', key: 'audit', icon: 'shield', needs: ['audit.read'] },
       { to: '/system', key: 'system', icon: 'pulse', needs: ['system.read'] },
     ],

@@ -1,5 +1,7 @@
 export default {
   nav: {
+    roster: 'Duty roster',
+    users: 'Users and roles',
     label: 'Main navigation',
     group: {
       command: 'Command',
@@ -24,6 +26,9 @@ export default {
     signOut: 'Sign out',
   },
   page: {
+    roster: 'Duty roster',
+    users: 'Users and roles',
+    account: 'My account',
     login: 'Sign in',
     password: 'Change password',
     home: 'Home',
@@ -91,6 +96,16 @@ export default {
     officialQuiet: 'Incidents that concern your unit appear here.',
   },
   shift: {
+    hint: 'Around the clock; holes are pointed out.',
+    add: 'Add a shift',
+    from: 'From',
+    hours: 'Length (h)',
+    month: 'Month',
+    before: 'Month before',
+    after: 'Month after',
+    onDuty: 'on duty',
+    empty: 'No shifts this month',
+    gap: 'Nobody on duty: {from} to {to}',
     title: 'On duty now',
     until: 'until',
     leader: 'Leader',
@@ -109,6 +124,10 @@ export default {
     '4': 'Ⅳ blue',
   },
   map: {
+    layers: 'Layers',
+    kinds: { store: 'Stores', team: 'Teams', shelter: 'Shelters' },
+    capacity: 'for {n} people',
+    team: '{kind} {n} people, musters in {minutes} min',
     label: 'Map',
     noBoundary: 'No boundary data installed; points only.',
   },

@@ -1,5 +1,7 @@
 export default {
   nav: {
+    roster: '值班排班',
+    users: '用户与权限',
     label: '主导航',
     group: {
       command: '应急指挥',
@@ -24,6 +26,9 @@ export default {
     signOut: '退出登录',
   },
   page: {
+    roster: '值班排班',
+    users: '用户与权限',
+    account: '我的账号',
     login: '登录',
     password: '修改密码',
     home: '首页',
@@ -91,6 +96,16 @@ export default {
     officialQuiet: '有事件涉及本单位时会显示在这里。',
   },
   shift: {
+    hint: '24 小时不间断；空档会提示。',
+    add: '排一个班',
+    from: '开始',
+    hours: '时长（小时）',
+    month: '月份',
+    before: '上个月',
+    after: '下个月',
+    onDuty: '当班',
+    empty: '本月还没有排班',
+    gap: '无人值班：{from} 至 {to}',
     title: '当前班次',
     until: '至',
     leader: '带班领导',
@@ -109,6 +124,10 @@ export default {
     '4': 'Ⅳ级 蓝',
   },
   map: {
+    layers: '图层',
+    kinds: { store: '物资库', team: '队伍', shelter: '避难所' },
+    capacity: '可容纳 {n} 人',
+    team: '{kind} {n} 人，集结 {minutes} 分钟',
     label: '地图',
     noBoundary: '未安装本县边界数据，仅显示点位。',
   },

@@ -9,6 +9,8 @@ export interface Unit {
   code: string
   longitude: number | null
   latitude: number | null
+  note: string
+  position: number
   version: number
 }
 
@@ -53,6 +55,9 @@ export interface Group {
   version: number
 }
 
+export type GroupInput = Pick<Group, 'name' | 'unit_id' | 'member_ids' | 'rules'>
+export type UnitInput = Pick<Unit, 'name' | 'kind' | 'parent_id' | 'code' | 'longitude' | 'latitude' | 'note' | 'position'>
+
 interface People {
   items: Person[]
   total: number
@@ -67,5 +72,11 @@ export const changePerson = (http: Http, id: string, version: number, person: Pe
 export const removePerson = (http: Http, id: string, version: number): Promise<unknown> => http.delete(`${BASE}/people/${id}?version=${version}`)
 export const revealPerson = (http: Http, id: string, reason: string): Promise<Person> => http.post(`${BASE}/people/${id}/reveal`, { reason })
 export const listGroups = (http: Http): Promise<{ items: Group[] }> => http.get(`${BASE}/groups`)
-export const createGroup = (http: Http, group: { name: string; unit_id: string; member_ids: string[] }): Promise<Group> => http.post(`${BASE}/groups`, group)
+export const createGroup = (http: Http, group: GroupInput): Promise<Group> => http.post(`${BASE}/groups`, group)
+export const changeGroup = (http: Http, id: string, version: number, group: GroupInput): Promise<Group> => http.put(`${BASE}/groups/${id}`, { ...group, version })
+export const removeGroup = (http: Http, id: string, version: number): Promise<unknown> => http.delete(`${BASE}/groups/${id}?version=${version}`)
+export const listPosts = (http: Http): Promise<{ items: { key: string; name: string }[] }> => http.get(`${BASE}/posts`)
+export const createUnit = (http: Http, unit: UnitInput): Promise<Unit> => http.post(`${BASE}/units`, unit)
+export const changeUnit = (http: Http, id: string, version: number, unit: UnitInput): Promise<Unit> => http.put(`${BASE}/units/${id}`, { ...unit, version })
+export const removeUnit = (http: Http, id: string, version: number): Promise<unknown> => http.delete(`${BASE}/units/${id}?version=${version}`)
 export const groupPeople = (http: Http, id: string): Promise<People> => http.get(`${BASE}/groups/${id}/people`)

@@ -42,6 +42,7 @@ export interface OnDuty {
 
 export interface Shift {
   id: string
+  unit_id: string
   starts_at: string
   ends_at: string
   leader: OnDuty
@@ -81,4 +82,29 @@ export const listKinds = (http: Http): Promise<{ items: SearchableKind[] }> => h
 export const listPlans = (http: Http): Promise<{ items: PlanSummary[] }> => http.get('/plans')
 export const getPlan = (http: Http, id: string): Promise<Plan> => http.get(`/plans/${id}`)
 export const boundary = (http: Http): Promise<GeoJSON.FeatureCollection> => http.get('/map/boundaries')
+export interface NewShift {
+  unit_id: string
+  starts_at: string
+  ends_at: string
+  leader_id: string
+  officer_ids: string[]
+}
+
+/** Stores, teams and shelters; `properties.kind` says which. */
+export interface PlaceProperties {
+  kind: 'store' | 'team' | 'shelter'
+  id: string
+  name: string
+  person_id?: string
+  stock?: { name: string; quantity: number; unit: string }[]
+  speciality?: string
+  members?: number
+  muster_min?: number
+  equipment?: string[]
+  capacity?: number
+}
+
+export const places = (http: Http): Promise<GeoJSON.FeatureCollection<GeoJSON.Point, PlaceProperties>> => http.get('/map/places')
+export const listShifts = (http: Http, begin: string, end: string): Promise<{ items: Shift[] }> => http.get('/roster', { begin, end })
+export const addShift = (http: Http, shift: NewShift): Promise<unknown> => http.post('/roster', shift)
 export const currentShift = (http: Http): Promise<{ shift: Shift | null }> => http.get('/roster/current')

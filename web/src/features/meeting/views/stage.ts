@@ -16,7 +16,8 @@ export interface Stage {
 export function stageOf(map: SlotMap, participants: ReadonlyMap<string, Participant>): Stage {
   const tile = (slot: Slot): Tile => ({ slot, participant: participants.get(slot.participant_id ?? '') ?? null })
   const filled = map.slots.filter((slot) => slot.participant_id !== null)
-  const share = filled.find((slot) => slot.kind === 'share')
+  // The sharer's word comes before the slot is emptied; without it the last frame would stand there.
+  const share = filled.find((slot) => slot.kind === 'share' && participants.get(slot.participant_id!)?.screen.is_on !== false)
   const main = filled.find((slot) => slot.kind === 'main')
   const thumbnails = filled.filter((slot) => slot.kind === 'thumbnail').map(tile)
   if (share) return { big: tile(share), strip: main ? [tile(main), ...thumbnails] : thumbnails, isShare: true }
