@@ -1,5 +1,6 @@
 """Is it alive, is it ready, what does it measure, who is online."""
 
+import hmac
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -77,9 +78,18 @@ async def readyz(request: Request[None, None]) -> web.StreamResponse:
     )
 
 
-async def metrics(_request: Request[None, None]) -> web.StreamResponse:
-    """Prometheus text format."""
+async def metrics(request: Request[None, None]) -> web.StreamResponse:
+    """Prometheus text format; with the permission system.read, or with http.metrics_token."""
+    if not _bears_token(request):
+        request.require(Permission.SYSTEM_READ)
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _bears_token(request: AnyRequest) -> bool:
+    token = request.app.settings.http.metrics_token
+    given = request.raw.headers.get("Authorization", "")
+    expected = f"Bearer {token.get_secret_value()}" if token is not None else ""
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
 
 
 async def status(request: Request[None, None]) -> SystemStatus:
@@ -122,8 +132,8 @@ ROUTES = [
           summary="Alive, and which version"),
     Route("GET", "/readyz", readyz, permission=Permission.PUBLIC, response=Readiness,
           summary="Each component's state; 503 until all are ready"),
-    Route("GET", "/metrics", metrics, permission=Permission.SYSTEM_READ, response=File,
-          summary="Prometheus metrics"),
+    Route("GET", "/metrics", metrics, permission=Permission.PUBLIC, response=File,
+          summary="Prometheus metrics, by permission or token"),
     Route("GET", "/api/v1/system", status, permission=Permission.SYSTEM_READ,
           response=SystemStatus, summary="Version, uptime, components"),
     Route("GET", "/api/v1/presence", online, permission=Permission.SIGNED_IN, response=Online,

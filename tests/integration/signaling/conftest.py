@@ -25,7 +25,7 @@ from signaling.context import AppContext
 from signaling.settings import Settings, load
 
 PASSWORD = "汛期值班不离岗一刻钟"
-HARDWARE = {"modems", "rooms"}
+HARDWARE = {"modems", "rooms", "recordings", "cameras"}
 
 
 @dataclass

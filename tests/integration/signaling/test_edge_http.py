@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from core.auth.model import Grant, Role
+
 
 async def test_what_changes_something_needs_the_csrf_header(county: Any) -> None:
     browser = await county.signed_in("auditor")
@@ -148,6 +150,22 @@ async def test_health_needs_no_sign_in_and_metrics_do(county: Any) -> None:
     assert status == 200
     assert "fengsui_http_request_seconds" in text
     assert "fengsui_loop_lag_p99_seconds" in text
+
+
+async def test_metrics_need_the_permission_or_the_token(
+    sqlite_url: str, make_settings: Any, edge: Any
+) -> None:
+    settings = make_settings(sqlite_url, http={"metrics_token": "prometheus-reads"})
+    async with edge(settings) as server:
+        await server.add_user(
+            "boss", Grant(Role.VILLAGE_REPORTER, "x/"), must_change_password=False
+        )
+        browser = await server.browser()
+        good, bad = "Bearer prometheus-reads", "Bearer something-else"
+        assert (await browser.call("GET", "/metrics", Authorization=good))[0] == 200
+        assert (await browser.call("GET", "/metrics", Authorization=bad))[0] == 401
+        reporter = await server.signed_in("boss")
+        assert (await reporter.call("GET", "/metrics"))[0] == 403
 
 
 async def test_the_description_is_served_and_readable(county: Any) -> None:

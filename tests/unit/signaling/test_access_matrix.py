@@ -27,6 +27,7 @@ OPEN = {Permission.PUBLIC, Permission.SIGNED_IN}
 PUBLIC = {
     "GET /healthz",
     "GET /readyz",
+    "GET /metrics",  # its handler asks for system.read or http.metrics_token
     "POST /api/v1/session",
     "GET /api/v1/links/{token}",
 }
