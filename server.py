@@ -20,6 +20,7 @@ COMMANDS = {
     "modem-sim": "signaling.cli.worker:modem_sim",
     "worker": "signaling.cli.worker:worker",
     "recorder": "signaling.cli.worker:recorder",
+    "cameras": "signaling.cli.worker:cameras",
     "config-sample": "signaling.cli.describe:config_sample",
     "openapi": "signaling.cli.describe:openapi",
 }

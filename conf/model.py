@@ -24,6 +24,7 @@ class SiteRole(enum.StrEnum):
     STAFF = "staff"
     SITE = "site"
     GUEST = "guest"
+    CAMERA = "camera"
 
     @property
     def may_order(self) -> bool:
@@ -93,7 +94,10 @@ class TrackState:
 
 @dataclass(frozen=True)
 class Seat:
-    """One participant of a room: a site or a person, whether connected or not."""
+    """One participant of a room: a site, a person or a camera, whether connected or not.
+
+    `note`: why a camera shows nothing, in words.
+    """
 
     participant_id: ParticipantId
     unit_id: str
@@ -110,6 +114,7 @@ class Seat:
     view: ParticipantId | None = None
     quality: str = "good"
     may_be_taken: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,7 @@ class RoomView:
     """The whole state of a room. `version` counts every change the forwarder must know.
 
     `mutes`: tracks the chair muted of participants who are away; they find them so.
+    `cameras`: the cameras among the seats, by participant; they come back after a restart.
     `is_recording`: what was ordered; `recording`: what really reaches the disk.
     """
 
@@ -148,6 +154,7 @@ class RoomView:
     seats: Mapping[ParticipantId, Seat] = field(default_factory=dict)
     removed: frozenset[ParticipantId] = frozenset()
     mutes: Mapping[ParticipantId, tuple[str, ...]] = field(default_factory=dict)
+    cameras: Mapping[ParticipantId, str] = field(default_factory=dict)
 
 
 class OrderKind(enum.StrEnum):

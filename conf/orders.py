@@ -64,7 +64,8 @@ def vacated(state: RoomView, participant_id: ParticipantId) -> RoomView:
     """The room after a participant has left for good."""
     seats = {key: seat for key, seat in state.seats.items() if key != participant_id}
     mutes = {key: tracks for key, tracks in muted_tracks(state).items() if key not in seats}
-    state = _forget(replace(state, seats=seats, mutes=mutes), participant_id)
+    cameras = {key: camera for key, camera in state.cameras.items() if key != participant_id}
+    state = _forget(replace(state, seats=seats, mutes=mutes, cameras=cameras), participant_id)
     return replace(state, version=state.version + 1)
 
 

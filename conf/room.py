@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 
 from conf import orders, store
+from conf.camera_seats import CameraSeats
+from conf.cameras.service import Cameras
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import (
@@ -23,6 +25,7 @@ from conf.model import (
     OrderKind,
     RoomView,
     Seat,
+    SiteRole,
 )
 from conf.ports import RoomAudit
 from conf.recording.lamp import Lamp
@@ -62,6 +65,7 @@ class Room(Turns):
         audit: RoomAudit,
         deliver: Deliver,
         recordings: Recordings,
+        cameras: Cameras,
     ) -> None:
         self.meeting_id = MeetingId(meeting.id)
         self.topic = f"room:{meeting.id}"
@@ -84,6 +88,7 @@ class Room(Turns):
         self._deliver = deliver
         self._recordings = recordings
         self._seating = Seating(self.meeting_id, database)
+        self._cameras = CameraSeats(self.meeting_id, database, clock, worker, cameras)
         self._kept: deque[Change] = deque(maxlen=KEPT)
         self._emits: dict[ParticipantId, tuple[object, Emit]] = {}
         self._away: dict[ParticipantId, float] = {}
@@ -194,7 +199,8 @@ class Room(Turns):
         gone = [key for key, since in self._away.items() if now - since >= GONE_AFTER_S]
         for participant_id in gone:
             await self.leave(participant_id, "lost")
-        if self.state.is_open and not self.state.seats and self._clock.now() > self.state.ends_at:
+        is_empty = all(seat.role is SiteRole.CAMERA for seat in self.state.seats.values())
+        if self.state.is_open and is_empty and self._clock.now() > self.state.ends_at:
             await self._end("over")
 
     def _seat(self, participant_id: ParticipantId) -> Seat:
@@ -202,6 +208,48 @@ class Room(Turns):
         if seat is None:
             raise NotFound("you are not in this room; join again", code="not_in_room")
         return seat
+
+    async def add_camera(self, camera_id: str) -> ParticipantId:
+        """Bring a camera in as a participant. Raises: Conflict, NotFound, Unavailable."""
+        if not self.state.is_open:
+            raise Conflict("this meeting is over", code="meeting_over")
+        if camera_id in self.state.cameras.values():
+            raise Conflict("this camera is already in the meeting")
+        row = await self._cameras.row(camera_id)
+        participant_id = ParticipantId(new_id())
+        cameras = {**self.state.cameras, participant_id: camera_id}
+        state = replace(self.state, cameras=cameras)
+        state = orders.seated(state, self._cameras.seat(participant_id, row))
+        await self._worker.open_room(self.meeting_id)
+        await self._worker.apply(self.meeting_id, orders.media_state(state))
+        await self._cameras.start(participant_id, row)
+        async with self._database.write() as uow:
+            await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
+        self._become(state)
+        return participant_id
+
+    async def bring_back_cameras(self) -> None:
+        """After the server was restarted: the cameras that were in the meeting."""
+        state = self.state
+        for participant_id, camera_id in self.state.cameras.items():
+            try:
+                row = await self._cameras.row(camera_id)
+            except NotFound:
+                continue
+            state = orders.seated(state, self._cameras.seat(participant_id, row))
+        await self._worker.open_room(self.meeting_id)
+        await self._worker.apply(self.meeting_id, orders.media_state(state))
+        self._become(state)
+        await self._cameras.start_again(state)
+
+    async def show_camera(self, participant_id: ParticipantId, state: str, words: str) -> None:
+        """What the camera process says of a stream."""
+        seat = self.state.seats.get(participant_id)
+        if seat is not None:
+            is_live = state == "live"
+            quality, note = ("good", "") if is_live else ("lost", words)
+            seat = replace(seat, is_connected=is_live, quality=quality, note=note)
+            self._become(orders.with_seat(self.state, seat))
 
     # -- what participants say -------------------------------------------------------------------
 
@@ -315,6 +363,7 @@ class Room(Turns):
                 await self._emit(order.target, "room.removed", {"reason": "removed"})
                 self._emits.pop(order.target, None)
                 await self._worker.leave(order.target)
+                await self._cameras.stop(order.target)
                 await self._seating.end_stay(order.target, "removed")
             case OrderKind.END:
                 await self._end("ended")
@@ -340,6 +389,8 @@ class Room(Turns):
         for participant_id in list(self._emits):
             await self._emit(participant_id, "room.removed", {"reason": reason})
         self._emits.clear()
+        for participant_id in self.state.cameras:
+            await self._cameras.stop(participant_id)
         await self._worker.close_room(self.meeting_id)
 
     async def _turn_pages(self, dwell_s: float) -> None:
@@ -387,6 +438,7 @@ class Room(Turns):
             case media.WorkerRestarted():
                 for participant_id in list(self._emits):
                     await self._emit(participant_id, "room.rejoin", {"reason": "worker_restarted"})
+                await self._cameras.start_again(self.state)
             case _:
                 pass
 

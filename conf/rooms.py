@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from conf import store
+from conf.cameras.service import Cameras
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import Device, MeetingState, Order
@@ -45,6 +46,7 @@ class Rooms:
         meetings: Meetings,
         audit: RoomAudit,
         recordings: Recordings,
+        cameras: Cameras,
         worker_command: Sequence[str] | None = None,
     ) -> None:
         """`sockets`: folder of the workers' control sockets. `worker_command`: see MediaWorker."""
@@ -58,6 +60,8 @@ class Rooms:
         self._audit = audit
         self.recordings = recordings
         recordings.show_with(self._show_lamp)
+        self.cameras = cameras
+        cameras.show_with(self._show_camera)
         self._rooms: dict[str, Room] = {}
         self._room_of: dict[ParticipantId, Room] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -143,12 +147,14 @@ class Rooms:
         worker = self.workers[zlib.crc32(meeting_id.encode()) % len(self.workers)]
         room = Room(
             meeting, self._database, self._clock, worker, self._meetings, self._audit,
-            self._deliver, self.recordings,
+            self._deliver, self.recordings, self.cameras,
         )  # fmt: skip
         self._rooms[meeting_id] = room
         self._tasks.create_task(room.run(), name=f"room:{meeting_id}")
         if room.state.is_recording:  # as ordered before the server was restarted
             await self.recordings.start(meeting_id, "server")
+        if room.state.cameras:
+            room.tell(room.bring_back_cameras)
         return room
 
     # -- topics kept in memory (signaling.topics.OwnedTopics) --------------------------------------
@@ -176,6 +182,19 @@ class Rooms:
                 known = self._rooms.get(event.room_id)
                 if known is not None:
                     self._tell(known, event)
+
+    async def add_camera(self, meeting_id: str, camera_id: str) -> ParticipantId:
+        """Bring a camera into a room; the caller has checked the permission.
+
+        Raises: NotFound, Conflict, Unavailable.
+        """
+        room = await self._room(meeting_id)
+        return await room.ask(lambda: room.add_camera(camera_id))
+
+    def _show_camera(self, meeting_id: str, participant_id: str, state: str, words: str) -> None:
+        room = self._rooms.get(meeting_id)
+        if room is not None:
+            room.tell(lambda: room.show_camera(ParticipantId(participant_id), state, words))
 
     def _show_lamp(self, meeting_id: str, lamp: Lamp) -> None:
         room = self._rooms.get(meeting_id)

@@ -13,6 +13,7 @@ from conf.model import (
     MeetingState,
     OpenedMeeting,
     SiteInvite,
+    SiteRole,
 )
 from conf.store import LinkRow, MeetingRow, PresenceRow, SitePinRow
 from core import changes, events
@@ -256,6 +257,8 @@ def _check(order: MeetingOrder) -> None:
         raise InvalidInput("a title of 1 to 120 characters", field="title")
     if not order.sites or len(order.sites) > MAX_SITES:
         raise InvalidInput(f"1 to {MAX_SITES} sites", field="sites")
+    if any(site.role is SiteRole.CAMERA for site in order.sites):
+        raise InvalidInput("a camera is brought in, not invited", field="sites")
     if len({site.unit_id for site in order.sites}) != len(order.sites):
         raise InvalidInput("a unit is invited twice", field="sites")
     if not timedelta(0) < order.ends_at - order.starts_at <= LONGEST_MEETING:

@@ -29,6 +29,7 @@ def seat_wire(seat: Seat) -> dict[str, Any]:
         "view": seat.view,
         "quality": seat.quality,
         "may_be_taken": seat.may_be_taken,
+        "note": seat.note,
     }
 
 
@@ -82,6 +83,7 @@ def state_to_store(state: RoomView) -> dict[str, Any]:
         "broadcast": state.broadcast,
         "called": state.called,
         "is_recording": state.is_recording,
+        "cameras": dict(state.cameras),
         "removed": sorted(state.removed),
         "mutes": {key: list(tracks) for key, tracks in muted_tracks(state).items()},
     }
@@ -100,6 +102,9 @@ def stored_into(state: RoomView, stored: dict[str, Any]) -> RoomView:
         is_recording=bool(stored.get("is_recording", False)),
         recording=Lamp.STALLED if stored.get("is_recording") else Lamp.OFF,
         removed=frozenset(ParticipantId(key) for key in stored.get("removed", ())),
+        cameras={
+            ParticipantId(key): str(camera) for key, camera in stored.get("cameras", {}).items()
+        },
         mutes={
             ParticipantId(key): tuple(tracks) for key, tracks in stored.get("mutes", {}).items()
         },

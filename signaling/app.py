@@ -13,6 +13,7 @@ import socketio
 import structlog
 
 from command.service import CommandService
+from conf.cameras.service import Cameras
 from conf.recording.service import Recordings
 from conf.rooms import Rooms
 from conf.service import Meetings
@@ -142,6 +143,7 @@ def _assemble(
     opener = ConferenceOpener(meetings, base_url(settings))
     sockets, orders = settings.data.sockets, AuditedRooms(audit)
     recordings = _recordings(settings, database, worker_command)
+    cameras = Cameras(sockets, _sibling(worker_command, "cameras"))
     return AppContext(
         settings=settings,
         clock=clock,
@@ -155,7 +157,15 @@ def _assemble(
         directory=directory,
         meetings=meetings,
         rooms=Rooms(
-            settings.media, sockets, database, clock, meetings, orders, recordings, worker_command
+            settings.media,
+            sockets,
+            database,
+            clock,
+            meetings,
+            orders,
+            recordings,
+            cameras,
+            worker_command,
         ),
         plans=plans,
         sms=sms,
@@ -168,10 +178,15 @@ def _assemble(
 def _recordings(
     settings: Settings, database: Database, worker_command: Sequence[str] | None
 ) -> Recordings:
-    command = [*worker_command[:-1], "recorder"] if worker_command is not None else None
+    command = _sibling(worker_command, "recorder")
     folder = settings.data.dir / "recordings"
     sockets = settings.data.sockets
     return Recordings(settings.recording, sockets, folder, database, database.clock, command)
+
+
+def _sibling(worker_command: Sequence[str] | None, command: str) -> list[str] | None:
+    """What starts another of our processes with the same settings."""
+    return [*worker_command[:-1], command] if worker_command is not None else None
 
 
 def _add_directory(app: AppContext) -> None:
@@ -210,6 +225,7 @@ def add_components(app: AppContext) -> list[Component]:
         app.events,
         app.timers,
         app.rooms.recordings,
+        app.rooms.cameras,
         app.rooms,
         Housekeeping(app.database, app.clock, app.audit, app.auth, app.events, app.timers),
         LoopLag(),

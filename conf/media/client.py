@@ -69,6 +69,7 @@ from conf.media.model import (
     WorkerEvent,
     WorkerRestarted,
 )
+from conf.media.plain import SOCKET_PATTERN
 from conf.settings import MediaSettings
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 
@@ -129,6 +130,7 @@ class MediaWorker:
         self.port = 0  # of the running worker
         self.process_id = 0
         self._socket_path = socket_path
+        self.plain_socket = socket_path.with_name(SOCKET_PATTERN.format(index))
         settings_json = settings.model_dump_json(exclude={"turn"})
         self._command = list(
             command or [sys.executable, "-m", "conf.media.worker", "--settings", settings_json]
@@ -359,6 +361,14 @@ class MediaWorker:
             caps=caps or {},
         )
         return JoinAnswer(str(answer["answer_sdp"]), control.slots_from_wire(answer["slots"]))
+
+    async def join_plain(self, room_id: str, participant_id: str) -> str:
+        """A seat for a camera on this machine. Returns: the key its packets to `plain_socket` bear.
+
+        Raises: NotFound, Unavailable.
+        """
+        answer = await self._request("join_plain", room_id=room_id, participant_id=participant_id)
+        return str(answer["key"])
 
     async def restart(self, participant_id: str, offer_sdp: str) -> JoinAnswer:
         """ICE restart of a seat.

@@ -133,6 +133,12 @@ class Publisher:
             self._sources[packet.ssrc] = learned
         return learned
 
+    def adopt(self, ssrc: int) -> None:
+        """The camera of a plain seat has begun anew under this SSRC (conf.media.plain)."""
+        layer = self.tracks[SourceKind.CAMERA].layers[0]
+        self._sources = {ssrc: layer}
+        layer.restart(ssrc)
+
     def layer_by_ssrc(self, ssrc: int) -> Layer | None:
         """The layer whose media SSRC this is (sender reports)."""
         source = self._sources.get(ssrc)

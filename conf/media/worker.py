@@ -28,6 +28,7 @@ from conf.media.mux import Mux
 from conf.media.outbox import Outbox
 from conf.media.plain import SOCKET_PATTERN, PlainInput, plain_offer
 from conf.media.room import Room
+from conf.media.plain import SOCKET_PATTERN, PlainInput, plain_offer
 from conf.media.rtp import Packet
 from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat

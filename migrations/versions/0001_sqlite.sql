@@ -26,6 +26,17 @@ CREATE TABLE audit_head (
   CONSTRAINT pk_audit_head PRIMARY KEY (id)
 );
 
+CREATE TABLE camera (
+  id VARCHAR(26) NOT NULL,
+  name VARCHAR(80) NOT NULL,
+  unit_id VARCHAR(26) NOT NULL,
+  unit_path VARCHAR(200) NOT NULL,
+  url VARCHAR(400) NOT NULL,
+  created_at DATETIME NOT NULL,
+  created_by VARCHAR(60) NOT NULL,
+  CONSTRAINT pk_camera PRIMARY KEY (id)
+);
+
 CREATE TABLE directory_unit (
   id VARCHAR(26) NOT NULL,
   parent_id VARCHAR(26),
@@ -508,7 +519,7 @@ CREATE TABLE meeting_link (
   CONSTRAINT pk_meeting_link PRIMARY KEY (id),
   CONSTRAINT uq_meeting_link_meeting_id_unit_id UNIQUE (meeting_id, unit_id),
   CONSTRAINT fk_meeting_link_meeting_id_meeting FOREIGN KEY(meeting_id) REFERENCES meeting (id) ON DELETE CASCADE,
-  CONSTRAINT ck_meeting_link_role CHECK (role IN ('chair', 'staff', 'site', 'guest')),
+  CONSTRAINT ck_meeting_link_role CHECK (role IN ('chair', 'staff', 'site', 'guest', 'camera')),
   CONSTRAINT uq_meeting_link_token_hash UNIQUE (token_hash)
 );
 
@@ -573,7 +584,7 @@ CREATE TABLE meeting_seat (
   CONSTRAINT pk_meeting_seat PRIMARY KEY (participant_id),
   CONSTRAINT uq_meeting_seat_meeting_id_seat_key UNIQUE (meeting_id, seat_key),
   CONSTRAINT fk_meeting_seat_meeting_id_meeting FOREIGN KEY(meeting_id) REFERENCES meeting (id) ON DELETE CASCADE,
-  CONSTRAINT ck_meeting_seat_role CHECK (role IN ('chair', 'staff', 'site', 'guest'))
+  CONSTRAINT ck_meeting_seat_role CHECK (role IN ('chair', 'staff', 'site', 'guest', 'camera'))
 );
 
 CREATE TABLE sms_inbound (

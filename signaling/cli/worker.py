@@ -1,9 +1,10 @@
-"""Processes of their own: media worker, recorder, modem simulator."""
+"""Processes of their own: media worker, recorder, cameras, modem simulator."""
 
 from pathlib import Path
 
 import click
 
+from conf.cameras.process import run_cameras
 from conf.media.worker import run_worker
 from conf.recording.recorder import run_recorder
 from signaling.cli.invocation import Invocation, run
@@ -27,6 +28,15 @@ def worker(invocation: Invocation, index: int, socket: Path) -> None:
 def recorder(invocation: Invocation, socket: Path, folder: Path, data: Path) -> None:
     """Write recorded meetings to disk (a child of `serve`; ends with it)."""
     run(run_recorder(invocation.settings().recording, folder, socket, data))
+
+
+@click.command()
+@click.option("--socket", type=click.Path(path_type=Path), required=True, help="Control socket.")
+@click.pass_obj
+def cameras(invocation: Invocation, socket: Path) -> None:
+    """Read cameras into rooms (a child of `serve`; ends with it)."""
+    invocation.settings()
+    run(run_cameras(socket))
 
 
 @click.command("modem-sim", context_settings={"ignore_unknown_options": True})

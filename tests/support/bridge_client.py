@@ -27,7 +27,7 @@ from conf.media.srtp import OK, Keys, SrtpContexts, protect, unprotect, unprotec
 from conf.media.twcc import FeedbackBuilder
 
 LEVEL, SEND_TIME, TRANSPORT, MID, RID, RRID = 1, 2, 3, 4, 10, 11
-OPUS, RED, VP8, RTX = 111, 63, 96, 97
+OPUS, RED, VP8, RTX, H264 = 111, 63, 96, 97, 102
 _FIXED = struct.Struct("!BBHII")
 _STAMP = struct.Struct("!d")
 _PAYLOAD_STAMP_AT = 16  # after the longest descriptor and a key frame's header
@@ -53,7 +53,7 @@ def make_offer(
     lines = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
     lines += f"a=group:BUNDLE {' '.join(mids)}\r\na=extmap-allow-mixed\r\n"
     for i, kind in enumerate(kinds):
-        payloads = f"{OPUS}" if kind == "audio" else f"{VP8} {RTX}"
+        payloads = f"{OPUS}" if kind == "audio" else f"{VP8} {RTX} {H264}"
         lines += f"m={kind} 9 UDP/TLS/RTP/SAVPF {payloads}\r\nc=IN IP4 0.0.0.0\r\n"
         lines += f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\na=fingerprint:{fingerprint}\r\n"
         lines += f"a=setup:actpass\r\na=mid:{i}\r\n{_EXTENSIONS}"
@@ -66,6 +66,8 @@ def make_offer(
             lines += f"a=rtpmap:{VP8} VP8/90000\r\n"
             for feedback in ("transport-cc", "ccm fir", "nack", "nack pli"):
                 lines += f"a=rtcp-fb:{VP8} {feedback}\r\n"
+            lines += f"a=rtpmap:{H264} H264/90000\r\na=fmtp:{H264} packetization-mode=1;"
+            lines += "profile-level-id=42e01f\r\n"
             lines += f"a=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n"
         if i == 1 and layers:
             lines += "".join(f"a=rid:{rid} send\r\n" for rid in layers)

@@ -14,12 +14,13 @@ from argon2 import PasswordHasher
 
 from conf.model import MeetingOrder, SiteInvite, SiteRole
 from core.audit import SYSTEM, AuditQuery
-from core.auth.model import Grant, Role
+from core.auth.model import Grant, Principal, Role
 from core.auth.passwords import Passwords
 from core.auth.users import NewUser
 from core.clock import Clock
 from core.components import serve
-from core.ids import UnitId, new_id
+from core.ids import UnitId, UserId, new_id
+from directory.model import UnitDraft, UnitKind
 from signaling.app import add_components, build
 from signaling.context import AppContext
 from signaling.settings import Settings
@@ -165,6 +166,13 @@ class House:
             opened = await self.app.meetings.open(uow, order)
         self.meeting_id = opened.meeting_id
         self.tokens = {unit: path.rpartition("/")[2] for unit, path in opened.paths.items()}
+
+    async def found_county(self) -> None:
+        """The one unit `county`."""
+        admin = Principal(UserId("root"), "root", None, (Grant(Role.ADMIN, ""),))
+        async with self.app.database.write() as uow:
+            draft = UnitDraft("青澜县", UnitKind.COUNTY, None, id="county", code="990100")
+            await self.app.part("register").create_unit(uow, admin, draft)
 
     async def link_id(self, site: str) -> str:
         """The id of a site's link."""

@@ -1,0 +1,56 @@
+"""The cameras of one room: their seats in the worker and their streams. Owner: the room."""
+
+from pathlib import Path
+
+from conf.cameras.service import Cameras
+from conf.cameras.store import CameraRow
+from conf.media.client import MediaWorker
+from conf.model import RoomView, Seat, SiteRole, TrackState
+from core.clock import Clock
+from core.database import Database
+from core.errors import NotFound
+from core.ids import ParticipantId
+
+
+class CameraSeats:
+    """Brings cameras into a room and back into it after a restart."""
+
+    def __init__(
+        self, meeting_id: str, database: Database, clock: Clock, worker: MediaWorker,
+        cameras: Cameras,
+    ) -> None:  # fmt: skip
+        self._meeting_id = meeting_id
+        self._database = database
+        self._clock = clock
+        self._worker = worker
+        self._cameras = cameras
+
+    async def row(self, camera_id: str) -> CameraRow:
+        """The camera as an administrator has named it. Raises: NotFound."""
+        async with self._database.read() as uow:
+            return await self._cameras.camera(uow, camera_id)
+
+    def seat(self, participant_id: ParticipantId, row: CameraRow) -> Seat:
+        """A camera's seat before its first picture."""
+        return Seat(
+            participant_id, row.unit_id, row.name, row.name, SiteRole.CAMERA, self._clock.now(),
+            is_connected=False, camera=TrackState(is_on=True), quality="lost", note="connecting",
+        )  # fmt: skip
+
+    async def start(self, participant_id: ParticipantId, row: CameraRow) -> None:
+        """Read it into its seat, which the room's orders must name already. Raises: Unavailable."""
+        key = await self._worker.join_plain(self._meeting_id, participant_id)
+        socket: Path = self._worker.plain_socket
+        await self._cameras.open(self._meeting_id, participant_id, row.url, key, socket)
+
+    async def stop(self, participant_id: ParticipantId) -> None:
+        """Read it no more; idempotent."""
+        await self._cameras.close(participant_id)
+
+    async def start_again(self, state: RoomView) -> None:
+        """After the worker was restarted. A camera deleted meanwhile stays dark."""
+        for participant_id, camera_id in state.cameras.items():
+            try:
+                await self.start(participant_id, await self.row(camera_id))
+            except NotFound:
+                continue

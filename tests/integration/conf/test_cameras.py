@@ -1,0 +1,132 @@
+"""Cameras over RTSP as participants: real edge, worker, camera process; a server from the RFC."""
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import av
+import pytest
+
+from core.auth.model import Role
+from signaling.settings import Settings
+from tests.support.meeting import Desk, House, Refused, running_house
+from tests.support.rtsp_server import Camera, running_camera, with_b_frames
+
+pytestmark = pytest.mark.timeout(90)
+MAIN = "6"
+
+
+@pytest.fixture
+def settings(sqlite_url: str, house_settings: Callable[..., Settings]) -> Settings:
+    return house_settings(sqlite_url, recording={"min_free_mib": 0})
+
+
+@pytest.fixture
+async def house(settings: Settings) -> AsyncIterator[House]:
+    async with running_house(settings) as house:
+        await house.found_county()
+        await house.open()
+        yield house
+
+
+async def bring_in(house: House, staff: Desk, url: str) -> str:
+    """Name the camera, put it into the meeting. Returns: the participant."""
+    admin = await house.desk("admin", Role.ADMIN)
+    named = {"name": "水库东坝", "unit_id": "county", "url": url}
+    camera = await admin.post("/cameras", named)
+    path = f"/meetings/{house.meeting_id}/cameras"
+    return str((await staff.post(path, {"camera_id": camera["id"]}))["participant_id"])
+
+
+async def test_a_camera_is_seen_recorded_and_comes_back(house: House, settings: Settings) -> None:
+    """After its own network, the camera process and the worker were gone, one after another."""
+    (hall,) = await house.joined("hall")
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    async with running_camera() as camera:
+        pid = await bring_in(house, staff, camera.url)
+        assert await hall.change("participant.changed", participant_id=pid, is_connected=True)
+        assert await hall.until(
+            "slots", lambda d: any(s["participant_id"] == pid for s in d["slots"])
+        )
+
+        async def seen(more: int) -> None:
+            before = hall.media.received()
+            async with asyncio.timeout(15):
+                while hall.media.received() < before + more:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+
+        await seen(50)
+        await hall.order("record_start")
+        await seen(100)
+        await hall.order("record_stop")
+        await camera.stop()
+        hall.heard.clear()
+        gone = await hall.change("participant.changed", participant_id=pid, is_connected=False)
+        assert gone["note"]
+        await camera.start()
+        assert await hall.change("participant.changed", participant_id=pid, is_connected=True)
+        await seen(50)
+        os.kill(house.app.rooms.cameras.child.process_id, signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        await seen(50)
+        os.kill(house.worker.process_id, signal.SIGKILL)
+        await hall.until("room.rejoin")
+        await hall.join(resume=hall.joined["resume"])
+        await seen(50)
+        await hall.order("remove", pid)
+        assert await hall.change("participant.left", participant_id=pid)
+    (file,) = (settings.data.dir / "recordings").rglob("*.mkv")
+    with av.open(io.BytesIO(file.read_bytes())) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 20
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        (Camera(codec="H265"), "H.265"),
+        (Camera(codec="none"), "no picture"),
+        (Camera(password="secret"), "name or password"),
+        (Camera(frames=[]), "B-frames"),
+    ],
+    ids=["h265", "no-picture", "password", "b-frames"],
+)
+async def test_a_bad_stream_is_named(house: House, camera: Camera, words: str) -> None:
+    camera.frames = camera.frames or with_b_frames()
+    (hall,) = await house.joined("hall")
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    async with running_camera(camera):
+        pid = await bring_in(house, staff, camera.url)
+        told = await hall.until(
+            "change",
+            lambda c: c["data"].get("participant_id") == pid and words in c["data"]["note"],
+            timeout_s=20,
+        )
+    assert told["data"]["quality"] == "lost"
+
+
+async def test_an_administrator_names_cameras_and_a_chair_brings_them_in(house: House) -> None:
+    admin = await house.desk("admin", Role.ADMIN)
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    body = {"name": "东坝", "unit_id": "county", "url": "rtsp://op:geheim@10.1.1.2:554/sub"}
+    with pytest.raises(Refused, match="not_allowed"):
+        await staff.post("/cameras", body)
+    for url in ("file:///etc/passwd", "http://10.1.1.2/", "rtsp://", "rtsp://a b/"):
+        with pytest.raises(Refused, match="invalid_input"):
+            await admin.post("/cameras", {**body, "url": url})
+    camera = await admin.post("/cameras", body)
+    assert camera["address"] == "rtsp://op:•••@10.1.1.2:554/sub"
+    (seen,) = (await staff.get("/cameras"))["items"]
+    assert seen["address"] == ""
+    path = f"/meetings/{house.meeting_id}/cameras"
+    with pytest.raises(Refused, match="not_allowed"):
+        await admin.post(path, {"camera_id": camera["id"]})
+    pid = (await staff.post(path, {"camera_id": camera["id"]}))["participant_id"]
+    with pytest.raises(Refused, match="conflict"):
+        await staff.post(path, {"camera_id": camera["id"]})
+    await staff.call("DELETE", f"{path}/{pid}")
+    await admin.call("DELETE", f"/cameras/{camera['id']}")
+    assert (await staff.get("/cameras"))["items"] == []
+    audited = await house.audited()
+    assert {"camera.add", "camera.delete", "room.add_camera", "room.remove"} <= set(audited)
