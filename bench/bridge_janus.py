@@ -267,12 +267,15 @@ async def start(directory: Path) -> tuple[asyncio.subprocess.Process, socket.soc
             await asyncio.sleep(0.05)
             if path.exists() or process.returncode is not None:
                 break
-        if process.returncode is None:
-            await asyncio.sleep(0.3)
+        await asyncio.sleep(0.5)
+        if process.returncode is None and path.exists():
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             sock.setblocking(False)
             await asyncio.get_running_loop().sock_connect(sock, str(path))
             return process, sock
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     raise RuntimeError("Janus does not start")
 
 

@@ -20,6 +20,7 @@ from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
 from conf.media.session import Session
 from conf.media.shaper import Shaper
 from conf.media.twcc import parse_feedback
+from conf.media.voiceguard import VoiceGuard
 from conf.settings import MediaSettings
 
 _RANKS: Final = {
@@ -30,6 +31,7 @@ _RANKS: Final = {
 # The last picture is planned at less than it costs: without it so little is sent that the estimate,
 # which follows what arrives, would never again reach what one picture needs.
 LAST_PICTURE_BPS: Final = 60_000
+CONTENT_S: Final = 1.2
 PADDING: Final = 220
 MAX_PADDING_PACKETS: Final = 64  # per tick
 
@@ -49,12 +51,15 @@ class DownBudget:
         # Without transport-wide numbers there is nothing to estimate from but the site's own cap.
         self._is_blind = not any(slot.form.has_transport for slot in slots)
         self._shaper = Shaper(session, outbox)
+        self._guard = VoiceGuard(outbox)
         self._prober = Prober()
         self._allocator = Allocator()
         self._newest_settled_us = 0
         self._octets_at_probe = 0
         self._octets_then = 0
         self._padded = 0
+        self._is_content = False
+        self._chosen_at = -1e9
         self.has_feedback = False
         self.sending_bps = 0
 
@@ -78,18 +83,25 @@ class DownBudget:
         now_us = int(now * 1e6)
         self.has_feedback = True
         settled = list(self._session.history.settle(feedback))
-        for sent_us, arrival_us, size in settled:
-            self._prober.add(sent_us, arrival_us, size)
-            if sent_us > self._newest_settled_us:
-                self._newest_settled_us = sent_us
+        if settled:
+            self._newest_settled_us = max(self._newest_settled_us, max(settled)[0])
+        if self._prober.running is not None:
+            for sent_us, arrival_us, size in settled:
+                self._prober.add(sent_us, arrival_us, size)
         self.estimate.on_feedback(settled, now_us)
-        self._end_probe(now_us)
+        if self._prober.running is not None:
+            self._end_probe(now_us)
         return self.estimate.decreases != decreases
 
     def _end_probe(self, now_us: int) -> None:
         result = self._prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
         if result:
             self.estimate.on_probe(result, now_us)
+
+    def needs_no_choice(self, now: float) -> bool:
+        """Does every slot show all it can, with room to spare? Then look again after a while."""
+        has_room = self._is_content and self.estimate.target_bps > 2 * self.sending_bps
+        return has_room and now - self._chosen_at < CONTENT_S
 
     def on_round_trip(self, round_trip_s: float) -> None:
         """From receiver reports."""
@@ -101,6 +113,7 @@ class DownBudget:
         Call every 400 ms, when wants change, and when the estimate has fallen.
         """
         now_us = int(now * 1e6)
+        self._chosen_at = now
         octets = self._octets()
         if self.has_feedback and octets != self._octets_then:
             self.estimate.on_silence(now_us)
@@ -109,7 +122,8 @@ class DownBudget:
         for slot in self._slots:
             track = slot.track
             if slot.kind is SlotKind.AUDIO:
-                audio_bps += int(slot.layer.bps) if slot.layer is not None else 0
+                times = 1 + self._guard.distance if self._guard.concerns(slot) else 1
+                audio_bps += int(slot.layer.bps) * times if slot.layer is not None else 0
                 continue
             if track is None:
                 continue
@@ -136,6 +150,9 @@ class DownBudget:
             self.estimate.loss.fraction,
         )
         choice = self._allocator.choose(budget, wants, now_us)
+        self._is_content = not any(
+            want.rungs and choice.rungs[want.slot] != want.rungs[-1] for want in wants
+        )
         if choice.probe_bps and self.has_feedback:
             self._begin_probe(now_us, choice.probe_bps)
         self.sending_bps = audio_bps + sum(r.bps for r in choice.rungs.values() if r is not None)
@@ -150,9 +167,11 @@ class DownBudget:
         shaper = self._shaper
         is_tight = not self.is_probing and self.estimate.was_full(now_us)
         shaper.set_rates(self.estimate.target_bps, self.sending_bps, is_tight=is_tight)
+        guard = self._guard
+        guard.set_loss(self.estimate.loss.fraction, now_us / 1e6)
         for slot in self._slots:
-            if slot.kind is not SlotKind.AUDIO:
-                slot.shaper = shaper if shaper.concerns(slot) else None
+            keeper = guard if slot.kind is SlotKind.AUDIO else shaper
+            slot.shaper = keeper if keeper.concerns(slot) else None
 
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
         probe = self._prober.begin(now_us, wanted_bps, self.estimate.target_bps)

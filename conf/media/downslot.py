@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from conf.media.publisher import Track
     from conf.media.session import Session
     from conf.media.shaper import Shaper
+    from conf.media.voiceguard import VoiceGuard
 
 KIND_OF: Final = {
     Role.AUDIO_DOWN: SlotKind.AUDIO,
@@ -85,7 +86,7 @@ class DownSlot:
         self.tl0_offset = 0
         self.newest: Sent | None = None  # what went out under `last`
         self.segments: list[Segment] = []
-        self.shaper: Shaper | None = None  # holds back what the link cannot take at once
+        self.shaper: Shaper | VoiceGuard | None = None  # sends in place of the forwarding loop
         self.thinner = Thinner()
         self.skipped_picture = -1  # the last picture id left out
         self.generation = 0  # counts `detach`: packets held from before it are not sent

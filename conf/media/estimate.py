@@ -19,6 +19,7 @@ START_BPS: Final = 500_000
 
 _GROUP_US = 5_000
 _WINDOW = 20
+_RENEWED = 64
 _SMOOTHING = 0.9
 _GAIN = 4.0
 _OVERUSE_US = 10_000
@@ -42,6 +43,62 @@ _FORGETTING = 0.01  # per feedback
 _UNHELPED = 0.4  # a queue that overflowed loses next to nothing once the rate is down
 
 
+class Line:
+    """Least squares through the last _WINDOW points, by running sums; made anew now and then."""
+
+    __slots__ = ("_added", "_origin", "_points", "_sums")
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, float]] = deque()
+        self._origin = 0.0
+        self._added = 0
+        self._sums = (0.0, 0.0, 0.0, 0.0)  # of x, y, x², xy
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._points.clear()
+        self._sums = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def is_full(self) -> bool:
+        """Are there enough points to tell a slope?"""
+        return len(self._points) == _WINDOW
+
+    def add(self, at: float, y: float) -> None:
+        """A point; the oldest goes when there are too many."""
+        points = self._points
+        self._added += 1
+        if not points or self._added % _RENEWED == 0:
+            self._renew(at)  # small numbers keep their digits
+        x = at - self._origin
+        sum_x, sum_y, sum_xx, sum_xy = self._sums
+        if len(points) == _WINDOW:
+            old_at, old_y = points.popleft()
+            old = old_at - self._origin
+            sum_x, sum_y = sum_x - old, sum_y - old_y
+            sum_xx, sum_xy = sum_xx - old * old, sum_xy - old * old_y
+        points.append((at, y))
+        self._sums = (sum_x + x, sum_y + y, sum_xx + x * x, sum_xy + x * y)
+
+    def _renew(self, at: float) -> None:
+        self._origin = at
+        shifted = [(x - at, y) for x, y in self._points]
+        self._sums = (
+            sum(x for x, _ in shifted),
+            sum(y for _, y in shifted),
+            sum(x * x for x, _ in shifted),
+            sum(x * y for x, y in shifted),
+        )
+
+    @property
+    def slope(self) -> float:
+        """0 when all points are at one time."""
+        count = len(self._points)
+        sum_x, sum_y, sum_xx, sum_xy = self._sums
+        spread = count * sum_xx - sum_x * sum_x
+        return (count * sum_xy - sum_x * sum_y) / spread if spread > 1e-9 else 0.0
+
+
 class DelayTrend:
     """Is the queue growing? Slope of the smoothed delay against a threshold that adapts."""
 
@@ -51,9 +108,9 @@ class DelayTrend:
         "_first_arrival_us",
         "_group",
         "_least_ms",
+        "_line",
         "_overuse_us",
         "_overuses",
-        "_points",
         "_previous",
         "_previous_slope",
         "_samples",
@@ -67,7 +124,7 @@ class DelayTrend:
         self._group: tuple[int, int, int] | None = None  # first sent, last sent, last arrival
         self._previous: tuple[int, int] | None = None  # last sent, last arrival of the group before
         self._accumulated_ms = self._smoothed_ms = 0.0
-        self._points: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._line = Line()
         self._first_arrival_us = 0
         self._samples = 0
         self._overuse_us = 0.0
@@ -101,16 +158,16 @@ class DelayTrend:
         sent_ms = (after[0] - before[0]) / 1_000
         arrived_ms = (after[1] - before[1]) / 1_000
         if not -3_000 < arrived_ms < 3_000:
-            self._points.clear()  # the receiver's clock was set, or the link slept
+            self._line.clear()  # the receiver's clock was set, or the link slept
             return
         self._samples = min(self._samples + 1, 60)
         self._accumulated_ms += arrived_ms - sent_ms
         smoothed = _SMOOTHING * self._smoothed_ms + (1 - _SMOOTHING) * self._accumulated_ms
         self._smoothed_ms = smoothed
         self._note_least(after[1])
-        self._points.append(((after[1] - self._first_arrival_us) / 1_000, smoothed))
-        if len(self._points) == _WINDOW:
-            self._judge(_slope(self._points), sent_ms)
+        self._line.add((after[1] - self._first_arrival_us) / 1_000, smoothed)
+        if self._line.is_full:
+            self._judge(self._line.slope, sent_ms)
 
     def _note_least(self, arrival_us: int) -> None:
         """Renewed every ten seconds, so that the drift of two clocks is no queue."""
@@ -149,24 +206,6 @@ class DelayTrend:
         factor = _FALL if distance < 0 else _RISE
         moved = self.threshold_ms + factor * distance * min(elapsed_ms, 100.0)
         self.threshold_ms = max(_THRESHOLD_MS[0], min(moved, _THRESHOLD_MS[1]))
-
-
-def _slope(points: Iterable[tuple[float, float]]) -> float:
-    """Least squares; 0 when all points are at one time."""
-    sum_x = sum_y = sum_xx = sum_xy = 0.0
-    count = 0
-    origin: float | None = None
-    for at, y in points:
-        if origin is None:
-            origin = at  # small numbers keep their digits
-        x = at - origin
-        sum_x += x
-        sum_y += y
-        sum_xx += x * x
-        sum_xy += x * y
-        count += 1
-    spread = count * sum_xx - sum_x * sum_x
-    return (count * sum_xy - sum_x * sum_y) / spread if spread > 0 else 0.0
 
 
 class LossWatch:
@@ -256,7 +295,11 @@ class _RateMeter:
             self._bytes, self._first_us = 0, None
         if self._first_us is None:
             self._first_us = at_us
-        self._entries.append((at_us, size))
+        if self._entries and 0 <= at_us - self._entries[-1][0] < _GROUP_US:
+            at_us, known = self._entries.pop()
+            self._entries.append((at_us, known + size))
+        else:
+            self._entries.append((at_us, size))
         self._bytes += size
         while self._entries[0][0] < at_us - _RATE_WINDOW_US:
             self._bytes -= self._entries.popleft()[1]
@@ -326,14 +369,24 @@ class Estimate:
 
     def on_feedback(self, settled: Iterable[tuple[int, int, int]], now_us: int) -> None:
         """Take what SendHistory.settle yields for one feedback that came at `now_us`."""
-        received = lost = 0
+        received = lost = run_bytes = 0
+        run_sent = run_arrival = -1
         for sent_us, arrival_us, size in settled:
             if arrival_us == LOST:
                 lost += 1
-            else:
-                received += 1
-                self._acked.add(arrival_us, size)
-                self.trend.add(sent_us, arrival_us)
+                continue
+            received += 1
+            if sent_us == run_sent:  # one burst counts as one
+                run_bytes += size
+                run_arrival = max(run_arrival, arrival_us)
+                continue
+            if run_bytes:
+                self._acked.add(run_arrival, run_bytes)
+                self.trend.add(run_sent, run_arrival)
+            run_sent, run_arrival, run_bytes = sent_us, arrival_us, size
+        if run_bytes:
+            self._acked.add(run_arrival, run_bytes)
+            self.trend.add(run_sent, run_arrival)
         self.loss.add(now_us, received=received, lost=lost)
         self._last_feedback_us = now_us
         if now_us < self._probing_until_us:

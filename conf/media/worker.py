@@ -28,7 +28,6 @@ from conf.media.mux import Mux
 from conf.media.outbox import Outbox
 from conf.media.plain import SOCKET_PATTERN, PlainInput, plain_offer
 from conf.media.room import Room
-from conf.media.plain import SOCKET_PATTERN, PlainInput, plain_offer
 from conf.media.rtp import Packet
 from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat
@@ -255,7 +254,8 @@ class Worker:
                 seat.send_feedback()
                 seat.publisher.tick(now)
         for seat in seats[count % 20 :: 20]:  # each every 400 ms, never all in one tick
-            seat.choose_layers(now)
+            if not seat.budget.needs_no_choice(now):
+                seat.choose_layers(now)
         if count % 5 == 0:
             for room in self.rooms.values():
                 room.update_speaker(now)
