@@ -23,7 +23,7 @@ export const useSession = defineStore('session', () => {
 
   const user = computed(() => session.value?.user ?? null)
   const permissions = computed(() => new Set(user.value?.permissions ?? []))
-  const roles = computed(() => new Set<Role>(user.value?.grants.map((grant) => grant.role) ?? []))
+  const roles = computed(() => new Set<Role>(user.value?.grants.map((grant) => grant.role as Role) ?? []))
   const mustChangePassword = computed(() => user.value?.must_change_password ?? false)
 
   function adopt(next: Session): void {

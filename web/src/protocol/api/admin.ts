@@ -1,33 +1,11 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http, Query } from '@/protocol/http'
 
-export interface AuditEntry {
-  seq: number
-  at: string
-  actor: string
-  actor_name: string
-  action: string
-  target: string
-  reason: string | null
-  detail: Record<string, unknown>
-  hash: string
-}
+export type AuditEntry = Schema<'AuditEntry'>
 
-export interface AuditVerdict {
-  count: number
-  fault: string | null
-  seq: number | null
-  explanation: string
-}
+export type AuditVerdict = Schema<'AuditVerdict'>
 
-export interface SystemStatus {
-  version: string
-  started_at: string
-  now: string
-  is_demo: boolean
-  database: string
-  connections: number
-  components: { name: string; is_ready: boolean; note: string }[]
-}
+export type SystemStatus = Schema<'SystemStatus'>
 
 export const listAudit = (http: Http, query: Query): Promise<{ items: AuditEntry[] }> => http.get('/audit', query)
 export const verifyAudit = (http: Http): Promise<AuditVerdict> => http.post('/audit/verify')

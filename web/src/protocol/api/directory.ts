@@ -1,40 +1,11 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http } from '@/protocol/http'
 
-export interface Unit {
-  id: string
-  parent_id: string | null
-  path: string
-  kind: 'county' | 'township' | 'village' | 'department' | 'company' | 'station'
-  name: string
-  code: string
-  longitude: number | null
-  latitude: number | null
-  note: string
-  position: number
-  version: number
-}
+export type Unit = Schema<'UnitOut'>
 
-export interface Phone {
-  /** Masked (138****5678) unless revealed. */
-  number: string
-  kind: 'mobile' | 'landline' | 'short'
-  extension: string
-  is_primary: boolean
-  is_demo: boolean
-}
+export type Phone = Schema<'PhoneOut'>
 
-export interface Person {
-  id: string
-  unit_id: string
-  unit_path: string
-  unit_name: string
-  name: string
-  title: string
-  note: string
-  phones: Phone[]
-  posts: string[]
-  version: number
-}
+export type Person = Schema<'PersonOut'>
 
 /** Without `phones` the numbers stay as they are. */
 export interface PersonInput {
@@ -45,15 +16,7 @@ export interface PersonInput {
   phones?: string[]
 }
 
-export interface Group {
-  id: string
-  unit_id: string
-  unit_path: string
-  name: string
-  member_ids: string[]
-  rules: { unit_path: string; post: string; unit_kind: Unit['kind'] | null }[]
-  version: number
-}
+export type Group = Schema<'GroupOut'>
 
 export type GroupInput = Pick<Group, 'name' | 'unit_id' | 'member_ids' | 'rules'>
 export type UnitInput = Pick<Unit, 'name' | 'kind' | 'parent_id' | 'code' | 'longitude' | 'latitude' | 'note' | 'position'>

@@ -1,52 +1,17 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http } from '@/protocol/http'
 
-export interface Meeting {
-  id: string
-  title: string
-  incident_id: string | null
-  is_drill: boolean
-  state: 'scheduled' | 'open' | 'ended'
-  starts_at: string
-  ends_at: string
-  may_chair: boolean
-}
+export type Meeting = Schema<'signaling__routes__meetings__Meeting'>
 
 /** `path`: the join link, only in the answer that made it. */
-export interface MeetingSite {
-  link_id: string
-  unit_id: string
-  name: string
-  role: 'chair' | 'staff' | 'site' | 'guest'
-  is_locked: boolean
-  is_revoked: boolean
-  path: string | null
-}
+export type MeetingSite = Schema<'signaling__routes__meetings__Site'>
 
-export interface Stay {
-  participant_id: string
-  unit_id: string
-  site: string
-  name: string
-  joined_at: string
-  left_at: string | null
-  reason: string | null
-}
+export type Stay = Schema<'Stay'>
 
-export interface MeetingDetail {
-  meeting: Meeting
-  sites: MeetingSite[]
-  attendance: Stay[]
-}
+export type MeetingDetail = Schema<'MeetingDetail'>
 
 /** `key`: one for each form on the screen, so that a second click changes nothing. */
-export interface NewMeeting {
-  key: string
-  title: string
-  unit_id: string
-  starts_at: string
-  ends_at: string
-  sites: { unit_id: string; role: 'chair' | 'staff' | 'site' }[]
-}
+export type NewMeeting = Schema<'NewMeeting'>
 
 export const listMeetings = (http: Http): Promise<{ items: Meeting[] }> => http.get('/meetings')
 export const getMeeting = (http: Http, id: string): Promise<MeetingDetail> => http.get(`/meetings/${id}`)

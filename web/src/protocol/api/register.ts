@@ -1,26 +1,9 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http } from '@/protocol/http'
 import type { Kind } from './incidents'
 
 /** Hazard sources, plans and the map: what is looked up while commanding. */
-export interface Hazard {
-  id: string
-  kind: string
-  kind_name: string
-  name: string
-  unit_id: string
-  unit: string
-  township_id: string | null
-  longitude: number
-  latitude: number
-  address: string
-  holdings: { substance: string; amount_t: number; symbol: string }[]
-  exposed_500m: number | null
-  grade: number | null
-  grading: Grading | null
-  grading_problem: string
-  attributes: Record<string, unknown>
-  version: number
-}
+export type Hazard = Schema<'HazardItem'>
 
 /** GB 18218: the figures behind a major hazard's grade, so that anybody can check them. */
 export interface Grading {
@@ -33,29 +16,11 @@ export interface Grading {
   remarks: string[]
 }
 
-export interface OnDuty {
-  person_id: string
-  person: string
-  title: string
-  number: string
-}
+export type OnDuty = Schema<'OnDuty'>
 
-export interface Shift {
-  id: string
-  unit_id: string
-  starts_at: string
-  ends_at: string
-  leader: OnDuty
-  officers: OnDuty[]
-}
+export type Shift = Schema<'ShiftItem'>
 
-export interface PlanSummary {
-  id: string
-  version: number
-  title: string
-  category: string
-  issuer: string
-}
+export type PlanSummary = Schema<'PlanSummary'>
 
 /** One version of a plan (plans/model.py). */
 export interface Plan extends PlanSummary {
@@ -82,13 +47,7 @@ export const listKinds = (http: Http): Promise<{ items: SearchableKind[] }> => h
 export const listPlans = (http: Http): Promise<{ items: PlanSummary[] }> => http.get('/plans')
 export const getPlan = (http: Http, id: string): Promise<Plan> => http.get(`/plans/${id}`)
 export const boundary = (http: Http): Promise<GeoJSON.FeatureCollection> => http.get('/map/boundaries')
-export interface NewShift {
-  unit_id: string
-  starts_at: string
-  ends_at: string
-  leader_id: string
-  officer_ids: string[]
-}
+export type NewShift = Schema<'ShiftBody'>
 
 /** Stores, teams and shelters; `properties.kind` says which. */
 export interface PlaceProperties {

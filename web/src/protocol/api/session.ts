@@ -1,38 +1,16 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http } from '@/protocol/http'
 
 export type Role =
   | 'admin' | 'auditor' | 'chair' | 'meeting_staff' | 'duty_officer' | 'leader' | 'township_official' | 'village_reporter'
 
-export interface Grant {
-  role: Role
-  unit_path: string
-  unit_name?: string
-}
+export type Grant = Schema<'GrantInfo'>
 
-export interface User {
-  user_id: string
-  name: string
-  username: string
-  person_id: string | null
-  unit_id: string | null
-  unit_name: string | null
-  grants: Grant[]
-  permissions: string[]
-  must_change_password: boolean
-}
+export type User = Schema<'UserInfo'>
 
-export interface Session {
-  csrf_token: string
-  user: User
-  is_demo: boolean
-  county: string
-}
+export type Session = Schema<'SessionInfo'>
 
-export interface Credentials {
-  username: string
-  password: string
-  totp?: string
-}
+export type Credentials = Schema<'Credentials'>
 
 export async function fetchSession(http: Http): Promise<Session> {
   return kept(http, await http.get<Session>('/session'))

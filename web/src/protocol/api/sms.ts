@@ -1,99 +1,24 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http } from '@/protocol/http'
 
 export type RecipientState = 'queued' | 'sending' | 'sent' | 'delivered' | 'unknown' | 'failed' | 'expired' | 'cancelled'
 export type MessageClass = 'alert' | 'command' | 'reply' | 'notice' | 'bulletin'
 
-export interface Message {
-  id: string
-  class_: MessageClass
-  text: string
-  wire_text: string
-  is_drill: boolean
-  choices: Record<string, string> | null
-  incident_id: string | null
-  recipient_count: number
-  segment_count: number
-  counts: Partial<Record<RecipientState | 'answered', number>>
-  created_at: string
-  expires_at: string
-  cancelled_at: string | null
-}
+export type Message = Schema<'Message'>
 
-export interface MessageRecipient {
-  id: string
-  position: number
-  name: string
-  number: string
-  state: RecipientState
-  cause: string | null
-  modem: string | null
-  sent_at: string | null
-  reported_at: string | null
-  answer: string | null
-  choice: string | null
-  answered_at: string | null
-}
+export type MessageRecipient = Schema<'RecipientItem'>
 
-export interface Inbound {
-  id: string
-  number: string
-  text: string
-  modem: string
-  received_at: string
-  is_complete: boolean
-  state: 'matched' | 'unmatched' | 'handled'
-  message_id: string | null
-  choice: string | null
-}
+export type Inbound = Schema<'InboundItem'>
 
-export interface Modem {
-  name: string
-  path: string
-  is_simulated: boolean
-  state: string
-  since: string
-  reason: string
-  operator: string
-  rssi_dbm: number | null
-  registration: string
-  model: string
-  own_number: string
-  smsc: string
-  sent: number
-  failed: number
-}
+export type Modem = Schema<'ModemItem'>
 
 /** What a text costs on the air; `forced_by`: the characters that need UCS-2. */
-export interface SmsCost {
-  alphabet: string
-  segments: number
-  units: number
-  units_left: number
-  forced_by: string[]
-  wire_text: string
-}
+export type SmsCost = Schema<'MessagePreview'>
 
 /** `key`: one for each form. `confirmed_count`: typed by the sender above 100 recipients. */
-export interface NewMessage {
-  key: string
-  unit_id: string
-  class: MessageClass
-  text: string
-  person_ids: string[]
-  group_ids: string[]
-  numbers: string[]
-  choices: Record<string, string>
-  is_drill: boolean
-  confirmed_count?: number
-}
+export type NewMessage = Schema<'NewMessage'>
 
-export interface Handset {
-  number: string
-  name: string
-  title: string
-  unit: string
-  texts: { text: string; at: string; is_mine: boolean }[]
-}
+export type Handset = Schema<'Phone'>
 
 export const CONFIRM_ABOVE = 100
 

@@ -1,24 +1,10 @@
+import type { Schema } from '@/protocol/schema'
 import type { Http, Query } from '@/protocol/http'
 import type { Role } from './session'
 
-export interface GrantSpec {
-  role: Role
-  unit_path: string
-}
+export type GrantSpec = Schema<'GrantSpec'>
 
-export interface Account {
-  id: string
-  username: string
-  name: string
-  person_id: string | null
-  grants: GrantSpec[]
-  must_change_password: boolean
-  has_totp: boolean
-  locked_until: string | null
-  disabled_at: string | null
-  last_sign_in_at: string | null
-  created_at: string
-}
+export type Account = Schema<'UserOut'>
 
 export const ROLES: readonly Role[] = ['admin', 'auditor', 'chair', 'meeting_staff', 'duty_officer', 'leader', 'township_official', 'village_reporter']
 
