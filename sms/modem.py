@@ -5,21 +5,17 @@ and the next attempt journaled together, then the PDU goes to the modem.
 """
 
 import asyncio
-import enum
-import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Protocol
+from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
 from core import changes
-from core.clock import Clock
-from core.database import Database
 from core.errors import AppError
 from sms import calls, segments
+from sms.balance import balance_fen
 from sms.driver import (
     CallResult,
     Driver,
@@ -30,7 +26,6 @@ from sms.driver import (
     ModemUnavailable,
     PortLost,
     Reason,
-    Registration,
     RegistrationChanged,
     SendOutcome,
     SendState,
@@ -40,14 +35,15 @@ from sms.driver import (
 )
 from sms.errors_cms import ErrorAction
 from sms.lease import Lease
-from sms.ledger import Done, Ledger
+from sms.ledger import Done
 from sms.meter import NOTHING, TALK, Limits, Meter, day_start, is_quiet, month_start
-from sms.model import Outgoing, PendingCall
+from sms.model import Outgoing
+from sms.modem_view import ModemState, ModemView
 from sms.pdu.submit import SubmitPdu
-from sms.progress import Progress
-from sms.settings import ModemSettings, SmsSettings
+from sms.settings import ModemSettings
 from sms.store import sims as sims_store
 from sms.store.turns import Taker
+from sms.surroundings import Errand, Errands, Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -57,97 +53,6 @@ _STATUS_WHILE_OFFLINE_S = 3.0
 _QUARANTINE_S = 300.0
 _SWEEP_APART_S = 0.5
 _REST_FIRST_S, _REST_LONGEST_S = 1.0, 8.0
-_MONEY = re.compile(r"(-?\d+(?:\.\d{1,2})?)\s*(?:元|yuan|RMB|CNY)", re.IGNORECASE)
-
-
-class ModemState(enum.StrEnum):
-    """What the modem page shows."""
-
-    STARTING = "starting"
-    READY = "ready"
-    OFFLINE = "offline"  # works, but is not registered in a network
-    FAULTED = "faulted"  # being brought back
-    QUARANTINED = "quarantined"  # its SIM refuses; tried again after a while
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class ModemView:
-    """One modem as people see it. `since`: when it came into this state (wall time)."""
-
-    name: str
-    path: str
-    is_simulated: bool
-    state: ModemState
-    since: datetime
-    reason: str = ""
-    operator: str = ""
-    rssi_dbm: int | None = None
-    registration: str = Registration.UNKNOWN
-    imsi: str = ""
-    model: str = ""
-    own_number: str = ""
-    smsc: str = ""
-    sent: int = 0
-    failed: int = 0
-    counters_since: datetime | None = None
-    sent_today: int = 0
-    sent_this_month: int = 0
-    quota_share: float = 0.0
-    balance: str = ""
-
-
-@dataclass
-class _Errands:
-    """What others ask the owner to do; written by other tasks, read by the owner."""
-
-    sweep_wanted: bool = True
-    recovery_wanted: bool = False
-    balance_wanted: bool = False
-    late: list[LateOutcome] = field(default_factory=list)
-    inbox: list["Errand"] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Errand:
-    """Something to be done between two texts: a call, USSD. `done` gets its result."""
-
-    run: Callable[[Driver], "asyncio.Future[object] | object"]
-    done: "asyncio.Future[object]"
-
-
-class Pool(Protocol):
-    """What an owner asks about the other modems."""
-
-    def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
-        """Names of the modems that can send now."""
-
-    def unserved(self) -> tuple[str, ...]:
-        """Carriers that no ready modem serves by its settings."""
-
-    def is_suspect(self, modem: str, outcome: SendOutcome) -> bool:
-        """Whether this outcome speaks against the SIM."""
-
-    def forgive(self, modem: str) -> None:
-        """The SIM gets another chance."""
-
-    async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
-        """Claim the next ring-out."""
-
-    async def call_ended(self, call: PendingCall, result: CallResult) -> None:
-        """Store how it ended."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What all owners of one pool share. `clock`: the device's own."""
-
-    sms: SmsSettings
-    ledger: Ledger
-    progress: Progress
-    database: Database
-    clock: Clock
-    pool: Pool
 
 
 class ModemOwner:
@@ -165,7 +70,7 @@ class ModemOwner:
         self._clock = around.clock
         self._wake = wake
         self._lease = Lease(around.database, settings.path, around.sms.lease_s)
-        self._errands = _Errands()
+        self._errands = Errands()
         self._stopping = False
         self._swept_at = self._looked_at = self._leased_at = float("-inf")
         self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
@@ -556,9 +461,3 @@ def _pdu(outgoing: Outgoing, left: timedelta) -> SubmitPdu:
         validity=max(left, timedelta(minutes=5)),
         rejects_duplicates=outgoing.is_extra_copy,
     )
-
-
-def balance_fen(text: str) -> int | None:
-    """The first sum of money in a balance text, in fen; None where there is none."""
-    found = _MONEY.search(text)
-    return round(float(found[1]) * 100) if found else None

@@ -110,6 +110,13 @@ class Outbox:
             about.blocked.get(recipient.number),
         )  # fmt: skip
 
+    def check(self, submission: Submission) -> None:
+        """Raise what `accept` would for text, numbers and count. Raises: InvalidInput."""
+        for recipient in self._checked(submission):
+            if recipient.text:
+                self._segment_count(self.full_text(submission, recipient.text))
+        self._segment_count(self.full_text(submission, submission.text))
+
     def full_text(self, submission: Submission, text: str) -> str:
         """The text as it is read on the handset: drill mark, signature, text."""
         mark = _DRILL_MARK if submission.is_drill else ""

@@ -24,9 +24,11 @@ from sms.health import SimHealth
 from sms.inbox import Inbox
 from sms.ledger import QUEUED, Ledger
 from sms.model import PendingCall
-from sms.modem import ModemOwner, ModemState, ModemView, Surroundings
+from sms.modem import ModemOwner
+from sms.modem_view import ModemState, ModemView
 from sms.progress import Progress
 from sms.settings import ModemSettings, SmsSettings
+from sms.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
 

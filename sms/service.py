@@ -1,28 +1,47 @@
 """The face of the SMS platform: submit, follow, cancel, read the inbox, see the modems."""
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from core import changes, timers
 from core.audit import Audit
 from core.database import Database, UnitOfWork
-from core.errors import NotFound
-from core.ids import MessageId
-from sms import segments
-from sms.driver import IncomingPdu
+from core.errors import Conflict, InvalidInput, NotFound
+from core.ids import MessageId, PersonId
+from sms import calls, segments
+from sms.calls import CallOrder
+from sms.carrier import Carrier
+from sms.driver import IncomingPdu, TraceLine, UssdReply
 from sms.inbox import Inbox
 from sms.ledger import UNKNOWN_TIMER, Ledger
-from sms.model import InboundState, MessageClass, Recipient, Submission
-from sms.modem import ModemView
-from sms.outbox import Outbox
+from sms.lifecycle import LANES
+from sms.model import (
+    InboundState,
+    MessageClass,
+    Recipient,
+    RecipientState,
+    ReplySpec,
+    Submission,
+)
+from sms.modem_view import ModemState, ModemView
+from sms.orders import ORDER_TIMER, Orders
+from sms.outbox import MAX_RECIPIENTS, Outbox
+from sms.planning import time_to_send
 from sms.polite import Polite
 from sms.pool import DriverFactory, ModemPool, driver_of
 from sms.progress import Progress
-from sms.settings import SmsSettings
+from sms.settings import ModemSettings, SmsSettings
+from sms.store import calls as calls_store
+from sms.store import content as content_store
 from sms.store import inbox as inbox_store
+from sms.store import numbers as numbers_store
 from sms.store import outbox as outbox_store
+from sms.store.book import CallRow, NumberRow, OrderRow, TemplateRow
 from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow
+
+__all__ = ["CallOrder", "CallRow", "Line", "MessageView", "OrderRow", "SmsPlatform", "TemplateRow"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,10 @@ class Line:
 
 
 class SmsPlatform:
-    """What other packages and the edge call. Its component to run is `pool`."""
+    """What other packages and the edge call. Its component to run is `pool`.
+
+    `orders`: what waits for an approval or its time.
+    """
 
     def __init__(
         self,
@@ -68,8 +90,10 @@ class SmsPlatform:
         audit: Audit | None = None,
     ) -> None:
         progress = Progress()
+        self.settings = settings
         self._ledger = Ledger(settings, progress)
         self._outbox = Outbox(settings, self._ledger)
+        self.orders = Orders(self._outbox)
         polite = Polite(settings, self._outbox)
         self._inbox = Inbox(database, self._ledger, progress, polite, audit)
         self.pool = ModemPool(settings, database, self._ledger, self._inbox, progress, drivers)
@@ -77,6 +101,7 @@ class SmsPlatform:
     def register(self, runner: timers.TimerRunner) -> None:
         """Register the durable timers of this package."""
         runner.register(UNKNOWN_TIMER, self._ledger.on_unknown_timer)
+        runner.register(ORDER_TIMER, self.orders.on_timer)
 
     async def submit(self, uow: UnitOfWork, submission: Submission) -> MessageId:
         """Store the message in the caller's transaction; it goes out after commit.
@@ -89,6 +114,47 @@ class SmsPlatform:
         """What the text costs per recipient, and the text with mark and signature."""
         wire_text = self._outbox.full_text(submission, submission.text)
         return segments.preview(wire_text), wire_text
+
+    async def again(
+        self, uow: UnitOfWork, message_id: str, *, to: str, sender: str, key: str
+    ) -> MessageId:
+        """Send once more to those not reached. `to`: "undelivered" or "unconfirmed".
+
+        Undelivered: failed, expired, unknown, or sent without a report; a person takes the risk
+        that some get it twice. Raises: NotFound; Conflict: there is nobody left.
+        """
+        row = await outbox_store.message(uow, message_id)
+        if row is None:
+            raise NotFound("there is no such message")
+        left = [
+            Recipient(
+                one.number,
+                one.name,
+                PersonId(one.person_id) if one.person_id else None,
+                own_text(one, row),
+            )
+            for one in await outbox_store.recipients_of(uow, message_id, limit=MAX_RECIPIENTS)
+            if is_left(one, to)
+        ]  # fmt: skip
+        if not left:
+            raise Conflict("there is nobody left to send it to")
+        spec = ReplySpec(dict(row.choices)) if row.choices else None
+        return await self.submit(
+            uow,
+            Submission(
+                row.class_, row.text, tuple(left), f"again:{key}", sender=sender,
+                unit_path=row.unit_path, expects_reply=spec, is_drill=row.is_drill,
+                context=row.context,
+            ),
+        )  # fmt: skip
+
+    async def time_to_send(
+        self, uow: UnitOfWork, class_: MessageClass, segments_in_all: int
+    ) -> timedelta | None:
+        """How long a message of so many segments takes with the modems at hand; None: no modem."""
+        ahead = await content_store.queued_count(uow, LANES[class_])
+        ready = sum(view.state is ModemState.READY for view in self.modems())
+        return time_to_send(segments_in_all, ahead, ready)
 
     async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
         """Withdraw what is not on the air. Returns: segments withdrawn."""
@@ -199,9 +265,101 @@ class SmsPlatform:
             raise NotFound("there is no such text")
         return row
 
+    async def ring(self, uow: UnitOfWork, order: CallOrder) -> str:
+        """Ring somebody awake; the same key gives the same call. Raises: InvalidInput."""
+        return await calls.order(uow, order)
+
+    async def calls(
+        self, uow: UnitOfWork, *, before: str | None = None, limit: int = 50
+    ) -> list[CallRow]:
+        """Ring-outs, newest first."""
+        return await calls_store.calls(uow, before=before, limit=limit)
+
+    async def call(self, uow: UnitOfWork, call_id: str) -> CallRow:
+        """One ring-out. Raises: NotFound."""
+        await uow.session.flush()
+        row = await calls_store.call(uow, call_id)
+        if row is None:
+            raise NotFound("there is no such call")
+        return row
+
+    async def numbers(self, uow: UnitOfWork, *, after: str, limit: int) -> list[NumberRow]:
+        """Numbers that are blocked or ported, in order."""
+        return await numbers_store.listed(uow, after=after, limit=limit)
+
+    async def set_number(
+        self,
+        uow: UnitOfWork,
+        number: str,
+        *,
+        by: str,
+        is_blocked: bool,
+        note: str = "",
+        carrier: Carrier | None = None,
+    ) -> None:
+        """Block a number or free it; say whose network it is in (None: its prefix counts)."""
+        await numbers_store.set_carrier(uow, number, carrier.value if carrier else None, by)
+        if is_blocked:
+            await numbers_store.block(uow, number, by=by, note=note)
+        else:
+            await numbers_store.unblock(uow, number)
+
+    def trace(self, name: str) -> tuple[TraceLine, ...]:
+        """A modem's last lines on the wire without message bodies. Raises: NotFound."""
+        lines = self.pool.owner(name).trace()
+        return tuple(replace(line, text=hidden(line.text)) for line in lines)
+
+    def modem(self, name: str) -> ModemView:
+        """One modem of this node. Raises: NotFound."""
+        return self.pool.owner(name).view
+
+    def limits(self, name: str) -> ModemSettings:
+        """A modem's settings. Raises: NotFound."""
+        self.pool.owner(name)
+        return next(modem for modem in self.settings.modems if modem.name == name)
+
+    async def ask_balance(self, name: str) -> str:
+        """What the network says is left. Raises: NotFound, ModemUnavailable, InvalidInput."""
+        code = self.limits(name).ussd_balance
+        if not code:
+            raise InvalidInput("this modem has no USSD code in the settings", field="name")
+        owner = self.pool.owner(name)
+        reply = await owner.ask(lambda driver: driver.ussd(code))
+        return reply.text if isinstance(reply, UssdReply) else ""
+
     def modems(self) -> list[ModemView]:
         """The modems of this node."""
         return self.pool.views()
+
+
+_HEX_BODY = re.compile(r"[0-9A-Fa-f]{24,}")
+
+
+def hidden(line: str) -> str:
+    """A line of the trace with PDUs shortened: they hold numbers and texts."""
+    return _HEX_BODY.sub(lambda found: f"{found[0][:4]}…({len(found[0]) // 2} octets)", line)
+
+
+_UNDELIVERED = frozenset(
+    {RecipientState.FAILED, RecipientState.EXPIRED, RecipientState.UNKNOWN, RecipientState.SENT}
+)
+
+
+def is_left(row: RecipientRow, to: str) -> bool:
+    """Whether a recipient is one of those a second sending is for. Raises: InvalidInput."""
+    if to == "undelivered":
+        return row.state in _UNDELIVERED
+    if to == "unconfirmed":
+        return row.answered_at is None and row.state is not RecipientState.CANCELLED
+    raise InvalidInput("undelivered or unconfirmed", field="to")
+
+
+def own_text(row: RecipientRow, message: MessageRow) -> str | None:
+    """A recipient's personal text without mark and signature; None where it is everybody's."""
+    if row.text is None or row.question_code is not None:
+        return None
+    frame = message.wire_text.removesuffix(message.text)
+    return row.text.removeprefix(frame)
 
 
 def _view(row: MessageRow, counts: dict[str, int]) -> MessageView:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from signaling.http import Request, Route
 from signaling.topics import Topics, Visitor
 from sms.model import InboundState, MessageClass, Recipient, RecipientState, ReplySpec, Submission
 from sms.numbers import to_e164
+from sms.planning import needs_approval
 from sms.service import MessageView
 
 _JOIN_LINK = re.compile(rf"{PATH_PREFIX}[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
@@ -50,6 +51,7 @@ class NewMessage(ApiModel):
 
     `choices`: what an answer means, e.g. {"1": "参加", "2": "请假"}; empty: no answer is expected.
     `confirmed_count`: typed by the sender when there are more than 100 recipients.
+    `due_at`: not now but then, and `repeat`ed until `repeat_until`.
     """
 
     key: str = Field(min_length=8, max_length=100)
@@ -62,6 +64,9 @@ class NewMessage(ApiModel):
     choices: dict[str, str] = Field(default_factory=dict, max_length=9)
     is_drill: bool = False
     confirmed_count: int | None = Field(None, ge=1)
+    due_at: datetime | None = None
+    repeat: Literal["daily", "workdays", "weekly", "monthly"] | None = None
+    repeat_until: datetime | None = None
 
 
 class MessagePreview(ApiModel):
@@ -130,9 +135,13 @@ class RecipientList(ApiModel):
 
 
 class Accepted(ApiModel):
-    """The message is stored; what happens to it is on the topic `message:ID`."""
+    """The message is stored; what happens to it is on the topic `message:ID`.
 
-    message_id: str
+    With a time, or above the number that needs an approval, it is an order instead.
+    """
+
+    message_id: str = ""
+    order_id: str = ""
 
 
 class Cancelled(ApiModel):
@@ -217,8 +226,8 @@ async def submit(request: Request[None, NewMessage]) -> Accepted:
             request.require(Permission.INCIDENT_ACTIVATE, unit.path)
         recipients = await _recipients(uow, request)
         _confirm(body, len(recipients))
-        message_id = await app.sms.submit(
-            uow,
+        accepted = await _send_or_order(
+            uow, request,
             Submission(
                 class_=body.class_, text=body.text, recipients=recipients,
                 idempotency_key=f"user:{request.principal.user_id}:{body.key}",
@@ -227,12 +236,30 @@ async def submit(request: Request[None, NewMessage]) -> Accepted:
                 is_drill=body.is_drill,
             ),
         )  # fmt: skip
+        target = f"message:{accepted.message_id}" if accepted.message_id else accepted.order_id
         await app.audit.append(
-            uow, actor=request.principal.actor, action="sms.submit",
-            target=f"message:{message_id}",
+            uow, actor=request.principal.actor, action="sms.submit", target=target,
             detail={"class": body.class_.value, "recipients": len(recipients)},
         )  # fmt: skip
-    return Accepted(message_id=message_id)
+    return accepted
+
+
+async def _send_or_order(
+    uow: UnitOfWork, request: Request[None, NewMessage], submission: Submission
+) -> Accepted:
+    """Now, at its time, or once a second person has agreed."""
+    body, sms = request.body, request.app.sms
+    above = request.app.settings.sms.approval_above
+    must_wait = needs_approval(submission.class_, len(submission.recipients), above)
+    if body.due_at is None and body.repeat is None and not must_wait:
+        return Accepted(message_id=await sms.submit(uow, submission))
+    if body.due_at is not None and body.due_at.tzinfo is None:
+        raise InvalidInput("a time needs its zone", field="due_at")
+    order = await sms.orders.place(
+        uow, submission, due_at=body.due_at, repeat=body.repeat, repeat_until=body.repeat_until,
+        needs_approval=must_wait,
+    )  # fmt: skip
+    return Accepted(order_id=order.id)
 
 
 def _confirm(body: NewMessage, count: int) -> None:

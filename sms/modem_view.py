@@ -1,0 +1,44 @@
+"""A modem as people see it."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from sms.driver import Registration
+
+
+class ModemState(enum.StrEnum):
+    """What the modem page shows."""
+
+    STARTING = "starting"
+    READY = "ready"
+    OFFLINE = "offline"  # works, but is not registered in a network
+    FAULTED = "faulted"  # being brought back
+    QUARANTINED = "quarantined"  # its SIM refuses; tried again after a while
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ModemView:
+    """One modem as people see it. `since`: when it came into this state (wall time)."""
+
+    name: str
+    path: str
+    is_simulated: bool
+    state: ModemState
+    since: datetime
+    reason: str = ""
+    operator: str = ""
+    rssi_dbm: int | None = None
+    registration: str = Registration.UNKNOWN
+    imsi: str = ""
+    model: str = ""
+    own_number: str = ""
+    smsc: str = ""
+    sent: int = 0
+    failed: int = 0
+    counters_since: datetime | None = None
+    sent_today: int = 0
+    sent_this_month: int = 0
+    quota_share: float = 0.0
+    balance: str = ""

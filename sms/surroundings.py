@@ -1,0 +1,67 @@
+"""What a modem's owner works with: the pool it asks, the errands others bring."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from core.clock import Clock
+from core.database import Database
+from sms.driver import CallResult, Driver, LateOutcome, SendOutcome
+from sms.ledger import Ledger
+from sms.model import PendingCall
+from sms.progress import Progress
+from sms.settings import SmsSettings
+
+
+@dataclass
+class Errands:
+    """What others ask the owner to do; written by other tasks, read by the owner."""
+
+    sweep_wanted: bool = True
+    recovery_wanted: bool = False
+    balance_wanted: bool = False
+    late: list[LateOutcome] = field(default_factory=list)
+    inbox: list["Errand"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Something to be done between two texts: a call, USSD. `done` gets its result."""
+
+    run: Callable[[Driver], object]
+    done: "asyncio.Future[object]"
+
+
+class Pool(Protocol):
+    """What an owner asks about the other modems."""
+
+    def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
+        """Names of the modems that can send now."""
+
+    def unserved(self) -> tuple[str, ...]:
+        """Carriers that no ready modem serves by its settings."""
+
+    def is_suspect(self, modem: str, outcome: SendOutcome) -> bool:
+        """Whether this outcome speaks against the SIM."""
+
+    def forgive(self, modem: str) -> None:
+        """The SIM gets another chance."""
+
+    async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
+        """Claim the next ring-out."""
+
+    async def call_ended(self, call: PendingCall, result: CallResult) -> None:
+        """Store how it ended."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all owners of one pool share. `clock`: the device's own."""
+
+    sms: SmsSettings
+    ledger: Ledger
+    progress: Progress
+    database: Database
+    clock: Clock
+    pool: Pool

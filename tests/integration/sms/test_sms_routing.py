@@ -1,0 +1,148 @@
+"""Lanes, quotas, routes, SIMs taken out, long texts that move, ring-outs."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from sms.calls import CallOrder
+from sms.driver import CallResult
+from sms.ledger import Ledger
+from sms.model import MessageClass, Recipient, Submission
+from sms.numbers import demo_number
+from sms.progress import Progress
+from sms.service import SmsPlatform
+from sms.settings import SmsSettings
+from sms.store.turns import Taker
+from tests.support.sms_checker import losses, violations
+from tests.support.sms_world import SmsWorld, sms_world
+
+MODEMS = ("m1", "m2", "m3", "m4")
+LONG = "各乡镇立即转移危险区群众，落实责任到人，逐户清点。" * 7
+
+
+async def test_an_alert_behind_5000_notices_is_next_on_every_modem(database: Database) -> None:
+    platform = SmsPlatform(SmsSettings(), database)
+    ledger = Ledger(SmsSettings(), Progress())
+
+    async def claim(modem: str) -> str:
+        taker = Taker(modem, "imsi", is_simulated=True, ready=MODEMS)
+        out = await database.at_once(lambda c, now: ledger.claim(c, now, taker))
+        assert out is not None
+        return out.class_.value
+
+    async with database.write() as uow:
+        people = tuple(Recipient(demo_number(n)) for n in range(5000))
+        await platform.submit(uow, Submission(MessageClass.NOTICE, "notice", people, "n"))
+    in_flight = [await claim(modem) for modem in MODEMS]
+    async with database.write() as uow:
+        people = tuple(Recipient(demo_number(n)) for n in range(6))
+        await platform.submit(uow, Submission(MessageClass.REPLY, "reply", people[:1], "r"))
+        await platform.submit(uow, Submission(MessageClass.ALERT, "alert", people, "a"))
+    after = [await claim(modem) for modem in (*MODEMS, *MODEMS)]
+    assert in_flight == ["notice"] * 4
+    assert after == ["alert"] * 6 + ["reply", "notice"]  # bulk does not starve a reply either
+
+
+async def _states(world: SmsWorld) -> Counter[str]:
+    return Counter(claim.state for claim in await world.claims())
+
+
+@pytest.mark.timeout(60)
+async def test_a_used_up_sim_sends_only_alerts(sqlite_url: str, tmp_path: Path) -> None:
+    quota = {"per_day": 2, "alert_reserve": 1}
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota) as world:
+        await world.send("notice", *(demo_number(n) for n in range(4)))
+        await world.until(lambda: _is(world, {"delivered": 2, "queued": 2}))
+        await world.send("alert", demo_number(9), class_=MessageClass.ALERT)
+        await world.until(lambda: _is(world, {"delivered": 3, "queued": 2}))
+        (view,) = world.platform.modems()
+    assert (view.sent_today, view.quota_share >= 1.0) == (3, True)
+
+
+async def _is(world: SmsWorld, expected: dict[str, int]) -> bool:
+    return await _states(world) == expected
+
+
+@pytest.mark.timeout(90)
+async def test_a_long_text_whose_sim_is_gone_goes_out_anew_through_another(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """One part is on the air, the modem dies: nobody saw it, so a whole new text is the first."""
+    async with sms_world(sqlite_url, tmp_path, radio_s=0.4, stranded_wait_s=60) as world:
+        await world.air.fault("unplug", "modem-2")
+        await world.until(lambda: _ready(world, {"modem-1"}))
+        await world.send(LONG, demo_number(1))
+        await world.until(lambda: _on_air(world, 1))
+        await world.air.fault("unplug", "modem-1")
+        await world.air.fault("plug", "modem-2")
+        await world.until(lambda: _ready(world, {"modem-2"}))
+        world.clock.advance(120)
+        await world.until(lambda: _is(world, {"delivered": 1}), within_s=30)
+        journal, claims = await world.journal(), await world.claims()
+    assert violations(journal, claims) + losses(journal, claims) == []
+    whole = [entry for entry in journal if entry["kind"] == "received"]
+    assert [entry["text"] for entry in whole] == [LONG]
+
+
+async def _ready(world: SmsWorld, names: set[str]) -> bool:
+    return {view.name for view in world.platform.modems() if view.state.value == "ready"} == names
+
+
+async def _on_air(world: SmsWorld, count: int) -> bool:
+    return len(await world.air.on_air()) >= count
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("code", [21, 38])
+async def test_a_sim_that_alone_is_refused_three_times_is_taken_out(
+    code: int, sqlite_url: str, tmp_path: Path
+) -> None:
+    async with sms_world(sqlite_url, tmp_path) as world:
+        await world.air.fault("cms_error", "modem-1", code=code, count=50)
+        await world.send("notice", *(demo_number(n) for n in range(150)))
+
+        async def is_out() -> bool:
+            world.clock.advance(3)  # what was given back is due again
+            return world.platform.modems()[0].state.value == "quarantined"
+
+        await world.until(is_out, within_s=40)
+        assert str(code) in world.platform.modems()[0].reason
+        await world.until(world.is_settled, within_s=40)
+        journal, claims = await world.journal(), await world.claims()
+    assert violations(journal, claims) == []
+    sent = {entry["modem"] for entry in journal if entry["kind"] == "submitted"}
+    assert sent == {"modem-2"}
+
+
+@pytest.mark.timeout(60)
+async def test_a_modem_sends_to_its_carriers_and_to_all_when_no_other_can(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Both serve Unicom only; demo numbers are nobody's, so either takes them."""
+    async with sms_world(sqlite_url, tmp_path, modem={"serves": ("unicom",)}) as world:
+        await world.send("notice", demo_number(1))
+        await world.until(lambda: _is(world, {"delivered": 1}))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("behaviour", "result"), [("answer", "answered"), ("busy", "busy"), ("no_answer", "no_answer")]
+)
+async def test_a_ring_out_tells_what_happened(
+    behaviour: str, result: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    async with sms_world(sqlite_url, tmp_path, modems=1) as world:
+        await world.air.do("behave", number=demo_number(1), call=behaviour)
+        async with world.database.write() as uow:
+            order = CallOrder(demo_number(1), "wake-1", ring_s=5)
+            call_id = await world.platform.ring(uow, order)
+            assert await world.platform.ring(uow, order) == call_id
+
+        async def is_over() -> bool:
+            async with world.database.read() as uow:
+                (call,) = await world.platform.calls(uow)
+            return call.result == CallResult(result)
+
+        await world.until(is_over, within_s=20)
