@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeGuard
 
-from sqlalchemy import JSON, DateTime, LargeBinary, Table, TypeDecorator, insert, select
+from sqlalchemy import JSON, Date, DateTime, LargeBinary, Table, TypeDecorator, insert, select
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.types import TypeEngine
 
 from core.database import UnitOfWork
 from migrations.models import metadata
 
 _BATCH = 500
+_ANY = DefaultDialect()
+"""These documents are the same in every database."""
 SKIPPED = frozenset({"user_session"})
 """Tables whose rows mean nothing elsewhere."""
 
@@ -24,7 +28,7 @@ async def rows(uow: UnitOfWork, table: Table) -> AsyncIterator[str]:
     """Each row as one line of JSON."""
     found = await uow.session.stream(select(table).order_by(*table.primary_key.columns))
     async for row in found.mappings():
-        values = {column.name: _out(row[column.name]) for column in table.columns}
+        values = {column.name: _out(column.type, row[column.name]) for column in table.columns}
         yield json.dumps(values, ensure_ascii=False)
 
 
@@ -45,12 +49,19 @@ async def is_empty(uow: UnitOfWork) -> bool:
     return True
 
 
-def _out(value: Any) -> Any:
-    if isinstance(value, datetime):
+def _out(kind: TypeEngine[Any], value: Any) -> Any:
+    if _holds_json(kind):
+        return kind.process_bind_param(value, _ANY)
+    if isinstance(value, date):  # a datetime too
         return value.isoformat()
     if isinstance(value, bytes):
         return value.hex()
     return getattr(value, "value", value)
+
+
+def _holds_json(kind: TypeEngine[Any]) -> TypeGuard[TypeDecorator[Any]]:
+    """Whether values of our own (command's dataclasses) are kept as a JSON document."""
+    return isinstance(kind, TypeDecorator) and isinstance(kind.impl_instance, JSON)
 
 
 def _in(table: Table, values: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +70,15 @@ def _in(table: Table, values: dict[str, Any]) -> dict[str, Any]:
 
 def _value(table: Table, name: str, value: Any) -> Any:
     kind = table.columns[name].type
+    if _holds_json(kind):
+        return kind.process_result_value(value, _ANY)
     impl = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
     if value is None or isinstance(impl, JSON):
         return value
     if isinstance(impl, DateTime):
         return datetime.fromisoformat(value)
+    if isinstance(impl, Date):
+        return date.fromisoformat(value)
     if isinstance(impl, LargeBinary):
         return bytes.fromhex(value)
     enum_class = getattr(kind, "enum_class", None)

@@ -29,8 +29,20 @@ async def write(database: Database, folder: Path, file: Path) -> int:
     """
     partial = file.with_name(file.name + ".partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as raw:
+        os.fchmod(descriptor, 0o600)  # an earlier try may have left it wider
+        try:
+            count = await _fill(raw, database, folder)
+        except BaseException:
+            partial.unlink()  # it may hold keys
+            raise
+    partial.replace(file)
+    return count
+
+
+async def _fill(raw: IO[bytes], database: Database, folder: Path) -> int:
     counts: dict[str, int] = {}
-    with os.fdopen(descriptor, "wb") as raw, tarfile.open(fileobj=raw, mode="w:gz") as tar:
+    with tarfile.open(fileobj=raw, mode="w:gz") as tar:
         async with database.read() as uow:
             for table in archive.tables():
                 with tempfile.TemporaryFile() as lines:
@@ -46,7 +58,6 @@ async def write(database: Database, folder: Path, file: Path) -> int:
             "format": FORMAT, "revision": runner.head(), "made_at": made_at, "rows": counts,
         }  # fmt: skip
         _add(tar, "manifest.json", io.BytesIO(json.dumps(manifest, indent=1).encode()))
-    partial.replace(file)
     return sum(counts.values())
 
 
