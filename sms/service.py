@@ -283,9 +283,9 @@ class SmsPlatform:
             raise NotFound("there is no such call")
         return row
 
-    async def numbers(self, uow: UnitOfWork, *, after: str, limit: int) -> list[NumberRow]:
+    async def numbers(self, uow: UnitOfWork, *, offset: int, limit: int) -> list[NumberRow]:
         """Numbers that are blocked or ported, in order."""
-        return await numbers_store.listed(uow, after=after, limit=limit)
+        return await numbers_store.listed(uow, offset=offset, limit=limit)
 
     async def set_number(
         self,

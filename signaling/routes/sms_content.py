@@ -16,7 +16,7 @@ from sms.model import MessageClass, OrderState, Submission
 from sms.service import OrderRow, TemplateRow
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_CSV = "text/csv; charset=utf-8"
+_CSV = "text/csv"
 
 
 class TemplateIn(ApiModel):

@@ -35,9 +35,9 @@ async def set_carrier(uow: UnitOfWork, number: str, carrier: str | None, by: str
     row.carrier, row.carrier_set_by = carrier, by if carrier else None
 
 
-async def listed(uow: UnitOfWork, *, after: str = "", limit: int = 200) -> list[NumberRow]:
+async def listed(uow: UnitOfWork, *, offset: int = 0, limit: int = 200) -> list[NumberRow]:
     """Numbers with something to know, in order."""
     rows = await uow.session.scalars(
-        select(NumberRow).where(NumberRow.number > after).order_by(NumberRow.number).limit(limit)
+        select(NumberRow).order_by(NumberRow.number).offset(offset).limit(limit)
     )
     return list(rows)

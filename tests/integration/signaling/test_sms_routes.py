@@ -1,0 +1,126 @@
+"""SMS over REST: who may, what waits for whom, what leaves as a file."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.auth.model import Grant, Principal, Role
+from core.ids import UserId
+from directory.model import UnitDraft, UnitKind
+from sms.driver import IncomingPdu
+from sms.numbers import demo_number
+from sms.pdu.addresses import Address
+from sms.pdu.deliver import encode_deliver
+from sms.pdu.user_data import Alphabet
+
+SYSTEM = Principal(UserId("system"), "system", None, (Grant(Role.ADMIN, ""),))
+SMS = "/api/v1/sms"
+
+
+async def _fill(server: Any) -> None:
+    register = server.app.part("register")
+    async with server.app.database.write() as uow:
+        draft = UnitDraft("青澜县", UnitKind.COUNTY, None, id="county")
+        await register.create_unit(uow, SYSTEM, draft)
+    for login, role in (
+        ("duty", Role.DUTY_OFFICER), ("leader", Role.LEADER), ("admin", Role.ADMIN),
+        ("village", Role.VILLAGE_REPORTER),
+    ):  # fmt: skip
+        await server.add_user(login, Grant(role, "county/"), must_change_password=False)
+
+
+def _message(key: str, **more: Any) -> dict[str, Any]:
+    return {
+        "key": key, "unit_id": "county", "class": "notice", "text": "今晚八点开会",
+        "numbers": [demo_number(1), demo_number(2)], **more,
+    }  # fmt: skip
+
+
+@pytest.mark.timeout(60)
+async def test_large_notices_wait_for_a_second_person_and_small_ones_do_not(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    settings = make_settings(sqlite_url, sms={"approval_above": 2})
+    async with edge(settings) as server:
+        await _fill(server)
+        duty, leader = await server.signed_in("duty"), await server.signed_in("leader")
+        status, sent = await duty.call("POST", f"{SMS}/messages", _message("small-01"))
+        assert (status, sent["order_id"]) == (201, "")
+        numbers = [demo_number(n) for n in range(3)]
+        body = _message("large-01", numbers=numbers)
+        _, ordered = await duty.call("POST", f"{SMS}/messages", body)
+        assert ordered["message_id"] == ""
+        path = f"{SMS}/orders/{ordered['order_id']}/approve"
+        assert (await duty.call("POST", path, {}))[0] == 403
+        status, done = await leader.call("POST", path, {})
+        assert (status, done["state"]) == (200, "done")
+        _, shown = await duty.call("GET", f"{SMS}/messages/{done['message_id']}")
+        assert shown["recipient_count"] == 3
+        due_at = (server.app.clock.now() + timedelta(hours=1)).isoformat()
+        _, later = await duty.call("POST", f"{SMS}/messages", _message("later-01", due_at=due_at))
+        _, listed = await duty.call("GET", f"{SMS}/orders?state=scheduled")
+        assert [order["id"] for order in listed["items"]] == [later["order_id"]]
+
+
+@pytest.mark.timeout(60)
+async def test_templates_estimates_pasted_lists_and_exports(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    async with edge(make_settings(sqlite_url)) as server:
+        await _fill(server)
+        duty, village = await server.signed_in("duty"), await server.signed_in("village")
+        template = {"unit_id": "county", "name": "会议", "text": "{姓名}请参会", "longest": {}}
+        status, saved = await duty.call("PUT", f"{SMS}/templates", template)
+        assert (status, saved["variables"]) == (200, ["姓名"])
+        hostile = {**template, "text": "{0.__class__}"}
+        assert (await duty.call("PUT", f"{SMS}/templates", hostile))[0] == 422
+        assert (await village.call("GET", f"{SMS}/templates"))[0] == 403
+        _, cost = await duty.call("POST", f"{SMS}/estimate", {"text": "请转账", "recipients": 1000})
+        assert cost["needs_approval"]
+        assert (cost["seconds"], cost["look_at"]) == (None, ["转账"])
+        _, found = await duty.call("POST", f"{SMS}/pasted", {"text": "张三\t13800138000\n王五"})
+        assert found["items"] == [{"number": "+8613800138000", "name": "张三"}]
+        _, sent = await duty.call("POST", f"{SMS}/messages", _message("export-01"))
+        board = f"{SMS}/messages/{sent['message_id']}"
+        status, text = await duty.call("GET", f"{board}/export.csv")
+        assert status == 200
+        assert text.count("queued") == 2
+        assert demo_number(1) not in text
+        assert (await duty.call("GET", f"{board}/export.xlsx"))[0] == 200
+        month = server.app.clock.now().strftime("%Y-%m")
+        _, statistics = await duty.call("GET", f"{SMS}/statistics?month={month}")
+        assert statistics["items"][0]["messages"] == 1
+        again = {"key": "again-01", "to": "undelivered"}
+        assert (await duty.call("POST", f"{board}/again", again))[0] == 409
+
+
+@pytest.mark.timeout(60)
+async def test_an_answer_from_the_inbox_a_blocked_number_and_a_call(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    async with edge(make_settings(sqlite_url)) as server:
+        await _fill(server)
+        duty = await server.signed_in("duty")
+        now = server.app.clock.now()
+        pdu = encode_deliver(Address.parse(demo_number(5)), "几点开会", now, alphabet=Alphabet.UCS2)
+        await server.app.sms.take("m1", "460001", IncomingPdu(pdu, "SM:1", now))
+        _, inbox = await duty.call("GET", f"{SMS}/inbox?state=unmatched")
+        inbound = f"{SMS}/inbox/{inbox['items'][0]['id']}"
+        body = {"key": "answer-01", "unit_id": "county", "text": "八点"}
+        assert (await duty.call("POST", f"{inbound}/answer", body))[0] == 201
+        _, talk = await duty.call("GET", f"{inbound}/conversation")
+        assert [line["is_ours"] for line in talk["items"]] == [False, True, True]
+        assert demo_number(5) not in str(talk)
+        block = {"number": demo_number(1), "is_blocked": True, "note": "本人要求"}
+        assert (await duty.call("PUT", f"{SMS}/numbers", block))[0] in (200, 204)
+        _, sent = await duty.call("POST", f"{SMS}/messages", _message("block-01"))
+        _, shown = await duty.call("GET", f"{SMS}/messages/{sent['message_id']}")
+        assert shown["counts"]["cancelled"] == 1
+        call = {"key": "call-0001", "unit_id": "county", "number": demo_number(3)}
+        status, ringing = await duty.call("POST", f"{SMS}/calls", call)
+        assert (status, ringing["state"]) == (201, "queued")
+        assert (await duty.call("GET", f"{SMS}/modems/none/trace"))[0] == 403
+        admin = await server.signed_in("admin")
+        assert (await admin.call("GET", f"{SMS}/modems/none/trace"))[0] == 404
