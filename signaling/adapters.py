@@ -6,28 +6,12 @@ from conf import model as conf_model
 from conf.links import new_token, path_of
 from conf.service import Meetings
 from core.audit import Actor, Audit
-from core.clock import Clock
 from core.database import UnitOfWork
 from core.events import EventDispatcher
 from core.ids import MessageId, PersonId
 from sms import model as sms_model
-from sms.at.driver import AtDriver
-from sms.driver import Driver, IncomingSink, ModemFamily, ModemPort
 from sms.pdu.user_data import Alphabet
 from sms.service import SmsPlatform
-from sms.settings import ModemSettings
-
-
-def make_driver(modem: ModemSettings, sink: IncomingSink, clock: Clock) -> Driver:
-    """The driver a modem's settings name."""
-    port = ModemPort(
-        name=modem.name,
-        path=modem.path,
-        pin=modem.pin.get_secret_value() if modem.pin else None,
-        family=ModemFamily(modem.family) if modem.family else None,
-        baud=modem.baud,
-    )
-    return AtDriver(port, sink, clock)
 
 
 class AuditedRooms:

@@ -39,7 +39,6 @@ from signaling.adapters import (
     ConferenceOpener,
     SmsFacts,
     SmsMessenger,
-    make_driver,
 )
 from signaling.backup import AUDIT_KEY, HEAD_FILE
 from signaling.certificates import own_addresses
@@ -139,7 +138,7 @@ def _assemble(
     tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
     meetings = Meetings(passwords.hash, passwords.verify)
     directory, plans = Directory(), Plans(audit)
-    sms = SmsPlatform(settings.sms, database, make_driver, audit)
+    sms = SmsPlatform(settings.sms, database, audit=audit)
     opener = ConferenceOpener(meetings, base_url(settings))
     sockets, orders = settings.data.sockets, AuditedRooms(audit)
     recordings = _recordings(settings, database, worker_command)

@@ -32,7 +32,7 @@ from core.timers import TimerRow, TimerRunner, TimerState
 from directory.model import PersonDraft, UnitDraft, UnitKind, demo_number
 from directory.service import Directory, Register
 from plans.service import Plans
-from signaling.adapters import ConferenceOpener, SmsFacts, SmsMessenger, make_driver
+from signaling.adapters import ConferenceOpener, SmsFacts, SmsMessenger
 from sms.model import RecipientAnswered, RecipientDelivered, RecipientFailed
 from sms.service import SmsPlatform
 from sms.settings import SmsSettings
@@ -220,7 +220,7 @@ async def county(database_url: str, tmp_path: Path) -> AsyncIterator[County]:
     async with Database(database_url, clock=clock) as database:
         audit = Audit(b"k" * 32, tmp_path / "head")
         directory, plans = Directory(), Plans(audit)
-        sms = SmsPlatform(SmsSettings(), database, make_driver)
+        sms = SmsPlatform(SmsSettings(), database)
         opener = ConferenceOpener(Meetings(_nothing, _nothing), BASE_URL)
         command = CommandService(database, directory, plans, SmsMessenger(sms), opener, audit)
         timers = TimerRunner(database, clock)
