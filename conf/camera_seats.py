@@ -43,6 +43,10 @@ class CameraSeats:
         socket: Path = self._worker.plain_socket
         await self._cameras.open(self._meeting_id, participant_id, row.url, key, socket)
 
+    def move(self, worker: MediaWorker) -> None:
+        """The room has moved to another worker; `start_again` follows."""
+        self._worker = worker
+
     async def stop(self, participant_id: ParticipantId) -> None:
         """Read it no more; idempotent."""
         await self._cameras.close(participant_id)

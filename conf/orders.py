@@ -78,6 +78,21 @@ def muted_tracks(state: RoomView) -> dict[ParticipantId, tuple[str, ...]]:
     return {key: tracks for key, tracks in {**state.mutes, **present}.items() if tracks}
 
 
+def switched(seat: Seat, is_on: tuple[bool, bool, bool]) -> Seat:
+    """The seat whose browser says which of audio, camera, screen it sends."""
+    changed = {t: replace(getattr(seat, t), is_on=on) for t, on in zip(TRACKS, is_on, strict=True)}
+    return replace(seat, **changed)
+
+
+def arriving(seat: Seat, is_published: tuple[bool, bool, bool]) -> Seat:
+    """The seat of which the bridge receives these of audio, camera, screen."""
+    changed = {
+        track: replace(getattr(seat, track), is_published=published)
+        for track, published in zip(TRACKS, is_published, strict=True)
+    }
+    return replace(seat, **changed)
+
+
 def raise_hand(state: RoomView, seat: Seat, now: datetime) -> RoomView:
     """The floor is requested; the queue is ordered by `hand_at`."""
     return with_seat(state, replace(seat, hand_at=seat.hand_at or now))

@@ -28,6 +28,7 @@ from conf.model import (
     SiteRole,
 )
 from conf.ports import RoomAudit
+from conf.quality import Figures, site_qualities
 from conf.recording.lamp import Lamp
 from conf.recording.service import Recordings
 from conf.seating import Applicant, Joined, Seating
@@ -95,6 +96,7 @@ class Room(Turns):
         self.chat: deque[ChatLine] = deque(maxlen=CHAT_KEPT)
         self.page_stats: dict[ParticipantId, dict[str, Any]] = {}
         self._poll: asyncio.Task[None] | None = None
+        self._shared: list[dict[str, Any]] = []
 
     # -- what browsers see -----------------------------------------------------------------------
 
@@ -175,6 +177,7 @@ class Room(Turns):
         """Free the seat; idempotent."""
         self._emits.pop(participant_id, None)
         self._away.pop(participant_id, None)
+        self.page_stats.pop(participant_id, None)
         if participant_id in self.state.seats:
             self._become(orders.vacated(self.state, participant_id))
             await self._worker.apply(self.meeting_id, orders.media_state(self.state))
@@ -257,18 +260,8 @@ class Room(Turns):
         self, participant_id: ParticipantId, *, audio: bool, camera: bool, screen: bool
     ) -> None:
         """The browser says which of its tracks it sends now."""
-        seat = self._seat(participant_id)
-        self._become(
-            orders.with_seat(
-                self.state,
-                replace(
-                    seat,
-                    audio=replace(seat.audio, is_on=audio),
-                    camera=replace(seat.camera, is_on=camera),
-                    screen=replace(seat.screen, is_on=screen),
-                ),
-            )
-        )
+        seat = orders.switched(self._seat(participant_id), (audio, camera, screen))
+        self._become(orders.with_seat(self.state, seat))
 
     async def floor(self, participant_id: ParticipantId, action: str) -> None:
         """Request, withdraw or release the floor."""
@@ -308,6 +301,35 @@ class Room(Turns):
         """What a page measured itself; kept for the chair's view of qualities."""
         if participant_id in self.state.seats:
             self.page_stats[participant_id] = figures
+
+    async def share_quality(self, figures: Figures) -> None:
+        """Tell the topic how the lines do, if that changed; called every five seconds."""
+        rows = site_qualities(self.state, figures, self.page_stats)
+        if rows != self._shared and self._emits:
+            self._shared = rows
+            self._publish("quality.changed", {"participants": rows})
+
+    async def move(self, worker: MediaWorker) -> None:
+        """Go on in another worker: orders first, then the pages join anew. Raises: Unavailable."""
+        await worker.open_room(self.meeting_id)
+        if self.state.seats:
+            await worker.apply(self.meeting_id, orders.media_state(self.state))
+        before, self._worker = self._worker, worker
+        self._cameras.move(worker)
+        for participant_id in list(self._emits):
+            await self._emit(participant_id, "room.rejoin", {"reason": "moved"})
+        await self._cameras.start_again(self.state)
+        await before.close_room(self.meeting_id)
+
+    @property
+    def is_attended(self) -> bool:
+        """Somebody's page is connected."""
+        return bool(self._emits)
+
+    @property
+    def worker(self) -> MediaWorker:
+        """Where its media is forwarded."""
+        return self._worker
 
     # -- orders ----------------------------------------------------------------------------------
 
@@ -456,15 +478,9 @@ class Room(Turns):
 
     def _show_published(self, event: media.PublishingChanged) -> None:
         seat = self.state.seats.get(ParticipantId(event.participant_id))
-        if seat is None:
-            return
-        seat = replace(
-            seat,
-            audio=replace(seat.audio, is_published=event.audio),
-            camera=replace(seat.camera, is_published=event.camera),
-            screen=replace(seat.screen, is_published=event.screen),
-        )
-        self._become(orders.with_seat(self.state, seat))
+        if seat is not None:
+            seat = orders.arriving(seat, (event.audio, event.camera, event.screen))
+            self._become(orders.with_seat(self.state, seat))
 
     def _show_quality(self, participant_id: ParticipantId, quality: str) -> None:
         seat = self.state.seats.get(participant_id)

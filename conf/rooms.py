@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import Device, MeetingState, Order
 from conf.ports import RoomAudit
+from conf.quality import exposition, site_qualities, slot_rows
 from conf.recording.lamp import Lamp
 from conf.recording.service import Recordings
 from conf.room import Deliver, Emit, Room
@@ -68,6 +70,9 @@ class Rooms:
         self._stopping = asyncio.Event()
         self._deliver: Deliver = lambda change: None
         self.stats: dict[int, media.StatsReport] = {}
+        self.slots: dict[str, tuple[media.SlotFigures, ...]] = {}
+        self._draining: set[int] = set()
+        self._is_draining = False
 
     def deliver_with(self, deliver: Callable[[Change], None]) -> None:
         """How numbered changes reach browsers (signaling.topics)."""
@@ -142,9 +147,9 @@ class Rooms:
             raise Conflict("this meeting is over", code="meeting_over")
         if meeting_id in self._rooms:  # somebody was faster while we read
             return self._rooms[meeting_id]
-        if self._tasks is None or self._stopping.is_set():
-            raise Unavailable("the server is stopping; try again shortly")
-        worker = self.workers[zlib.crc32(meeting_id.encode()) % len(self.workers)]
+        if self._tasks is None or self._stopping.is_set() or self._is_draining:
+            raise Unavailable("the server is stopping; try again shortly", code="draining")
+        worker = self._worker_for(meeting_id)
         room = Room(
             meeting, self._database, self._clock, worker, self._meetings, self._audit,
             self._deliver, self.recordings, self.cameras,
@@ -156,6 +161,75 @@ class Rooms:
         if room.state.cameras:
             room.tell(room.bring_back_cameras)
         return room
+
+    # -- upgrades ----------------------------------------------------------------------------------
+
+    async def drain(self, within_s: float) -> None:
+        """Open no room any more; return when nobody is in one, or after `within_s`."""
+        self._is_draining = True
+        deadline = self._clock.monotonic() + within_s
+        while self._clock.monotonic() < deadline and any(
+            room.state.is_open and room.is_attended for room in self._rooms.values()
+        ):
+            await self._clock.sleep(0.5)
+
+    async def drain_worker(self, index: int) -> int:
+        """Move a worker's rooms to the others and give it no new ones. Returns: how many moved.
+
+        Raises: NotFound; Conflict: there is no other worker; Unavailable.
+        """
+        if not 0 <= index < len(self.workers):
+            raise NotFound("there is no such media worker")
+        if not {worker.index for worker in self.workers} - self._draining - {index}:
+            raise Conflict("this is the only media worker left")
+        self._draining.add(index)
+        moving = [room for room in self._rooms.values() if room.worker.index == index]
+        for room in moving:
+            await room.ask(partial(room.move, self._worker_for(room.meeting_id)))
+        return len(moving)
+
+    def undrain_worker(self, index: int) -> None:
+        """The worker takes new rooms again."""
+        self._draining.discard(index)
+
+    def _worker_for(self, meeting_id: str) -> MediaWorker:
+        """A room stays where its id puts it, as long as that worker takes rooms."""
+        willing = [worker for worker in self.workers if worker.index not in self._draining]
+        return willing[zlib.crc32(meeting_id.encode()) % len(willing)]
+
+    # -- figures -----------------------------------------------------------------------------------
+
+    @property
+    def figures(self) -> dict[str, Mapping[str, float]]:
+        """Every participant's line, as the workers last told."""
+        return {
+            participant_id: link
+            for report in self.stats.values()
+            for participant_id, link in report.participants.items()
+        }
+
+    async def quality(self, meeting_id: str) -> list[dict[str, Any]]:
+        """A room's lines with every filled slot, worst first."""
+        room = await self._room(meeting_id)
+        rows = site_qualities(room.state, self.figures, room.page_stats)
+        return [
+            {**row, "slots": slot_rows(self.slots.get(row["participant_id"], ()))} for row in rows
+        ]
+
+    def metrics(self) -> str:
+        """For Prometheus."""
+        pages = {
+            participant_id: told
+            for room in self._rooms.values()
+            for participant_id, told in room.page_stats.items()
+        }
+        return exposition(self.stats, self.slots, pages)
+
+    def _note(self, index: int, report: media.StatsReport) -> None:
+        self.stats[index] = report
+        known = self.figures
+        slots = {**self.slots, **report.slots}
+        self.slots = {key: filled for key, filled in slots.items() if key in known}
 
     # -- topics kept in memory (signaling.topics.OwnedTopics) --------------------------------------
 
@@ -174,10 +248,11 @@ class Rooms:
     async def _pump(self, worker: MediaWorker) -> None:
         async for event in worker.events():
             if isinstance(event, media.StatsReport):
-                self.stats[worker.index] = event
+                self._note(worker.index, event)
             elif isinstance(event, media.WorkerRestarted):
                 for room in list(self._rooms.values()):
-                    self._tell(room, event)
+                    if room.worker.index == event.index:
+                        self._tell(room, event)
             else:
                 known = self._rooms.get(event.room_id)
                 if known is not None:
@@ -210,6 +285,7 @@ class Rooms:
             for meeting_id, room in list(self._rooms.items()):
                 try:
                     await room.ask(room.tidy)
+                    await room.ask(partial(room.share_quality, self.figures))
                 except AppError as error:
                     log.warning("room_not_tidied", room_id=meeting_id, cause=error.message)
                 if not room.state.is_open:

@@ -71,6 +71,12 @@ class MediaSettings(BaseModel):
         le=100_000_000,
         description="Ceiling of what one participant may send, bits per second.",
     )
+    drain_s: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=86400.0,
+        description="Seconds a server told to stop lets meetings go on; it opens no new room then.",
+    )
     turn: TurnSettings = Field(default_factory=TurnSettings, description="Relay for clients.")
 
 

@@ -146,14 +146,31 @@ class QualityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotFigures:
+    """One filled slot. `layer`: 0 smallest, -1 none; `loss`: 0..1 as the browser reports it."""
+
+    mid: str
+    kind: SlotKind
+    participant_id: str
+    source: SourceKind
+    layer: int
+    bps: float
+    loss: float
+    jitter_s: float
+    repaired_total: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatsReport:
     """Numbers of the whole worker and of each participant, every two seconds.
 
     Names end in their unit; those ending in `_total` only grow (until the worker restarts).
+    `slots`: of every third participant, in turns, so that a report stays small.
     """
 
     worker: Mapping[str, float]
     participants: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    slots: Mapping[str, tuple[SlotFigures, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Subscriber:
         self.nacked = 0
         self.repaired = 0
         self.remb_bps = 0
+        self.jitters_s: dict[int, float] = {}  # by SSRC, as the participant reports them
 
     def slot_by_ssrc(self, ssrc: int) -> DownSlot | None:
         """The slot whose media SSRC this is."""
@@ -118,6 +119,7 @@ class Subscriber:
             if slot is None:
                 continue
             slot.loss = block.fraction_lost / 256
+            self.jitters_s[block.ssrc] = block.jitter / slot.clock_hz
             trip = rtcp.round_trip_s(block, now_ntp)
             if trip is not None:
                 self.round_trip_s = trip

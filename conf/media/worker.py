@@ -12,7 +12,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from conf.media.rtp import Packet
 from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
-from conf.media.stats import figures, quality_of
+from conf.media.stats import SlotMeter, figures, quality_of
 from conf.media.tap import SOCKET_NAME, Tap
 from conf.media.tcp import TcpListener
 from conf.media.udp import open_port
@@ -69,6 +69,7 @@ class Worker:
         self.lag = LagMeter()
         self._releasing: asyncio.TimerHandle | None = None
         self.tap = Tap(folder / SOCKET_NAME)
+        self.slot_meter = SlotMeter()
         self.plain = PlainInput(folder / SOCKET_PATTERN.format(index), self.clock)
         self.udp_port: int = self.port.local_port()
         self.tcp = TcpListener(self.mux, self.mux.knows)
@@ -266,7 +267,8 @@ class Worker:
         if count % 50 == 0:
             self._each_second(seats, now)
         if count % 100 == 0:
-            self.emit(self.report())
+            slots = self.slot_meter.look(self.seats, now)
+            self.emit(replace(self.report(), slots=slots))
 
     def _each_second(self, seats: list[Seat], now: float) -> None:
         self.tap.tick(self.rooms.values(), now)

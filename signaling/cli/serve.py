@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from conf.rooms import Rooms
 from core.clock import Clock, SystemClock
 from migrations import runner
 from signaling.app import build, open_database, prepare_folders, run, worker_command
@@ -131,6 +132,36 @@ def _first(group: BaseException) -> PortInUse:
     return group
 
 
+class _Drain:
+    """Ends, and with it the server, once asked to and the meetings are over (media.drain_s)."""
+
+    name = "drain"
+    stop_deadline_s = 2.0
+
+    def __init__(self, rooms: Rooms, asked: asyncio.Event, settings: Settings) -> None:
+        self._rooms = rooms
+        self._asked = asked
+        self._settings = settings
+        self._stop = asyncio.Event()
+
+    async def run(self, ready: asyncio.Event) -> None:
+        ready.set()
+        draining = asyncio.create_task(self._drain())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            draining.cancel()
+            stopping.cancel()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def _drain(self) -> None:
+        await self._asked.wait()
+        await self._rooms.drain(self._settings.media.drain_s)
+
+
 async def _main(
     settings: Settings,
     clock: Clock,
@@ -139,11 +170,19 @@ async def _main(
     has_phones: bool,
 ) -> None:
     stop_requested = asyncio.Event()
+    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        """The first time meetings may go on for media.drain_s; the second time nothing waits."""
+        if asked.is_set() or not settings.media.drain_s:
+            stop_requested.set()
+        asked.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop_requested.set)
+        loop.add_signal_handler(number, ask)
     async with build(
         settings, is_demo=has_phones, clock=clock, worker_command=worker_command(config)
     ) as app:
         await need_schema(app.database)
-        await run(app, stop_requested, announcement)
+        await run(app, stop_requested, announcement, _Drain(app.rooms, asked, settings))

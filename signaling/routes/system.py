@@ -82,7 +82,8 @@ async def metrics(request: Request[None, None]) -> web.StreamResponse:
     """Prometheus text format; with the permission system.read, or with http.metrics_token."""
     if not _bears_token(request):
         request.require(Permission.SYSTEM_READ)
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    body = generate_latest() + request.app.rooms.metrics().encode()
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _bears_token(request: AnyRequest) -> bool:

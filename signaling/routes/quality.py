@@ -1,0 +1,136 @@
+"""How each site's line does, for the chair; media workers, for the administrator."""
+
+from typing import Any
+
+from core.auth.model import Permission
+from core.errors import NotFound
+from signaling.api import ApiModel, Empty
+from signaling.http import Request, Route
+from signaling.routes.meetings import access_meeting
+
+
+class SlotQuality(ApiModel):
+    """One filled down slot. `layer`: 0 smallest, -1 nothing yet; `loss`: 0..1."""
+
+    mid: str
+    kind: str
+    participant_id: str
+    source: str
+    layer: int
+    bps: float
+    loss: float
+    jitter_s: float
+    repaired_total: int
+
+
+class PageQuality(ApiModel):
+    """What the page itself has measured."""
+
+    rtt_ms: float | None
+    freezes: int
+    frames_decoded: int
+    concealed_ratio: float | None
+
+
+class SiteQuality(ApiModel):
+    """One participant's line; null where it is not in the media now."""
+
+    participant_id: str
+    site: str
+    quality: str
+    up_bps: float | None
+    down_bps: float | None
+    estimate_bps: float | None
+    up_loss: float | None
+    down_loss: float | None
+    round_trip_s: float | None
+    up_jitter_s: float | None
+    main_layer: float | None
+    page: PageQuality | None
+    slots: tuple[SlotQuality, ...]
+
+
+class MeetingQuality(ApiModel):
+    """Worst first."""
+
+    items: tuple[SiteQuality, ...]
+
+
+class MediaWorkerInfo(ApiModel):
+    """One media worker process."""
+
+    index: int
+    port: int
+    restarts: int
+    figures: dict[str, float]
+
+
+class MediaWorkers(ApiModel):
+    """By index."""
+
+    items: tuple[MediaWorkerInfo, ...]
+
+
+class Drained(ApiModel):
+    """How many rooms have moved."""
+
+    moved: int
+
+
+async def meeting_quality(request: Request[None, None]) -> MeetingQuality:
+    """Each site's line, worst first."""
+    app, meeting_id = request.app, request.path["meeting_id"]
+    async with request.read() as uow:
+        await access_meeting(uow, app, request.principal, meeting_id, Permission.MEETING_CHAIR)
+    rows: list[dict[str, Any]] = await app.rooms.quality(meeting_id)
+    return MeetingQuality(items=tuple(SiteQuality.model_validate(row) for row in rows))
+
+
+async def media_workers(request: Request[None, None]) -> MediaWorkers:
+    """The worker processes and their figures."""
+    rooms = request.app.rooms
+    return MediaWorkers(
+        items=tuple(
+            MediaWorkerInfo(
+                index=worker.index, port=worker.port, restarts=worker.restarts,
+                figures=dict(report.worker) if (report := rooms.stats.get(worker.index)) else {},
+            )
+            for worker in rooms.workers
+        )
+    )  # fmt: skip
+
+
+def _index(request: Request[None, Any]) -> int:
+    text = request.path["index"]
+    if not text.isdecimal() or len(text) > 3:
+        raise NotFound("there is no such media worker")
+    return int(text)
+
+
+async def drain_worker(request: Request[None, Empty]) -> Drained:
+    """Move a worker's rooms to the others; pages join anew by themselves."""
+    index = _index(request)
+    async with request.write() as uow:
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="media.drain", target=f"worker:{index}"
+        )
+    return Drained(moved=await request.app.rooms.drain_worker(index))
+
+
+async def undrain_worker(request: Request[None, None]) -> None:
+    """The worker takes new rooms again."""
+    request.app.rooms.undrain_worker(_index(request))
+
+
+_WORKERS = "/api/v1/system/media"
+ROUTES = [
+    Route("GET", "/api/v1/meetings/{meeting_id}/quality", meeting_quality,
+          permission=Permission.MEETING_CHAIR, response=MeetingQuality,
+          summary="Each site's line, worst first"),
+    Route("GET", _WORKERS, media_workers, permission=Permission.SYSTEM_READ,
+          response=MediaWorkers, summary="Media workers and their figures"),
+    Route("POST", f"{_WORKERS}/{{index}}/drain", drain_worker, body=Empty, response=Drained,
+          permission=Permission.SYSTEM_MANAGE, summary="Move a media worker's rooms elsewhere"),
+    Route("DELETE", f"{_WORKERS}/{{index}}/drain", undrain_worker,
+          permission=Permission.SYSTEM_MANAGE, summary="Let a media worker take rooms again"),
+]  # fmt: skip

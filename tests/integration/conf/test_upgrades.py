@@ -1,0 +1,157 @@
+"""Several workers, moves between them, a stop that lets meetings end; figures on the way."""
+
+import asyncio
+import os
+import signal
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from core.auth.model import Role
+from signaling.settings import Settings
+from tests.support.meeting import House, Page, Refused, running_house
+
+pytestmark = pytest.mark.timeout(60)
+ROOT = Path(__file__).resolve().parents[3]
+MAIN = "6"
+
+
+async def two_meetings(house: House) -> dict[int, list[Page]]:
+    """One meeting on each of two workers, hall and east joined to each."""
+    pages: dict[int, list[Page]] = {}
+    while len(pages) < 2:
+        await house.open()
+        place = zlib.crc32(house.meeting_id.encode()) % 2
+        if place not in pages:
+            pages[place] = await house.joined("hall", "east")
+    return pages
+
+
+async def test_rooms_keep_to_their_worker_and_move_when_it_is_drained(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    async with running_house(house_settings(sqlite_url, media={"workers": 2})) as house:
+        pages = await two_meetings(house)
+        first, second = house.app.rooms.workers
+        for hall, east in pages.values():
+            await house.stream_until(hall, east, done=lambda h=hall: h.media.mid(MAIN).packets > 20)
+        assert {int((await w.stats())["participants"]) for w in (first, second)} == {2}
+        hall, east = pages[0]
+        await hall.order("mute", east.pid)
+        admin = await house.desk("admin", Role.ADMIN)
+        assert (await admin.post("/system/media/0/drain", {}))["moved"] == 1
+        for page in (hall, east):
+            assert (await page.until("room.rejoin"))["reason"] == "moved"
+            await page.join(resume=page.joined["resume"])
+        await house.stream_until(hall, east, done=lambda: hall.media.mid(MAIN).packets > 20)
+        assert hall.media.mid("3").packets == 0  # still muted
+        assert (await second.stats())["participants"] == 4
+        assert (await first.stats())["rooms"] == 0
+        with pytest.raises(Refused, match="conflict"):
+            await admin.post("/system/media/1/drain", {})
+        assert not any(name == "room.rejoin" for name, _ in pages[1][0].heard)
+
+
+async def test_the_chair_sees_each_sites_line_and_prometheus_too(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    async with running_house(house_settings(sqlite_url)) as house:
+        await house.open()
+        hall, east = await house.joined("hall", "east")
+        await east.ask("room.stats", rtt_ms=12.5, freezes=3, frames_decoded=900)
+        staff = await house.desk("staff", Role.MEETING_STAFF)
+        path = f"/meetings/{house.meeting_id}/quality"
+        async with asyncio.timeout(30):
+            while True:
+                await house.stream(hall, east, seconds=1)
+                rows = {row["site"]: row for row in (await staff.get(path))["items"]}
+                slots = {slot["kind"]: slot for slot in rows["hall"]["slots"]}
+                if "main" in slots and slots["main"]["bps"] and rows["east"]["up_bps"]:
+                    break
+        assert slots["main"]["participant_id"] == east.pid
+        assert slots["main"]["layer"] >= 0
+        assert rows["hall"]["down_bps"] is not None
+        assert rows["east"]["page"]["freezes"] == 3
+        told = await hall.change("quality.changed")
+        assert {row["site"] for row in told["participants"]} == {"hall", "east"}
+        auditor = await house.desk("auditor", Role.AUDITOR)
+        async with auditor.http.get(f"{house.url}/metrics") as answer:
+            text = await answer.text()
+        assert f'fengsui_page_freezes_total{{participant="{east.pid}"}} 3' in text
+        assert f'fengsui_participant_up_bps{{participant="{east.pid}"}}' in text
+        assert 'fengsui_media_packets_forwarded_total{worker="0"}' in text
+        assert "fengsui_slot_bps{" in text
+        village = await house.desk("village", Role.VILLAGE_REPORTER)
+        with pytest.raises(Refused, match="not_allowed"):
+            await village.get(path)
+
+
+async def test_a_draining_server_opens_no_room_and_ends_with_the_last_meeting(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    async with running_house(house_settings(sqlite_url)) as house:
+        await house.open()
+        (hall,) = await house.joined("hall")
+        open_meeting, tokens = house.meeting_id, house.tokens
+        draining = asyncio.create_task(house.app.rooms.drain(60))
+        await asyncio.sleep(0.1)
+        await house.open()
+        with pytest.raises(Refused, match="draining"):
+            await (await house.page("hall")).join(with_media=False)
+        house.meeting_id, house.tokens = open_meeting, tokens
+        await (await house.page("east")).join()
+        assert not draining.done()
+        await hall.order("end")
+        async with asyncio.timeout(5):
+            await draining
+
+
+async def test_sigterm_waits_for_nobody_when_nobody_meets(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    """And the recorder, the camera process and the worker end with the server."""
+    port = free_port()
+    settings = {
+        "DATA__DIR": str(tmp_path), "HTTP__PORT": str(port), "MEDIA__PORT": str(free_port()),
+        "MEDIA__DRAIN_S": "30",
+    }  # fmt: skip
+    environment = os.environ | {f"FENGSUI_{name}": value for name, value in settings.items()}
+    command = [sys.executable, str(ROOT / "server.py")]
+    made = await asyncio.create_subprocess_exec(*command, "migrate", env=environment)
+    assert await made.wait() == 0
+    log = (tmp_path / "log").open("wb")
+    server = await asyncio.create_subprocess_exec(
+        *command, "serve", env=environment, stdout=log, stderr=log
+    )
+    try:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+            while True:
+                try:
+                    async with http.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                        if answer.status == 200:
+                            break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.2)
+        children = _children(server.pid)
+        assert len(children) == 3
+        server.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await server.wait() == 0
+        assert _alive(children) == []
+    finally:
+        log.close()
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
+
+
+def _alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
