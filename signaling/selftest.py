@@ -17,6 +17,7 @@ from signaling.app import open_audit, open_database
 from signaling.certificates import expiry
 from signaling.settings import Settings
 from signaling.webserver import is_free
+from sms.simulator.process import SOCKET_NAME
 
 _EXPIRES_SOON = timedelta(days=30)
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,6 +51,9 @@ async def _data(settings: Settings) -> list[Finding]:
     if not folder.is_dir():
         mend = f"make {folder}, or set data.dir; `migrate` makes it too"
         return [Finding("data.dir", False, f"{folder} does not exist", mend)]
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        text = f"others on this machine may look into {folder}"
+        return [Finding("data.dir", False, text, f"chmod -R go-rwx {folder}")]
     loose = [
         path for path in (folder / "keys").glob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077
     ]
@@ -122,6 +126,8 @@ async def _is_ours(host: str, port: int) -> bool:
 
 
 async def _modems(settings: Settings) -> list[Finding]:
+    if not settings.sms.modems and (settings.data.dir / SOCKET_NAME).exists():
+        return [Finding("modems", True, "simulated, for the demo")]
     if not settings.sms.modems:
         mend = "name them in [[sms.modems]]; see config-sample.toml"
         return [Finding("modems", False, "none is set; no SMS can be sent", mend)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Invocation:
             lines = "\n  ".join(error.faults)
             raise click.ClickException(f"settings:\n  {lines}") from error
         set_up(settings.log)
+        os.umask(0o077)  # database, keys, recordings, logs: what we write is nobody else's
         return settings
 
 

@@ -172,6 +172,19 @@ async def test_check_says_what_is_wrong_and_how_to_mend_it(box: Box) -> None:
     assert re.search(r"ok +disk", text)
 
 
+async def test_what_the_server_writes_is_nobody_elses(box: Box) -> None:
+    """Numbers, texts, session hashes: other accounts of the machine do not read them."""
+    folder = box.folder / "var"
+    there = {"FENGSUI_DATA__DIR": str(folder)}
+    assert (await box.run("migrate", **there))[0] == 0
+    for written in (folder, folder / "fengsui.sqlite3"):
+        assert written.stat().st_mode & 0o077 == 0, written
+    folder.chmod(0o755)
+    code, text = await box.run("check", **there)
+    assert code == 1
+    assert f"chmod -R go-rwx {folder}" in text
+
+
 async def test_cert_names_what_to_install_and_to_set(box: Box) -> None:
     code, text = await box.run("cert", "--name", "fengsui.county.cn")
     assert code == 0
