@@ -1,8 +1,7 @@
 """A synthetic site: a participant of the bridge without a browser, written from docs/protocol.md.
 
-Its own transport (ICE controlling side, DTLS client, SRTP in place), its own transport-wide
-feedback, and media that only looks like VP8 and Opus. Payloads carry their send time, so that a
-receiver in the same machine measures latency. Used by the integration tests and by bench/bridge.
+Its own transport (ICE controlling side, DTLS client, SRTP), its own transport feedback, media that
+only looks like VP8 and Opus and carries its send time. As a command: see `--help`.
 """
 
 import asyncio
@@ -120,7 +119,6 @@ class Stream:
     octets: int = 0
     key_frames: int = 0
     first_at: float = 0.0
-    last_at: float = 0.0
     highest: int = -1
     lost: int = 0
     reordered: int = 0
@@ -327,7 +325,6 @@ class Site:
             stream = self.streams[ssrc] = Stream(mid, first_at=now)
         stream.packets += 1
         stream.octets += size
-        stream.last_at = now
         self._number(stream, sequence)
         if self.wants_latency and size >= header + _PAYLOAD_STAMP_AT + 8:
             (sent_at,) = _STAMP.unpack_from(view, header + _PAYLOAD_STAMP_AT)
@@ -374,7 +371,7 @@ class Site:
                 self.rtcp_seen.append(report)
 
     def _repair(self, nack: rtcp.Nack) -> None:
-        """Repeat under the same number is impossible; tests that need RTX look at `nacks`."""
+        """For those who keep what they sent."""
 
     def mid(self, mid: str) -> Stream:
         """What came for one section; an empty stream when nothing did."""
@@ -382,7 +379,7 @@ class Site:
 
     def received(self) -> int:
         """Media packets of all sections."""
-        return sum(stream.packets for stream in self.streams.values())
+        return sum(s.packets for s in self.streams.values())
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -399,15 +396,17 @@ class Site:
         key: bool = False,
         size: int = 1100,
         drop: Iterable[int] = (),
+        temporal: int = 0,
     ) -> None:
         """One picture of a layer in `packets` packets; those numbered in `drop` are not sent."""
         source = self.cameras[rid]
         source.timestamp = (source.timestamp + 3000) & 0xFFFFFFFF
         source.picture = (source.picture + 1) & 0x7FFF
-        source.tl0 = (source.tl0 + 1) & 0xFF
+        source.tl0 = (source.tl0 + (temporal == 0)) & 0xFF
+        layer = bytes((temporal << 6 | 0x20 * (temporal == 1),))  # Y: needs only layer 0
         for i in range(packets):
             descriptor = bytes((0x90 if i == 0 else 0x80, 0xE0, 0x80 | source.picture >> 8))
-            descriptor += bytes((source.picture & 0xFF, source.tl0))[:2] + b"\x00"
+            descriptor += bytes((source.picture & 0xFF, source.tl0)) + layer
             head = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01" if key else b"\x11" + bytes(9)
             body = self._body(descriptor + head, size)
             self._send(source, i == packets - 1, body, None, drop=i in drop)
@@ -492,3 +491,9 @@ def random_datagram(rng: random.Random) -> bytes:
     """Noise, or something that begins like STUN, DTLS or SRTP."""
     first = rng.choice((b"", b"\x00\x01", b"\x16\xfe\xff", b"\x80\x60", b"\x80\xc8"))
     return first + os.urandom(rng.randrange(0, 1400))
+
+
+if __name__ == "__main__":
+    from tests.support.bridge_site import main
+
+    raise SystemExit(main())

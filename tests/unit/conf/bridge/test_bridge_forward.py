@@ -1,0 +1,215 @@
+"""The forwarding loop on real SRTP and sockets: what a subscriber reads is one unbroken stream."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from conf.media.layers import ALL_TEMPORAL
+from conf.media.sdp import Role
+from conf.media.shaper import Shaper
+from conf.media.voiceguard import VoiceGuard
+from tests.support.bridge_client import OPUS, RED, VP8
+from tests.support.bridge_stage import Stage, vp8
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """A camera and one main slot."""
+    it = Stage()
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def voices() -> Iterator[Stage]:
+    """A microphone and one audio slot."""
+    it = Stage(Role.AUDIO_UP, Role.AUDIO_DOWN)
+    yield it
+    it.close()
+
+
+def steps(values: list[int], modulus: int = 1 << 16) -> list[int]:
+    return [(b - a) % modulus for a, b in pairwise(values)]
+
+
+def test_nothing_is_shown_before_a_key_frame(stage: Stage) -> None:
+    """A slot begins with a picture that can be decoded."""
+    stage.picture(1, 10)
+    stage.picture(2, 11, key=True)
+    stage.picture(3, 12)
+    got = stage.read()
+    assert [a.payload[6:] for a in got] == [vp8(11, key=True)[6:], vp8(12)[6:]]
+
+
+def test_a_burst_keeps_its_order_numbers_and_pictures(stage: Stage) -> None:
+    """Equal sizes leave as one segmented send and arrive as so many datagrams."""
+    stage.picture(65_534, 200, key=True)
+    for n in range(1, 9):
+        stage.picture((65_534 + n) & 0xFFFF, 200 + n)
+    got = stage.read()
+    assert len(got) == 9
+    assert set(steps([a.number for a in got])) == {1}
+    assert set(steps([a.picture for a in got], 1 << 15)) == {1}
+    assert set(steps([a.timestamp for a in got], 1 << 32)) == {3000}
+
+
+@pytest.mark.parametrize("sizes", [(900, 900, 900), (900, 900, 40), (40, 900), (900, 40, 900, 900)])
+def test_packets_of_any_sizes_arrive_whole(stage: Stage, sizes: tuple[int, ...]) -> None:
+    """Segments must be equal but the last: others get sends of their own."""
+    stage.picture(1, 1, key=True)
+    stage.read()
+    sent = [vp8(2 + n) + bytes(size) for n, size in enumerate(sizes)]
+    for n, payload in enumerate(sent):
+        stage.say(2 + n, payload)
+    assert [len(a.payload) for a in stage.read()] == [len(payload) for payload in sent]
+
+
+def test_a_loss_stays_a_gap_and_a_late_packet_finds_its_place(stage: Stage) -> None:
+    """So that the subscriber asks for it, and takes it when it comes."""
+    stage.picture(1, 1, key=True)
+    stage.picture(3, 3)
+    stage.picture(2, 2)
+    stage.picture(2, 2)
+    first, later, late = (a.number for a in stage.read())
+    assert (later - first, late - first) == (2, 1)
+    assert stage.forwarder.duplicates == 1
+
+
+def test_what_was_sent_can_be_found_again_under_its_number(stage: Stage) -> None:
+    """Also after a switch, with the offsets then in force; not once the slot was taken away."""
+    stage.picture(1, 1, key=True)
+    stage.picture(2, 2)
+    before = [a.number for a in stage.read()]
+    stage.slot.want(stage.layer)
+    stage.picture(3, 50, key=True)
+    after = stage.read()[0].number
+    found = [stage.slot.find(number) for number in (*before, after)]
+    assert [f[0].ext & 0xFFFF for f in found if f] == [1, 2, 3]
+    assert stage.slot.find((after + 1) & 0xFFFF) is None
+    stage.slot.detach()
+    assert stage.slot.find(after) is None
+
+
+def test_a_muted_track_sends_nothing(stage: Stage) -> None:
+    """Enforced before the packet is even kept."""
+    stage.picture(1, 1, key=True)
+    stage.read()
+    stage.track.is_allowed = False
+    stage.picture(2, 2, key=True)
+    assert stage.read() == []
+
+
+def test_two_slots_of_two_header_forms_both_read_the_pictures(stage: Stage) -> None:
+    """Offsets into one form's template are not those into another's."""
+    other = stage.add_slot(Role.SHARE_DOWN, ssrc=99)
+    other.form = type(other.form)({})
+    stage.picture(1, 7, key=True)
+    stage.picture(2, 8)
+    got = stage.read()
+    assert len(got) == 4
+    assert steps([a.picture for a in got[:2]]) == steps([a.picture for a in got[2:]]) == [1]
+
+
+def test_red_is_passed_on_and_taken_off_for_those_who_lack_it(voices: Stage) -> None:
+    """RFC 2198: the primary block is the last, behind a header of one byte."""
+    plain = voices.add_slot(Role.AUDIO_DOWN, ssrc=99)
+    plain.types = {name: kind for name, kind in plain.types.items() if kind != RED}
+    block = bytes((0x80 | OPUS, 960 << 2 >> 8 & 0xFF, (960 << 2 & 0xFF), 3, OPUS))
+    voices.say(1, block + b"old" + b"new", kind=RED)
+    got = {a.kind: a.payload for a in voices.read()}
+    assert got == {RED: block + b"oldnew", OPUS: b"new"}
+
+
+def test_a_lossy_link_gets_each_voice_three_times(voices: Stage) -> None:
+    """Made from plain Opus; what came before the slot's first voice is not in it."""
+    guard = VoiceGuard(voices.outbox)
+    guard.set_loss(0.3, 1.0)
+    assert guard.concerns(voices.slot)
+    voices.slot.shaper = guard
+    for n in range(1, 5):
+        voices.voice(n, b"voice%d" % n)
+    got = voices.read()
+    assert [a.kind for a in got] == [OPUS, RED, RED, RED]
+    assert got[3].payload.endswith(b"voice2voice3voice4")
+    assert got[1].payload.endswith(b"voice1voice2")
+    assert voices.slot.voice(got[3].number) is not None
+
+
+def test_the_guard_stays_ten_seconds_and_then_goes(voices: Stage) -> None:
+    """Loss comes in bouts; repeating voices is cheap beside losing them."""
+    guard = VoiceGuard(voices.outbox)
+    for at, loss, distance in ((0, 0.01, 0), (1, 0.03, 1), (2, 0.2, 2), (9, 0.0, 2), (13, 0.0, 0)):
+        guard.set_loss(loss, float(at))
+        assert guard.distance == distance
+
+
+def shaped(stage: Stage) -> Shaper:
+    """The slot goes through a shaper from now on."""
+    shaper = Shaper(stage.session, stage.outbox)
+    stage.slot.shaper = shaper
+    return shaper
+
+
+def test_pictures_left_out_close_up(stage: Stage) -> None:
+    """Half the pictures in consecutive numbers and ids; all of them again from a sync on."""
+    shaper = shaped(stage)
+    stage.slot.thinner.wanted = 1
+    stage.picture(1, 1, key=True)
+    for n in range(2, 10):
+        stage.picture(n, n, temporal=(0, 2, 1, 2)[(n - 1) % 4])
+    got = stage.read()
+    assert len(got) == 5
+    assert shaper.thinned == 4
+    assert set(steps([a.number for a in got])) == {1}
+    assert set(steps([a.picture for a in got])) == {1}
+    stage.slot.thinner.wanted = ALL_TEMPORAL
+    stage.picture(10, 10, temporal=2)
+    stage.picture(11, 11, temporal=1)
+    stage.picture(12, 12, temporal=2)
+    more = stage.read()
+    assert len(more) == 2
+    assert set(steps([a.number for a in (*got, *more)])) == {1}
+    found = stage.slot.find(got[2].number)
+    assert found is not None
+    assert found[0].ext & 0xFFFF == 5
+
+
+def test_a_left_out_picture_that_comes_late_leaves_padding(stage: Stage) -> None:
+    """Later numbers are out: its place is filled, so that nobody asks for it for ever."""
+    shaped(stage)
+    stage.slot.thinner.wanted = 1
+    stage.picture(1, 1, key=True)
+    stage.picture(3, 3, temporal=1)
+    stage.picture(2, 2, temporal=2)
+    got = stage.read()
+    assert steps([a.number for a in got]) == [2, 65_535]
+    assert got[2].payload == b""
+
+
+def test_a_tight_link_gets_a_key_frame_spread_out(stage: Stage) -> None:
+    """In order, at 1.5 times the estimate; and nothing of it once the slot is taken away."""
+    shaper = shaped(stage)
+    stage.picture(1, 1, key=True)
+    stage.read()
+    shaper.set_rates(300_000, 250_000, is_tight=True)
+    for n in range(2, 22):
+        stage.say(n, vp8(2) + bytes(1000))
+    at_once = stage.read()
+    assert len(at_once) == 1
+    assert shaper.release(1.2)
+    soon = stage.read()
+    assert 5 < len(soon) < 14
+    assert set(steps([a.number for a in (*at_once, *soon)])) == {1}
+    stage.slot.detach()
+    assert not shaper.release(9.0)
+    assert stage.read() == []
+
+
+def test_a_link_with_room_is_not_paced(stage: Stage) -> None:
+    """Nor one that has never shown its limit."""
+    shaper = shaped(stage)
+    for estimate, is_tight in ((300_000, False), (5_000_000, True)):
+        shaper.set_rates(estimate, 250_000, is_tight=is_tight)
+        assert not shaper.concerns(stage.slot)
+    assert stage.slot.types[stage.layer.track.codecs[VP8]] == VP8
