@@ -53,7 +53,7 @@ describe('catalogues', () => {
 
 describe('house rules', () => {
   it('keep files at 250 lines', () => {
-    const long = sources.filter(({ name, text }) => !name.startsWith('i18n') && text.split('\n').length > 251)
+    const long = sources.filter(({ name, text }) => !name.startsWith('i18n') && name !== 'protocol/openapi.d.ts' && text.split('\n').length > 251)
     expect(long.map(({ name }) => name)).toEqual([])
   })
 

@@ -31,7 +31,10 @@ export const NAVIGATION: readonly NavGroup[] = [
     key: 'sms',
     items: [
       { to: '/messages', key: 'messages', icon: 'message', needs: ['sms.read'] },
+      { to: '/orders', key: 'orders', icon: 'clock', needs: ['sms.send', 'sms.approve'] },
+      { to: '/templates', key: 'templates', icon: 'list', needs: ['sms.send'] },
       { to: '/inbox', key: 'inbox', icon: 'chat', needs: ['sms.read'] },
+      { to: '/statistics', key: 'statistics', icon: 'pulse', needs: ['sms.read'] },
       { to: '/modems', key: 'modems', icon: 'modem', needs: ['modem.manage', 'sms.read'] },
       { to: '/phones', key: 'phones', icon: 'phone', needs: ['demo'], demoOnly: true },
     ],

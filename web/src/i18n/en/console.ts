@@ -1,5 +1,8 @@
 export default {
   nav: {
+    orders: 'Scheduled, to approve',
+    templates: 'SMS templates',
+    statistics: 'SMS statistics',
     roster: 'Duty roster',
     users: 'Users and roles',
     label: 'Main navigation',
@@ -26,6 +29,9 @@ export default {
     signOut: 'Sign out',
   },
   page: {
+    orders: 'Scheduled, to approve',
+    templates: 'SMS templates',
+    statistics: 'SMS statistics',
     roster: 'Duty roster',
     users: 'Users and roles',
     account: 'My account',

@@ -1,5 +1,8 @@
 export default {
   nav: {
+    orders: '定时与待批',
+    templates: '短信模板',
+    statistics: '短信统计',
     roster: '值班排班',
     users: '用户与权限',
     label: '主导航',
@@ -26,6 +29,9 @@ export default {
     signOut: '退出登录',
   },
   page: {
+    orders: '定时与待批',
+    templates: '短信模板',
+    statistics: '短信统计',
     roster: '值班排班',
     users: '用户与权限',
     account: '我的账号',

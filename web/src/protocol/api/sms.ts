@@ -20,11 +20,18 @@ export type NewMessage = Schema<'NewMessage'>
 
 export type Handset = Schema<'Phone'>
 
+interface Schedule {
+  due_at: string
+  repeat: 'daily' | 'workdays' | 'weekly' | 'monthly'
+  repeat_until: string
+}
+
 export const CONFIRM_ABOVE = 100
 
 export const listMessages = (http: Http, query: { before?: string; limit?: number } = {}): Promise<{ items: Message[] }> => http.get('/sms/messages', query)
 export const getMessage = (http: Http, id: string): Promise<Message> => http.get(`/sms/messages/${id}`)
-export const sendMessage = (http: Http, message: NewMessage): Promise<{ message_id: string }> => http.post('/sms/messages', message)
+/** `order_id`: it waits for its time or for somebody's agreement. */
+export const sendMessage = (http: Http, message: NewMessage & Partial<Schedule>): Promise<{ message_id: string; order_id?: string }> => http.post('/sms/messages', message)
 export const cancelMessage = (http: Http, id: string): Promise<{ segments: number }> => http.post(`/sms/messages/${id}/cancel`)
 export const resendUnknown = (http: Http, id: string, recipientId: string): Promise<unknown> => http.post(`/sms/messages/${id}/recipients/${recipientId}/resend`)
 export const previewCost = (http: Http, text: string, isDrill: boolean): Promise<SmsCost> => http.post('/sms/preview', { text, is_drill: isDrill })

@@ -1,0 +1,91 @@
+import type { Http } from '@/protocol/http'
+import type { MessageClass, RecipientState } from './sms'
+
+/** What stands before and after a message: templates, orders that wait, estimate, statistics, modem tools. */
+export interface Template {
+  id: string
+  unit_path: string
+  name: string
+  text: string
+  longest: Record<string, string>
+  variables: string[]
+  /** At the longest values. */
+  segments: number
+  updated_at: string
+}
+
+export type OrderState = 'waiting' | 'scheduled' | 'done' | 'refused' | 'cancelled'
+export type Repeat = 'daily' | 'workdays' | 'weekly' | 'monthly'
+
+/** A submission that waits for its time or for somebody's agreement. */
+export interface SmsOrder {
+  id: string
+  state: OrderState
+  class_: MessageClass
+  text: string
+  recipient_count: number
+  unit_path: string
+  sender: string
+  created_at: string
+  due_at: string | null
+  repeat: Repeat | null
+  runs: number
+  message_id: string | null
+  decided_by: string | null
+  reason: string
+}
+
+/** `seconds` null: no modem works now. */
+export interface Estimate {
+  segments: number
+  seconds: number | null
+  needs_approval: boolean
+  look_at: string[]
+}
+
+export interface UnitMonth {
+  unit_path: string
+  messages: number
+  segments: number
+  recipients: number
+  answered: number
+  states: Partial<Record<RecipientState, number>>
+}
+
+export interface ModemDetail {
+  name: string
+  sent_today: number
+  sent_this_month: number
+  per_day: number
+  per_month: number
+  quota_share: number
+  balance: string
+}
+
+export interface ConversationLine {
+  id: string
+  is_ours: boolean
+  text: string
+  at: string
+  state: string
+  message_id: string | null
+}
+
+export const listTemplates = (http: Http): Promise<{ items: Template[] }> => http.get('/sms/templates')
+export const saveTemplate = (http: Http, template: Pick<Template, 'name' | 'text' | 'longest'> & { unit_id: string }): Promise<Template> => http.put('/sms/templates', template)
+export const removeTemplate = (http: Http, id: string): Promise<unknown> => http.delete(`/sms/templates/${id}`)
+export const listOrders = (http: Http): Promise<{ items: SmsOrder[] }> => http.get('/sms/orders', { limit: 100 })
+export const approveOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/approve`)
+export const refuseOrder = (http: Http, id: string, reason: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/refuse`, { reason })
+export const cancelOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/cancel`)
+export const estimateMessage = (http: Http, draft: { class: MessageClass; text: string; recipients: number; is_drill: boolean }): Promise<Estimate> => http.post('/sms/estimate', draft)
+export const readPasted = (http: Http, text: string): Promise<{ items: { number: string; name: string }[]; without: string[] }> => http.post('/sms/pasted', { text })
+export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string): Promise<{ message_id: string }> => http.post(`/sms/messages/${id}/again`, { to, key })
+export const exportAddress = (id: string, kind: 'csv' | 'xlsx'): string => `/api/v1/sms/messages/${id}/export.${kind}`
+export const monthStatistics = (http: Http, month: string): Promise<{ items: UnitMonth[] }> => http.get('/sms/statistics', { month })
+export const modemDetail = (http: Http, name: string): Promise<ModemDetail> => http.get(`/sms/modems/${encodeURIComponent(name)}`)
+export const modemTrace = (http: Http, name: string): Promise<{ items: { at: string; sent: boolean; text: string }[] }> => http.get(`/sms/modems/${encodeURIComponent(name)}/trace`)
+export const testModem = (http: Http, name: string, number: string): Promise<{ message_id: string }> => http.post(`/sms/modems/${encodeURIComponent(name)}/test`, { number })
+export const askBalance = (http: Http, name: string): Promise<{ text: string }> => http.post(`/sms/modems/${encodeURIComponent(name)}/balance`)
+export const conversationOf = (http: Http, inboundId: string): Promise<{ number: string; items: ConversationLine[] }> => http.get(`/sms/inbox/${inboundId}/conversation`)
+export const answerInbound = (http: Http, inboundId: string, answer: { key: string; unit_id: string; text: string }): Promise<{ message_id: string }> => http.post(`/sms/inbox/${inboundId}/answer`, answer)
