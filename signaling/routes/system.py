@@ -1,6 +1,8 @@
 """Is it alive, is it ready, what does it measure, who is online."""
 
+import asyncio
 import hmac
+import shutil
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -9,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.auth.model import Permission
 from core.errors import Unavailable
+from core.settings import DataSettings
 from signaling.api import ApiModel
 from signaling.http import AnyRequest, File, Request, Route
 
@@ -53,6 +56,11 @@ class Online(ApiModel):
     user_ids: list[str]
 
 
+_MIB = 1024 * 1024
+_LAST_MIB = 10
+"""Below this the next write may fail."""
+
+
 def product_version() -> str:
     """The installed version; `0+source` from a bare checkout."""
     try:
@@ -90,7 +98,9 @@ def _bears_token(request: AnyRequest) -> bool:
     token = request.app.settings.http.metrics_token
     given = request.raw.headers.get("Authorization", "")
     expected = f"Bearer {token.get_secret_value()}" if token is not None else ""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return bool(expected) and hmac.compare_digest(
+        given.encode("utf-8", "surrogateescape"), expected.encode()
+    )
 
 
 async def status(request: Request[None, None]) -> SystemStatus:
@@ -121,11 +131,19 @@ async def _components(request: AnyRequest) -> list[ComponentInfo]:
         database = ComponentInfo(name="database", is_ready=False, note=error.message)
     return [
         database,
+        await asyncio.to_thread(_disk, request.app.settings.data),
         *(
             ComponentInfo(name=name, is_ready=state.is_ready, note=state.note)
             for name, state in request.app.states.all().items()
         ),
     ]
+
+
+def _disk(data: DataSettings) -> ComponentInfo:
+    """Low is told in time; so low that nothing can be written is not ready."""
+    free = shutil.disk_usage(data.dir).free // _MIB
+    note = f"{free} MiB free: free some space" if free < data.min_free_mib else ""
+    return ComponentInfo(name="disk", is_ready=free >= _LAST_MIB, note=note)
 
 
 ROUTES = [
