@@ -6,8 +6,9 @@ from core.clock import Clock
 from sms.at.driver import AtDriver
 from sms.driver import Driver, DriverLimits, IncomingSink, ModemPort
 from sms.gsmmodem_driver import GsmmodemDriver
+from sms.smpp.driver import SmppDriver
 
-DriverKind = Literal["at", "gsmmodem"]
+DriverKind = Literal["at", "gsmmodem", "smpp"]
 
 
 def make_driver(
@@ -20,4 +21,6 @@ def make_driver(
     """A closed driver. `clock`: the device's own time, so SystemClock also in the demo."""
     if kind == "gsmmodem":
         return GsmmodemDriver(port, on_incoming, clock, limits)
+    if kind == "smpp":
+        return SmppDriver(port, on_incoming, clock, limits)
     return AtDriver(port, on_incoming, clock, limits)

@@ -384,7 +384,7 @@ class ModemOwner:
 
     async def _ring_next(self) -> bool:
         """Ring out, if somebody is to be woken and no text is due. Returns: whether one was."""
-        if not self._can_send:
+        if not self._can_send or self._settings.driver == "smpp":  # a line cannot ring
             return False
         call = await self._around.pool.next_call(
             self._settings.name, is_simulated=self._settings.is_simulated

@@ -13,9 +13,14 @@ class ModemSettings(Section):
     name: str = Field(
         description="Short name shown to people, unique.", min_length=1, max_length=40
     )
-    path: str = Field(description="Device, best a link under /dev/serial/by-id/.")
-    driver: Literal["at", "gsmmodem"] = Field("at", description="Which driver talks to it.")
-    pin: SecretStr | None = Field(None, description="PIN of the SIM, if it has one.")
+    path: str = Field(
+        description="Device, best a link under /dev/serial/by-id/; for a carrier's line"
+        " smpp://system_id@host:port?source=number."
+    )
+    driver: Literal["at", "gsmmodem", "smpp"] = Field("at", description="Which driver talks to it.")
+    pin: SecretStr | None = Field(
+        None, description="PIN of the SIM, if it has one; the password of an SMPP line."
+    )
     baud: int = Field(115_200, ge=9600, le=921_600, description="Line speed (bit/s).")
     family: Literal["sim800", "huawei", "quectel", "generic"] | None = Field(
         None, description="Empty: recognised by its answers."

@@ -5,7 +5,7 @@ makes the statement do nothing where the row is not as the caller believes.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -43,6 +43,9 @@ _ATTEMPT = cast("Table", AttemptRow.__table__)
 _PDU = cast("Table", IncomingPduRow.__table__)
 
 
+_AVOIDED_FOR = timedelta(seconds=10)
+
+
 @dataclass(frozen=True)
 class Taker:
     """The modem that asks for work, and what it may take.
@@ -74,7 +77,9 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
     ]
     if others:
         conditions.append(or_(s.prefers_modem.is_(None), s.prefers_modem.not_in(others)))
-        conditions.append(or_(s.avoid_modem.is_(None), s.avoid_modem != taker.modem))
+        # Others first; but if none of them has taken it (route, quota), it is not left to wait.
+        long_ago = s.not_before <= now - _AVOIDED_FOR
+        conditions.append(or_(s.avoid_modem.is_(None), s.avoid_modem != taker.modem, long_ago))
     if taker.serves is not None:
         conditions.append(s.carrier.in_(taker.serves))
     statement = (

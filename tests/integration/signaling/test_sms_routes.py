@@ -88,7 +88,8 @@ async def test_templates_estimates_pasted_lists_and_exports(
         assert status == 200
         assert text.count("queued") == 2
         assert demo_number(1) not in text
-        assert (await duty.call("GET", f"{board}/export.xlsx"))[0] == 200
+        async with duty.http.get(f"{server.url}{board}/export.xlsx") as response:
+            assert (response.status, (await response.read())[:2]) == (200, b"PK")
         month = server.app.clock.now().strftime("%Y-%m")
         _, statistics = await duty.call("GET", f"{SMS}/statistics?month={month}")
         assert statistics["items"][0]["messages"] == 1

@@ -1,0 +1,139 @@
+"""A carrier's SMPP line as one of the pool, over TCP, against a server of another hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from core.clock import MovableClock
+from core.database import Database
+from sms.model import MessageClass
+from sms.numbers import demo_number
+from sms.service import SmsPlatform
+from sms.settings import ModemSettings, SmsSettings
+from tests.support.carrier import Carrier, carrier
+from tests.support.modem_sim import modem_sim
+from tests.support.sms_world import SmsWorld, quick, running
+
+LONG = "各乡镇立即转移危险区群众，落实责任到人，逐户清点。" * 4
+ALICE = demo_number(1)
+
+
+@asynccontextmanager
+async def line(
+    url: str, directory: Path, *, password: str = "secret"
+) -> AsyncIterator[tuple[SmsWorld, Carrier]]:
+    """A platform with an SMPP line, and a modem that takes over when the line is cut."""
+    clock = MovableClock()
+    async with (
+        carrier() as smsc,
+        modem_sim(directory, radio_s=0.03, keeps_journal=True) as air,
+        Database(url, clock=clock) as database,
+    ):
+        path = f"smpp://county@127.0.0.1:{smsc.port}?source=10690000"
+        settings = SmsSettings(
+            signature="",
+            modems=(
+                ModemSettings(
+                    name="line", path=path, driver="smpp", pin=password, is_simulated=True
+                ),
+                ModemSettings(
+                    name="modem-1", path=air.path(), is_simulated=True, serves=("unicom",)
+                ),
+            ),
+        )  # fmt: skip
+        platform = SmsPlatform(settings, database, quick)
+        async with running(platform, database, clock) as events:
+            world = SmsWorld(platform, database, clock, air, events)
+            await world.until(lambda: _ready(world, 2 if password == "secret" else 1))
+            yield world, smsc
+
+
+async def _ready(world: SmsWorld, count: int) -> bool:
+    return sum(view.state.value == "ready" for view in world.platform.modems()) == count
+
+
+async def _states(world: SmsWorld) -> list[str]:
+    return [claim.state for claim in await world.claims()]
+
+
+@pytest.mark.timeout(60)
+async def test_texts_and_receipts_go_over_the_line(sqlite_url: str, tmp_path: Path) -> None:
+    """The modem serves another carrier's numbers only, so the line takes these."""
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        await world.send("hello", ALICE)
+        await world.send(LONG, ALICE, key="long")
+        await world.until(lambda: world.all_in("delivered"))
+        assert smsc.submitted[0].destination == ALICE.lstrip("+")
+        assert (smsc.submitted[0].coding, smsc.submitted[0].content) == (0, b"hello")
+        assert smsc.submitted[0].wants_receipt
+        assert smsc.submitted[0].validity.endswith("000R")
+        parts = smsc.submitted[1:]
+        assert "".join(part.text for part in parts) == LONG
+        assert [part.content[:3] for part in parts] == [b"\x06\x08\x04"] * len(parts)
+        assert set(smsc.stored) == {0}
+
+
+@pytest.mark.timeout(60)
+async def test_a_text_from_a_phone_comes_in(sqlite_url: str, tmp_path: Path) -> None:
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        smsc.says(ALICE, "水情 3.2")
+
+        async def is_here() -> bool:
+            async with world.database.read() as uow:
+                rows = await world.platform.inbound(uow)
+            return [(row.number, row.text) for row in rows] == [(ALICE, "水情 3.2")]
+
+        await world.until(is_here)
+
+
+@pytest.mark.timeout(60)
+async def test_when_the_line_is_cut_the_modem_takes_over(sqlite_url: str, tmp_path: Path) -> None:
+    """What the line may have taken is unknown and not sent again; the rest goes by the modem."""
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        smsc.drops = True
+        smsc.password = "changed"  # it will not bind again
+        await world.send("one", ALICE)
+        await world.until(lambda: world.all_in("unknown"))
+        await world.send("two", ALICE, key="two")
+
+        async def two_arrived() -> bool:
+            return await world.air.texts_of(ALICE) == ["two"]
+
+        await world.until(two_arrived)
+        assert len(smsc.submitted) == 1
+
+
+@pytest.mark.timeout(60)
+async def test_a_busy_carrier_is_tried_again_or_left_to_the_modem(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        smsc.refuse = 0x58
+        await world.send("busy", ALICE)
+
+        async def was_refused() -> bool:
+            return world.platform.modems()[0].failed > 0
+
+        await world.until(was_refused)
+        smsc.refuse = 0
+        world.clock.advance(10)
+
+        async def is_out() -> bool:
+            world.clock.advance(5)
+            return await world.all_in("delivered", "sent")
+
+        await world.until(is_out, within_s=20)
+
+
+@pytest.mark.timeout(60)
+async def test_a_wrong_password_is_shown_and_nothing_is_lost(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with line(sqlite_url, tmp_path, password="wrong") as (world, smsc):
+        await world.send("by modem", ALICE, class_=MessageClass.ALERT)
+        await world.until(lambda: world.all_in("delivered"))
+        shown = world.platform.modems()[0]
+        assert (shown.state.value, smsc.submitted) == ("faulted", [])
+        assert "refused to bind" in shown.reason

@@ -1,0 +1,90 @@
+"""SMPP octets: the specification's example, laws, and what is broken."""
+
+import contextlib
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sms.smpp.pdu import Pdu, ShortMessage, SmppError, Splitter, bind, decode_short_message, text_of
+from sms.smpp.receipts import read_receipt, reference_of
+
+# SMPP 3.4 issue 1.2 §3.2.3 (example of a PDU): bind_transmitter of SMPP3TEST.
+EXAMPLE = bytes.fromhex(
+    "0000002F000000020000000000000001534D50503354455354007365637265743038005355424D4954310000010100"
+)
+
+octet_strings = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=20)
+messages = st.builds(
+    ShortMessage, source=octet_strings, destination=octet_strings,
+    data_coding=st.integers(0, 255), content=st.binary(max_size=254),
+    esm_class=st.integers(0, 255), wants_receipt=st.booleans(), validity=octet_strings,
+    options=st.dictionaries(st.integers(0, 65535), st.binary(max_size=50), max_size=4),
+)  # fmt: skip
+
+
+def test_the_example_of_the_specification_is_read() -> None:
+    (pdu,) = Splitter().feed(EXAMPLE)
+    assert (pdu.command, pdu.sequence, text_of(pdu.body)) == (2, 1, "SMPP3TEST")
+    assert pdu.encode() == EXAMPLE
+
+
+def test_a_bind_names_us_and_the_version() -> None:
+    (pdu,) = Splitter().feed(bind("county", "secret", 7).encode())
+    assert pdu.body == b"county\0secret\0\0\x34\0\0\0"
+    assert (pdu.command, pdu.sequence) == (9, 7)
+
+
+@given(messages)
+def test_a_short_message_survives(message: ShortMessage) -> None:
+    assert decode_short_message(message.encode()) == message
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5), st.integers(1, 40))
+def test_pdus_are_cut_wherever_the_octets_are(bodies: list[bytes], step: int) -> None:
+    sent = [Pdu(4, number, body=body) for number, body in enumerate(bodies)]
+    stream = b"".join(pdu.encode() for pdu in sent)
+    splitter, got = Splitter(), []
+    for start in range(0, len(stream), step):
+        got += splitter.feed(stream[start : start + step])
+    assert got == sent
+
+
+@given(st.binary(max_size=200))
+def test_random_octets_raise_only_our_error(body: bytes) -> None:
+    with contextlib.suppress(SmppError):
+        read_receipt(decode_short_message(body))
+
+
+@pytest.mark.parametrize("size", [0, 15, 4097, 0xFFFFFFFF])
+def test_an_impossible_length_ends_the_line(size: int) -> None:
+    with pytest.raises(SmppError):
+        Splitter().feed(struct.pack(">IIII", size, 4, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "status"),
+    [
+        (b"id:42 sub:001 stat:DELIVRD err:000", {}, 0x00),
+        (b"ID:42 stat:expired", {}, 0x46),
+        (b"id:42 stat:ENROUTE", {}, 0x30),
+        (b"id:42 stat:NONSENSE", {}, 0x80),
+        (b"", {0x1E: b"42\0", 0x427: b"\x05"}, 0x43),
+    ],
+)
+def test_receipts_are_read_from_text_and_options(
+    content: bytes, options: dict[int, bytes], status: int
+) -> None:
+    receipt = read_receipt(ShortMessage("1", "2", 0, content, 4, options=options))
+    assert (receipt.message_id, receipt.status) == ("42", status)
+
+
+def test_a_receipt_without_an_id_is_an_error() -> None:
+    with pytest.raises(SmppError):
+        read_receipt(ShortMessage("1", "2", 0, b"stat:DELIVRD", 4))
+
+
+def test_the_reference_of_an_id_is_the_same_after_a_restart() -> None:
+    assert reference_of("id-1") == reference_of("id-1")
+    assert 0 <= reference_of("x" * 65) <= 255
