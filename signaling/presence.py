@@ -6,7 +6,8 @@ session end by the sweep, presence by the next beat. Without Redis nothing is mi
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import redis.asyncio as aioredis
 import structlog
@@ -68,12 +69,13 @@ class Nodes:
         self._on_change = on_change
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(_QUEUE_SIZE)
         self._stop = asyncio.Event()
-        self._fault = "connecting"
+        self._faults = dict.fromkeys(("_speak", "_listen", "_beat"), "connecting")
+        """What is wrong with each part's connection; each clears its own once Redis answers it."""
         self._hearing = False
 
     def state(self) -> State:
         """Not ready while Redis does not answer: the nodes then notice each other by looking."""
-        return State(is_ready=not self._fault, note=self._fault)
+        return State(is_ready=not self._faults, note=next(iter(self._faults.values()), ""))
 
     def tell_change(self, change: Change) -> None:
         """Hint the other nodes that `change.topic` has changed."""
@@ -101,18 +103,25 @@ class Nodes:
     def stop(self) -> None:
         self._stop.set()
 
-    async def _keep(self, part: Callable[[aioredis.Redis], Awaitable[None]]) -> None:
+    async def _keep(self, part: Callable[[aioredis.Redis], Coroutine[Any, Any, None]]) -> None:
         while True:
             client = aioredis.from_url(self._url, socket_connect_timeout=3)
             try:
+                await client.ping()
+                self._found(part.__name__)
                 await part(client)
             except (RedisError, OSError) as error:
-                if not self._fault:
+                if not self._faults:
                     log.warning("redis_lost", cause=str(error))
-                self._fault = f"Redis does not answer: {error}"
+                self._faults[part.__name__] = f"Redis does not answer: {error}"
                 await self._clock.sleep(_RETRY_S)
             finally:
                 await client.aclose()
+
+    def _found(self, part: str) -> None:
+        was_lost = self._faults.pop(part, "connecting") != "connecting"
+        if was_lost and not self._faults:
+            log.info("redis_back")
 
     async def _speak(self, client: aioredis.Redis) -> None:
         while True:
@@ -121,9 +130,6 @@ class Nodes:
     async def _listen(self, client: aioredis.Redis) -> None:
         async with client.pubsub() as channel:
             await channel.subscribe(CHANNEL)
-            if self._fault != "connecting":
-                log.info("redis_back")
-            self._fault = ""
             async for message in channel.listen():
                 if message["type"] == "message":
                     self._hear(json.loads(message["data"]))
