@@ -124,7 +124,7 @@ async def run(cells: Sequence[Cell], seconds: float, seed: int) -> tuple[list[Ce
         await seat(bridge, clean, None)
         tasks = [asyncio.create_task(publish(publisher, 600))]
         tasks.append(asyncio.create_task(clean.repair()))
-        await asyncio.sleep(3)
+        await asyncio.sleep(16)  # until it shows the highest layer
         before = clean.main().octets
         await asyncio.sleep(3)
         alone = clean.main().octets - before

@@ -15,6 +15,7 @@ from conf.media.layers import Rung
 HOLD_US: Final = 10_000_000
 MAX_HOLD_US: Final = 30_000_000
 FIRST_HOLD_US: Final = 1_000_000  # until the first fall: a site that joins need not wait
+DARK_HOLD_US: Final = 2_000_000  # a site that sees nothing at all waits no longer for its picture
 PROBE_FIRST_US: Final = 2_000_000  # time for a probe before a lesser rise is taken
 _RELAPSE_US: Final = 20_000_000  # a fall so soon after a rise makes the next hold longer
 _MARGIN: Final = 1.1  # a rise must leave this much room below the estimate
@@ -154,6 +155,8 @@ class Allocator:
             ):
                 kept, probe_bps = risen, 0
                 self._risen_us = now_us
+        elif now_us >= self._fallen_us + DARK_HOLD_US:
+            kept, probe_bps = _light(budget, wants, kept)
         for want in wants:
             if want.rungs:
                 self._caps[want.slot] = _quality(kept[want.slot])
@@ -197,6 +200,19 @@ class Allocator:
         old = [_quality(kept[want.slot]) for want in order]
         new = [_quality(better[want.slot]) for want in order]
         return better if new > old else None
+
+
+def _light(
+    budget: Budget, wants: Sequence[Want], kept: dict[str, Rung | None]
+) -> tuple[dict[str, Rung | None], int]:
+    """The lowest rung for a dark main picture, when it is proved; else what to probe for."""
+    dark = next((w for w in wants if w.rank is Rank.MAIN and w.rungs and not kept[w.slot]), None)
+    if dark is None:
+        return kept, 0
+    needed = sum(_bps(rung) for rung in kept.values()) + dark.rungs[0].bps
+    if needed <= budget.pictures_bps(min(budget.estimate_bps, budget.proven_bps)):
+        return kept | {dark.slot: dark.rungs[0]}, 0
+    return kept, int(budget.total_bps(needed) * _MARGIN)
 
 
 def _next_step(

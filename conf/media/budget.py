@@ -32,6 +32,7 @@ _RANKS: Final = {
 # which follows what arrives, would never again reach what one picture needs.
 LAST_PICTURE_BPS: Final = 60_000
 CONTENT_S: Final = 1.2
+VOICE_BPS: Final = 16_000  # at least, of a voice that is given a slot
 PADDING: Final = 220
 MAX_PADDING_PACKETS: Final = 64  # per tick
 
@@ -123,7 +124,8 @@ class DownBudget:
             track = slot.track
             if slot.kind is SlotKind.AUDIO:
                 times = 1 + self._guard.distance if self._guard.concerns(slot) else 1
-                audio_bps += int(slot.layer.bps) * times if slot.layer is not None else 0
+                if track is not None:  # reserved before the first word, or its picture would fall
+                    audio_bps += max(VOICE_BPS, int(track.layers[0].bps)) * times
                 continue
             if track is None:
                 continue

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HISTORY: Final = 512  # packets kept per layer and per slot; 1.5 s of a 2.5 Mbit/s picture
 KEYFRAME_INTERVAL_S: Final = 0.5
+SETTLING_S: Final = 3.0
 USUAL_BPS: Final = (150_000.0, 500_000.0, 1_500_000.0)  # of the layers a page sends
 
 
@@ -190,9 +191,12 @@ class Layer:
         return due
 
     def rate(self, now: float) -> float:
-        """Bit/s to plan with: measured, or what is usual while there is no measurement yet."""
-        if now - self.first_at < 1.0 or self.bps <= 0:
-            return USUAL_BPS[min(self.index, 2)]
+        """Bit/s to plan with: measured, but not below the usual before that has settled.
+
+        A layer taken for cheaper than it is would be shown, found too dear, and waited for 20 s.
+        """
+        if now - self.first_at < SETTLING_S or self.bps <= 0:
+            return max(self.bps, USUAL_BPS[min(self.index, 2)])
         return self.bps
 
     def measure(self, elapsed_s: float) -> None:
@@ -200,4 +204,6 @@ class Layer:
         now_bps = 8 * (self.octets - self._octets_then) / elapsed_s
         self._octets_then = self.octets
         weight = 0.5 if now_bps > self.bps else 0.1
+        if self.bps <= 0:
+            weight = 1.0
         self.bps += weight * (now_bps - self.bps)

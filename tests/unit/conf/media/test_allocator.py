@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.media.allocator import (
+    DARK_HOLD_US,
     HOLD_US,
     MAX_HOLD_US,
     PROBE_FIRST_US,
@@ -317,9 +318,24 @@ def test_no_choice_ever_exceeds_the_budget(
             assert rung is None or rung.temporal <= ALL_TEMPORAL
 
 
+def test_a_dark_main_picture_is_lit_after_two_seconds() -> None:
+    """With the smallest picture it has, once that is proved; until then it is probed for."""
+    allocator, wants = Allocator(), [main(), *thumbnails(1)]
+    for place, estimate in enumerate((2_000_000, 2_000_000, 10_000)):
+        allocator.choose(Budget(estimate, estimate, 0), wants, place * SECOND)
+    lowest = wants[0].rungs[0].bps
+    early = allocator.choose(Budget(600_000, 10_000, 0), wants, 3 * SECOND)
+    assert (early.rungs["main"], early.probe_bps) == (None, 0)
+    unproved = allocator.choose(Budget(600_000, 10_000, 0), wants, 4 * SECOND)
+    assert unproved.rungs["main"] is None
+    assert lowest < unproved.probe_bps < 1.3 * lowest
+    proved = allocator.choose(Budget(600_000, 600_000, 0), wants, 5 * SECOND)
+    assert proved.rungs == {"main": wants[0].rungs[0], "t0": None}
+
+
 @given(st.lists(st.integers(30_000, 3_000_000), min_size=2, max_size=60))
 def test_no_slot_turns_up_within_ten_seconds_of_falling(estimates: list[int]) -> None:
-    """A link as wild as it likes, asked every second."""
+    """A link as wild as it likes, asked every second; only a dark main is lit before."""
     allocator, wants = Allocator(), [main(), *thumbnails(2)]
     held = fell = 0
     for place, estimate in enumerate(estimates):
@@ -327,8 +343,9 @@ def test_no_slot_turns_up_within_ten_seconds_of_falling(estimates: list[int]) ->
         choice = allocator.choose(Budget(estimate, estimate, 0), wants, now)
         rung = choice.rungs["main"]
         bps = rung.bps if rung else 0
+        is_lit = rung is not None and held == 0 and rung == wants[0].rungs[0]
         if place and bps > held and fell:
-            assert now - fell >= HOLD_US
+            assert now - fell >= (DARK_HOLD_US if is_lit else HOLD_US)
         if bps < held:
             fell = now
         held = bps
