@@ -201,6 +201,7 @@ def _add_directory(app: AppContext) -> None:
 def _connect(app: AppContext) -> None:
     """Events, timers and topics between the parts."""
     app.sms.register(app.timers)
+    app.sms.webhooks.subscribe(app.events)
     app.command.register_timers(app.timers)
     SmsFacts(app.command).subscribe(app.events)
     app.resolve_link = partial(resolve_link, app)

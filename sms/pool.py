@@ -1,7 +1,7 @@
 """The pool: one owner task per modem, woken when something is queued; housekeeping beside them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -56,7 +56,8 @@ def driver_of(modem: ModemSettings, on_incoming: IncomingSink, clock: Clock) -> 
 class ModemPool:
     """The component that owns every modem of this node.
 
-    Modems run on the machine's clock: hardware does not follow a moved demo clock.
+    Modems run on the machine's clock: hardware does not follow a moved demo clock. `beside`: what
+    else runs as long as the modems do.
     """
 
     name = "modems"
@@ -83,6 +84,7 @@ class ModemPool:
         self._stopping = asyncio.Event()
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
+        self.beside: list[Callable[[], Awaitable[None]]] = []
         for modem in settings.modems:
             self._add(modem, drivers)
 
@@ -163,6 +165,7 @@ class ModemPool:
                 beside = [
                     tasks.create_task(self._keep_house(), name="sms:housekeeping"),
                     tasks.create_task(self._tell(), name="sms:progress"),
+                    *(tasks.create_task(_run(task), name="sms:beside") for task in self.beside),
                 ]
                 ready.set()
                 await self._stopping.wait()
@@ -216,3 +219,7 @@ class ModemPool:
                     await self._progress.publish(uow)
             except AppError as error:
                 log.warning("sms_progress_not_shown", cause=error.message)
+
+
+async def _run(task: Callable[[], Awaitable[None]]) -> None:
+    await task()

@@ -40,6 +40,7 @@ from sms.store import numbers as numbers_store
 from sms.store import outbox as outbox_store
 from sms.store.book import CallRow, NumberRow, OrderRow, TemplateRow
 from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow
+from sms.webhooks import Webhooks
 
 __all__ = ["CallOrder", "CallRow", "Line", "MessageView", "OrderRow", "SmsPlatform", "TemplateRow"]
 
@@ -79,7 +80,7 @@ class Line:
 class SmsPlatform:
     """What other packages and the edge call. Its component to run is `pool`.
 
-    `orders`: what waits for an approval or its time.
+    `orders`: what waits for an approval or its time. `webhooks`: who is told of facts.
     """
 
     def __init__(
@@ -94,9 +95,11 @@ class SmsPlatform:
         self._ledger = Ledger(settings, progress)
         self._outbox = Outbox(settings, self._ledger)
         self.orders = Orders(self._outbox)
+        self.webhooks = Webhooks(database, database.clock, settings.webhook_networks)
         polite = Polite(settings, self._outbox)
         self._inbox = Inbox(database, self._ledger, progress, polite, audit)
         self.pool = ModemPool(settings, database, self._ledger, self._inbox, progress, drivers)
+        self.pool.beside.append(self.webhooks.run)
 
     def register(self, runner: timers.TimerRunner) -> None:
         """Register the durable timers of this package."""

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from core.settings import Section
+from sms.targets import networks
 
 
 class ModemSettings(Section):
@@ -109,6 +110,17 @@ class SmsSettings(Section):
         le=300,
         description="How long a process keeps a modem it no longer answers for (s).",
     )
+    webhook_networks: tuple[str, ...] = Field(
+        (),
+        description="Networks inside that webhooks may reach beside public addresses, e.g."
+        " 10.20.0.0/16.",
+    )
     max_segments: int = Field(
         10, ge=1, le=255, description="Longest text accepted, in segments of one message."
     )
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        networks(given)
+        return given

@@ -323,6 +323,7 @@ CREATE TABLE sms_webhook_delivery (
   state VARCHAR(40) NOT NULL,
   attempts INTEGER NOT NULL,
   retry_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  created_at TIMESTAMP WITH TIME ZONE NOT NULL,
   error VARCHAR(200) NOT NULL,
   CONSTRAINT pk_sms_webhook_delivery PRIMARY KEY (id),
   CONSTRAINT ck_sms_webhook_delivery_state CHECK (state IN ('pending', 'done', 'given_up'))

@@ -160,4 +160,5 @@ class DeliveryRow(Base):
     state: Mapped[DeliveryState] = mapped_column(enum_column(DeliveryState, "state"))
     attempts: Mapped[int] = mapped_column(default=0)
     retry_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     error: Mapped[str] = mapped_column(String(200), default="")
