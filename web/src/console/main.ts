@@ -14,6 +14,9 @@ import '@/ui/console.css'
 import '@/ui/element.css'
 import ConsoleApp from './ConsoleApp.vue'
 import { router } from './router'
+import { reloadForMissingPart } from './version'
 
 applyTheme()
+// A lazy part of an older build is gone from the server: load the new build instead of an empty page.
+addEventListener('vite:preloadError', (event) => reloadForMissingPart() && event.preventDefault())
 createApp(ConsoleApp).use(createPinia()).use(makeI18n({ 'zh-CN': zh, en })).use(router).mount('#app')

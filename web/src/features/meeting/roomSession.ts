@@ -16,6 +16,12 @@ export interface Entry {
   device: Device
 }
 
+/** Which layers of a source somebody looks at; the others need not be encoded. */
+interface Layers {
+  source: 'camera' | 'screen'
+  rids: string[]
+}
+
 const RESTART_AFTER_MS = 2000
 const REJOIN_AFTER_MS = 5000
 const STATS_EVERY_MS = 5000
@@ -51,6 +57,7 @@ export class RoomSession {
   ) {
     this.undo.push(live.onState((state) => this.linkChanged(state)))
     this.undo.push(live.on<SlotMap>('slots', (map) => this.slotsChanged(map)))
+    this.undo.push(live.on<Layers>('layers', ({ source, rids }) => void this.peer?.setActiveLayers(source, rids).catch(() => undefined)))
     this.undo.push(live.on('room.rejoin', () => this.rejoin()))
     this.undo.push(live.on<{ reason: string }>('room.removed', ({ reason }) => this.over({ kind: 'removed', reason })))
     local.onChange = (source) => void this.sendTrack(source)

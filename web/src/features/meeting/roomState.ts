@@ -1,18 +1,20 @@
 import type { Change } from '@/protocol/feed'
-import type { ChatLine, Participant, RoomFacts, RoomSnapshot, Slot, SlotMap } from './roomTypes'
+import type { ChatLine, LineFigures, Participant, RoomFacts, RoomSnapshot, Slot, SlotMap } from './roomTypes'
 
 /** What a browser knows of the room; every function here is pure and returns a new state. */
 export interface RoomState {
   facts: RoomFacts
   participants: ReadonlyMap<string, Participant>
   chat: readonly ChatLine[]
+  /** By participant; empty until the server tells the first figures. */
+  lines: ReadonlyMap<string, LineFigures>
 }
 
 const CHAT_KEPT = 300
 
 export function fromSnapshot(snapshot: RoomSnapshot): RoomState {
   const { chat, participants, ...facts } = snapshot
-  return { facts, chat, participants: new Map(participants.map((one) => [one.participant_id, one])) }
+  return { facts, chat, lines: new Map(), participants: new Map(participants.map((one) => [one.participant_id, one])) }
 }
 
 export function applyChange(state: RoomState, change: Pick<Change, 'kind' | 'data'>): RoomState {
@@ -26,6 +28,8 @@ export function applyChange(state: RoomState, change: Pick<Change, 'kind' | 'dat
       return { ...state, facts: { ...state.facts, ...(change.data as Partial<RoomFacts>) } }
     case 'chat.said':
       return { ...state, chat: [...state.chat, change.data as ChatLine].slice(-CHAT_KEPT) }
+    case 'quality.changed':
+      return { ...state, lines: new Map((change.data as { participants: LineFigures[] }).participants.map((one) => [one.participant_id, one])) }
     default:
       // Additive protocol: a kind we do not know yet changes nothing we show.
       return state

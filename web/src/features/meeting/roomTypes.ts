@@ -32,6 +32,16 @@ export interface Participant {
   may_be_taken: boolean
 }
 
+/** One site's line in figures, at most every five seconds; null: not in the media now. */
+export interface LineFigures {
+  participant_id: string
+  up_bps: number | null
+  down_bps: number | null
+  up_loss: number | null
+  down_loss: number | null
+  round_trip_s: number | null
+}
+
 export interface ChatLine {
   id?: string
   participant_id: string | null

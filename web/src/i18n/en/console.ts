@@ -1,4 +1,14 @@
 export default {
+  alarm: {
+    text: '{n} waiting: {title}',
+    mute: 'Mute 1 min',
+    muted: 'Muted',
+    seen: 'Seen',
+  },
+  version: {
+    changed: 'The system was upgraded; reload when it suits you.',
+    reload: 'Reload now',
+  },
   nav: {
     orders: 'Scheduled, to approve',
     templates: 'SMS templates',

@@ -1,4 +1,13 @@
 export default {
+  recordings: {
+    title: 'Recordings',
+    none: 'No recordings',
+    noneHint: 'When the chair presses “Record” in the room, each site is kept here track by track.',
+    running: 'Recording',
+    deleted: 'deleted',
+    ends: { ordered: 'stopped by the chair', ended: 'meeting ended', disk_full: 'disk full' },
+    sources: { audio: 'sound', camera: 'picture', screen: 'share' },
+  },
   meeting: {
     unlock: 'Unlock',
     revokeLink: 'Revoke',

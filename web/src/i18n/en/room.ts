@@ -1,6 +1,9 @@
 export default {
   recording: { on: 'Recording', stalled: 'Recording stalled', disk_full: 'Disk full, not recording', off: 'Not recording' },
   pre: {
+    speaker: 'Play a test tone', playing: 'Playing…', speakerHint: 'You should hear two tones', noSound: 'The browser cannot play sound; check the loudspeaker', lineChecking: 'Testing the network (about 5 s)…', lineAgain: 'Test again',
+    lineFigures: 'round trip {ms} ms, down about {kbps} kbit/s, lost {lost}/{asked}',
+    verdict: { high: 'Network good: full picture', standard: 'Network usable: smaller picture', voice: 'Network poor: sound first', none: 'No network: check the cable or Wi-Fi' },
     site: 'Your site', joinAs: 'Join as this site', title: 'Before you join', name: 'Your name', namePlaceholder: 'Shown to the chair', pin: 'Site PIN (6 digits)',
     pinHint: 'Kept by your unit; never in an SMS.', join: 'Join the meeting', joining: 'Joining…', resume: 'Back to my seat', camera: 'Camera', microphone: 'Microphone',
     level: 'Say something: the green bar should move', noLevel: 'Nothing heard; is the microphone muted?', cameraOff: 'Camera is off', noCamera: 'You can join without a picture',
@@ -34,6 +37,7 @@ export default {
   called: { title: 'The chair calls on your site', in: 'Microphone opens in {n} s', now: 'Please speak', refuse: 'Not now', accept: 'Speak now', end: 'Finish' },
   chat: { title: 'Messages', empty: 'No messages yet. Write below to reach all sites.', placeholder: 'Write a message, Enter sends', send: 'Send' },
   chair: {
+    figures: 'up {up} kbit/s, loss {upLoss}; down {down} kbit/s, loss {downLoss}; round trip {ms} ms',
     pollStart: 'Poll', pollStop: 'Stop polling', pollHint: 'Shows one site after the other', pollDwell: 'Each site stays', polled: 'polled', seconds: '{n} s', recordStart: 'Record', recordStop: 'Stop recording',
     absent: 'Absent {n} of {all}', notHere: 'absent', linkLocked: 'link locked', unlockLink: 'Unlock link', mayBeTaken: 'waits for another device', takeoverHint: 'Lets this site join from another device; the first one leaves', lines: 'Lines',
     title: 'Site control', all: 'All sites', muteAll: 'Mute all', unmuteAll: 'Unmute all', lock: 'Lock', unlock: 'Unlock', lecture: 'Lecture mode', free: 'Free mode', end: 'End meeting', endHold: 'Hold 1.5 s to end the meeting',

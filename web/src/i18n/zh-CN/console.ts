@@ -1,4 +1,14 @@
 export default {
+  alarm: {
+    text: '{n} 件事等待处理：{title}',
+    mute: '静音 1 分钟',
+    muted: '已静音',
+    seen: '知道了',
+  },
+  version: {
+    changed: '系统已升级，请在方便时刷新页面。',
+    reload: '现在刷新',
+  },
   nav: {
     orders: '定时与待批',
     templates: '短信模板',

@@ -1,4 +1,13 @@
 export default {
+  recordings: {
+    title: '会议录制',
+    none: '没有录制',
+    noneHint: '主席在会中点“开始录制”后，各会场的画面和声音分轨保存在这里。',
+    running: '正在录制',
+    deleted: '已删除',
+    ends: { ordered: '主席停止', ended: '会议结束', disk_full: '磁盘已满' },
+    sources: { audio: '声音', camera: '画面', screen: '共享' },
+  },
   meeting: {
     unlock: '解锁',
     revokeLink: '作废',

@@ -1,6 +1,9 @@
 export default {
   recording: { on: '正在录制', stalled: '录制未写入', disk_full: '磁盘已满，未在录制', off: '未录制' },
   pre: {
+    speaker: '播放测试音', playing: '正在播放…', speakerHint: '应听到高低两声', noSound: '浏览器不能放音，请检查扬声器', lineChecking: '正在测试网络（约 5 秒）…', lineAgain: '重测网络',
+    lineFigures: '往返 {ms} 毫秒，下行约 {kbps} kbit/s，丢失 {lost}/{asked}',
+    verdict: { high: '网络良好，可看高清', standard: '网络可用，画面为标清', voice: '网络较差，先保声音', none: '网络不通，请检查网线或 Wi-Fi' },
     site: '您所在的会场', joinAs: '以此会场身份入会', title: '会前检查', name: '参会人姓名', namePlaceholder: '请填写，主席端会显示', pin: '会场密码（6 位）',
     pinHint: '由本单位保管，不会出现在短信里。', join: '进入会议', joining: '正在进入…', resume: '回到我的座位', camera: '摄像头', microphone: '麦克风',
     level: '说句话，看到绿条跳动即正常', noLevel: '没有听到声音，请检查麦克风是否静音', cameraOff: '摄像头已关闭', noCamera: '没有画面也可以入会',
@@ -34,6 +37,7 @@ export default {
   called: { title: '主席正在点名贵会场', in: '{n} 秒后打开麦克风', now: '请发言', refuse: '暂不发言', accept: '立即发言', end: '结束发言' },
   chat: { title: '会议消息', empty: '还没有消息。在下方输入，发送给全体会场。', placeholder: '输入消息，按回车发送', send: '发送' },
   chair: {
+    figures: '上行 {up} kbit/s，丢包 {upLoss}；下行 {down} kbit/s，丢包 {downLoss}；往返 {ms} 毫秒',
     pollStart: '轮询', pollStop: '停止轮询', pollHint: '依次显示各会场画面', pollDwell: '每个会场停留', polled: '轮询中', seconds: '{n} 秒', recordStart: '开始录制', recordStop: '停止录制',
     absent: '未到 {n} / 应到 {all}', notHere: '未到', linkLocked: '链接已锁定', unlockLink: '解锁链接', mayBeTaken: '等待新设备', takeoverHint: '准许这个会场从另一台设备入会，原设备退出', lines: '线路',
     title: '会场控制', all: '全部会场', muteAll: '全场静音', unmuteAll: '解除全场静音', lock: '锁定会议', unlock: '解除锁定', lecture: '讲座模式', free: '自由模式', end: '结束会议', endHold: '按住 1.5 秒结束会议',

@@ -54,7 +54,7 @@ export class Peer {
   }
 
   /** The server asks for no more than it forwards: unused layers of the camera stop at the source. */
-  async setActiveLayers(source: 'camera' | 'screen', rids: readonly string[]): Promise<void> {
+  async setActiveLayers(source: Exclude<Source, 'audio'>, rids: readonly string[]): Promise<void> {
     const sender = this.transceivers[UP[source]]?.sender
     if (!sender) return
     const parameters = sender.getParameters()
