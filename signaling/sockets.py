@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -12,7 +13,15 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from core.auth.model import Permission, Principal
 from core.changes import Change
-from core.errors import AppError, InvalidInput, NotAllowed, NotSignedIn
+from core.errors import (
+    AppError,
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Unavailable,
+)
 from core.signals import SESSION_ENDED
 from signaling.attempt import attempt, invalid_input
 from signaling.context import AppContext
@@ -182,13 +191,25 @@ class Sockets:
     async def _refresh(self, connection: Connection) -> Visitor:
         """Who the connection belongs to now: roles may have changed, the session have ended.
 
-        Raises: NotSignedIn, TooMany.
+        Raises: NotSignedIn, NotFound, TooMany.
         """
         rate = f"{self._app.settings.http.messages_per_second}/second"
         await self._limiter.hit(rate, "message", connection.sid)
         if connection.cookie is None:
+            await self._check_link(connection.visitor)
             return connection.visitor
         return await self._principal(connection.cookie, touch=True)
+
+    async def _check_link(self, visitor: Visitor) -> None:
+        """The link must not have been revoked or renewed since the handshake.
+
+        Somebody else's wrong PINs lock it for newcomers only; whether the meeting is over is the
+        room's to say. Raises: NotFound.
+        """
+        if isinstance(visitor, Principal) or self._app.resolve_link is None or not visitor.token:
+            return
+        with suppress(NotAllowed, Conflict, Unavailable):
+            await self._app.resolve_link(visitor.token)
 
     async def _message(self, event: str, sid: str, data: object = None) -> dict[str, Any]:
         inbox = self._inboxes.get(sid)
@@ -221,7 +242,8 @@ class Sockets:
             try:
                 if connection.cookie is not None:
                     connection.visitor = await self._principal(connection.cookie, touch=False)
-            except (NotSignedIn, NotAllowed):
+                await self._check_link(connection.visitor)
+            except (NotSignedIn, NotAllowed, NotFound):
                 await self.server.disconnect(connection.sid)
                 continue
             except AppError as error:

@@ -20,6 +20,7 @@ from core.auth.model import Permission, Principal, allows, is_within, reach, req
 from core.database import UnitOfWork
 from core.errors import InvalidInput, NotAllowed, NotFound
 from core.ids import ParticipantId, UnitId
+from core.signals import SESSION_ENDED
 from signaling.api import ApiModel, Empty
 from signaling.context import AppContext
 from signaling.http import Request, Route
@@ -247,6 +248,7 @@ async def renew_link(request: Request[None, Empty]) -> NewLink:
         await _manage(uow, request, meeting_id, link_id)
         path = await request.app.meetings.new_link(uow, link_id)
         await _audit_link(uow, request, "meeting.renew_link", link_id)
+        uow.signal(SESSION_ENDED, None)  # who sits there by the old link is put out at once
     return NewLink(path=path)
 
 
@@ -257,6 +259,7 @@ async def revoke_link(request: Request[None, None]) -> None:
         await _manage(uow, request, meeting_id, link_id)
         await request.app.meetings.revoke_link(uow, link_id)
         await _audit_link(uow, request, "meeting.revoke_link", link_id)
+        uow.signal(SESSION_ENDED, None)  # who sits there by the old link is put out at once
 
 
 async def _manage(

@@ -48,7 +48,7 @@ async def resolve_link(app: AppContext, token: str) -> LinkPrincipal:
     async with app.database.read() as uow:
         link = await resolved(app, uow, token)
     return LinkPrincipal(
-        link.id, link.meeting_id, link.meeting_id, link.unit_id, link.site, link.role.value
+        link.id, link.meeting_id, link.meeting_id, link.unit_id, link.site, link.role.value, token
     )
 
 
