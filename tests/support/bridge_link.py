@@ -66,8 +66,9 @@ class _Side(asyncio.DatagramProtocol):
 
     @staticmethod
     def _deliver(other: "_Side", data: bytes) -> None:
-        if other.transport is not None and other.peer is not None:
-            other.transport.sendto(data, other.peer)
+        transport = other.transport
+        if transport is not None and other.peer is not None and not transport.is_closing():
+            transport.sendto(data, other.peer)
 
 
 class Link:
