@@ -49,6 +49,7 @@ class Inbox:
         self._ledger = ledger
         self._polite = polite
         self._audit = audit
+        self._one_at_a_time = asyncio.Lock()
         self._reports = _Reports(database, ledger, progress)
 
     async def take(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
@@ -63,7 +64,8 @@ class Inbox:
         await self._take_carefully(modem, imsi, pdu)
 
     async def _take_carefully(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
-        async with self._database.write() as uow:
+        # One at a time: two parts of a text stored side by side would not see each other.
+        async with self._one_at_a_time, self._database.write() as uow:
             if await store.is_known_pdu(uow, imsi, pdu.hex):
                 return
             row = IncomingPduRow(

@@ -51,6 +51,7 @@ _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 5.0
 _STATUS_EVERY_S = 30.0
 _STATUS_WHILE_OFFLINE_S = 3.0
 _QUARANTINE_S = 300.0
+_SIM_AGAIN_FIRST_S = 3.0
 _SWEEP_APART_S = 0.5
 _REST_FIRST_S, _REST_LONGEST_S = 1.0, 8.0
 
@@ -74,6 +75,7 @@ class ModemOwner:
         self._stopping = False
         self._swept_at = self._looked_at = self._leased_at = float("-inf")
         self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
+        self._out_for_s = _SIM_AGAIN_FIRST_S
         self._meter = Meter(_limits(settings), around.database.clock.now())
         self.view = ModemView(
             name=settings.name, path=settings.path, is_simulated=settings.is_simulated,
@@ -266,7 +268,7 @@ class ModemOwner:
         is_suspect = self._around.pool.is_suspect(self._settings.name, outcome)
         if outcome.state is SendState.SENT:
             self.view = replace(self.view, sent=self.view.sent + 1)
-            self._rest_s = _REST_FIRST_S
+            self._rest_s, self._out_for_s = _REST_FIRST_S, _SIM_AGAIN_FIRST_S
             return
         self.view = replace(self.view, failed=self.view.failed + 1)
         if outcome.needs_recovery:
@@ -277,6 +279,8 @@ class ModemOwner:
         if is_suspect or action is ErrorAction.TAKE_SIM_OUT:
             self._errands.balance_wanted = True
             why = "refused three in a row, others are fine: " if is_suspect else ""
+            # A SIM may be back in its slot at once; one without credit is not tried every minute.
+            self._out_for_s = _QUARANTINE_S if is_suspect else self._out_for_s
             await self._show(ModemState.QUARANTINED, f"{why}{outcome.error}")
         elif action is ErrorAction.SWEEP_AND_RETRY:
             self._errands.sweep_wanted = True
@@ -340,9 +344,10 @@ class ModemOwner:
             self.view, operator=status.operator, rssi_dbm=status.rssi_dbm,
             registration=status.registration.value,
         )  # fmt: skip
-        if is_out and out_for < timedelta(seconds=_QUARANTINE_S):
+        if is_out and out_for < timedelta(seconds=self._out_for_s):
             return
         if is_out:
+            self._out_for_s = min(self._out_for_s * 2, _QUARANTINE_S)
             self._around.pool.forgive(self._settings.name)
         if status.registration.can_send:
             await self._show(ModemState.READY)

@@ -1,5 +1,6 @@
 """Emptying a modem's storage: list, hand over, delete (TS 27.005 §3.2.2, §3.4.2, §3.5.4)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -53,8 +54,16 @@ async def _empty(
     except CommandRefused:
         return 0
     listed = answers.listed_in(lines)
-    for place in listed:
-        await hand_over(place.hex, f"{memory}:{place.index}")
-        with suppress(CommandRefused):
-            await asker.ask(Command(f"AT+CMGD={place.index}"), limits.sim_command_s)
+    # All at once, so that what stores them can use one transaction; the modem waits meanwhile.
+    stored = await asyncio.gather(
+        *(hand_over(place.hex, f"{memory}:{place.index}") for place in listed),
+        return_exceptions=True,
+    )
+    for place, fault in zip(listed, stored, strict=True):
+        if fault is None:
+            with suppress(CommandRefused):
+                await asker.ask(Command(f"AT+CMGD={place.index}"), limits.sim_command_s)
+    for fault in stored:
+        if fault is not None:
+            raise fault
     return len(listed)
