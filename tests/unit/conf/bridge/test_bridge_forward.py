@@ -9,7 +9,7 @@ from conf.media.layers import ALL_TEMPORAL
 from conf.media.sdp import Role
 from conf.media.shaper import Shaper
 from conf.media.voiceguard import VoiceGuard
-from tests.support.bridge_client import OPUS, RED, VP8
+from tests.support.bridge_client import H264, OPUS, RED, VP8
 from tests.support.bridge_stage import Stage, vp8
 
 
@@ -213,3 +213,14 @@ def test_a_link_with_room_is_not_paced(stage: Stage) -> None:
         shaper.set_rates(estimate, 250_000, is_tight=is_tight)
         assert not shaper.concerns(stage.slot)
     assert stage.slot.types[stage.layer.track.codecs[VP8]] == VP8
+
+
+def test_h264_passes_unchanged_from_its_first_key_frame_on(stage: Stage) -> None:
+    """There are no picture numbers in it to move (RFC 6184)."""
+    sps, idr, other = b"\x67\x42\xe0\x1f", b"\x65\x88" + bytes(50), b"\x41\x9a" + bytes(30)
+    for n, payload in enumerate((other, sps, idr, other), start=1):
+        stage.say(n, payload, timestamp=3000 * n, kind=H264)
+    got = stage.read()
+    assert [a.payload for a in got] == [sps, idr, other]
+    assert {a.kind for a in got} == {H264}
+    assert set(steps([a.number for a in got])) == {1}
