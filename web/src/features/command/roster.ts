@@ -10,7 +10,7 @@ export function gapsOf(shifts: readonly Pick<Shift, 'starts_at' | 'ends_at'>[], 
   const gaps: { from: number; to: number }[] = []
   let covered = begin
   for (const [from, to] of spans) {
-    if (from > covered && from < end) gaps.push({ from: covered, to: from })
+    if (from > covered && covered < end) gaps.push({ from: covered, to: Math.min(from, end) })
     covered = Math.max(covered, to)
   }
   if (covered < end) gaps.push({ from: covered, to: end })
