@@ -119,7 +119,12 @@ async def drain_worker(request: Request[None, Empty]) -> Drained:
 
 async def undrain_worker(request: Request[None, None]) -> None:
     """The worker takes new rooms again."""
-    request.app.rooms.undrain_worker(_index(request))
+    index = _index(request)
+    async with request.write() as uow:
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="media.undrain", target=f"worker:{index}"
+        )
+    request.app.rooms.undrain_worker(index)
 
 
 _WORKERS = "/api/v1/system/media"
@@ -130,7 +135,9 @@ ROUTES = [
     Route("GET", _WORKERS, media_workers, permission=Permission.SYSTEM_READ,
           response=MediaWorkers, summary="Media workers and their figures"),
     Route("POST", f"{_WORKERS}/{{index}}/drain", drain_worker, body=Empty, response=Drained,
-          permission=Permission.SYSTEM_MANAGE, summary="Move a media worker's rooms elsewhere"),
+          permission=Permission.SYSTEM_MANAGE, is_county_wide=True,
+          summary="Move a media worker's rooms elsewhere"),
     Route("DELETE", f"{_WORKERS}/{{index}}/drain", undrain_worker,
-          permission=Permission.SYSTEM_MANAGE, summary="Let a media worker take rooms again"),
+          permission=Permission.SYSTEM_MANAGE, is_county_wide=True,
+          summary="Let a media worker take rooms again"),
 ]  # fmt: skip

@@ -371,14 +371,14 @@ async def access_message(
     require(request.principal, permission, path)
 
 
-def _closed(text: str) -> str:
+def closed(text: str) -> str:
     """`text` without the secret of a join link: it opens a seat for whoever reads it."""
     return _JOIN_LINK.sub(rf"{PATH_PREFIX}…", text)
 
 
 def _message(view: MessageView) -> Message:
     return Message(
-        id=view.id, class_=view.class_, text=_closed(view.text), wire_text=_closed(view.wire_text),
+        id=view.id, class_=view.class_, text=closed(view.text), wire_text=closed(view.wire_text),
         is_drill=view.is_drill, choices=view.choices, incident_id=view.context.get("incident_id"),
         recipient_count=view.recipient_count, segment_count=view.segment_count, counts=view.counts,
         created_at=view.created_at, expires_at=view.expires_at, cancelled_at=view.cancelled_at,

@@ -89,7 +89,13 @@ async def test_message(request: Request[None, TestMessage]) -> Accepted:
 
 async def ask_balance(request: Request[None, Empty]) -> Balance:
     """Ask the network now what is left on the SIM."""
-    return Balance(text=await request.app.sms.ask_balance(request.path["name"]))
+    name = request.path["name"]
+    request.app.sms.modem(name)
+    async with request.write() as uow:
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="sms.ask_balance", target=f"modem:{name}"
+        )
+    return Balance(text=await request.app.sms.ask_balance(name))
 
 
 async def detail(request: Request[None, None]) -> ModemDetail:
@@ -106,12 +112,14 @@ async def detail(request: Request[None, None]) -> ModemDetail:
 _MODEM = "/api/v1/sms/modems/{name}"
 _MANAGE = Permission.MODEM_MANAGE
 ROUTES = [
-    Route("GET", _MODEM, detail, Permission.SMS_READ, response=ModemDetail,
+    Route("GET", _MODEM, detail, Permission.SMS_READ, response=ModemDetail, is_county_wide=True,
           summary="Counters and quota of a modem"),
-    Route("GET", f"{_MODEM}/trace", trace, _MANAGE, response=Trace,
+    Route("GET", f"{_MODEM}/trace", trace, _MANAGE, response=Trace, is_county_wide=True,
           summary="The last lines on the wire, secrets hidden"),
     Route("POST", f"{_MODEM}/test", test_message, _MANAGE, body=TestMessage, response=Accepted,
-          status=201, rate="10/minute", summary="Send a test text through this modem"),
+          status=201, rate="10/minute", is_county_wide=True,
+          summary="Send a test text through this modem"),
     Route("POST", f"{_MODEM}/balance", ask_balance, _MANAGE, body=Empty, response=Balance,
-          deadline_s=60, rate="10/minute", summary="Ask the network for the balance"),
+          deadline_s=60, rate="10/minute", is_county_wide=True,
+          summary="Ask the network for the balance"),
 ]  # fmt: skip

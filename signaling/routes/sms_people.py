@@ -8,9 +8,10 @@ from pydantic import Field
 from core.auth.model import Permission
 from core.errors import InvalidInput
 from core.ids import PersonId, UnitId
+from directory.service import Register
 from signaling.api import ApiModel
 from signaling.http import Request, Route
-from signaling.routes.sms import Accepted, masked
+from signaling.routes.sms import Accepted, closed, masked
 from sms.carrier import Carrier
 from sms.numbers import to_e164
 from sms.service import CallOrder, CallRow
@@ -120,8 +121,8 @@ async def conversation(request: Request[None, None]) -> Conversation:
         number=masked(row.number),
         items=tuple(
             LineOut(
-                id=line.id, is_ours=line.is_ours, text=line.text, at=line.at, state=line.state,
-                message_id=line.message_id,
+                id=line.id, is_ours=line.is_ours, text=closed(line.text), at=line.at,
+                state=line.state, message_id=line.message_id,
             )
             for line in lines
         ),
@@ -174,8 +175,9 @@ async def set_number(request: Request[None, NumberIn]) -> None:
         )  # fmt: skip
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="sms.number", target="number",
-            detail={"number": number, "is_blocked": body.is_blocked, "carrier": body.carrier},
-            reason=body.note or None,
+            detail={
+                "number": masked(number), "is_blocked": body.is_blocked, "carrier": body.carrier,
+            }, reason=body.note or None,
         )  # fmt: skip
 
 
@@ -187,7 +189,8 @@ async def ring(request: Request[None, CallIn]) -> CallOut:
         request.require(Permission.SMS_SEND, unit.path)
         number, name = to_e164(body.number or ""), ""
         if body.person_id is not None:
-            (person,) = await request.app.directory.people(uow, [PersonId(body.person_id)])
+            register: Register = request.app.part("register")
+            person = await register.access_person(uow, request.principal, PersonId(body.person_id))
             mobiles = [phone.number for phone in person.phones if phone.kind.value == "mobile"]
             if not mobiles:
                 raise InvalidInput("this person has no mobile number", field="person_id")
@@ -227,15 +230,16 @@ _SMS = "/api/v1/sms"
 _SEND, _READ = Permission.SMS_SEND, Permission.SMS_READ
 ROUTES = [
     Route("GET", f"{_SMS}/inbox/{{inbound_id}}/conversation", conversation, _READ,
-          response=Conversation, summary="Everything exchanged with the sender of a text"),
+          response=Conversation, is_county_wide=True,
+          summary="Everything exchanged with the sender of a text"),
     Route("POST", f"{_SMS}/inbox/{{inbound_id}}/answer", answer, _SEND, body=AnswerIn,
-          response=Accepted, status=201, summary="Answer a received text"),
+          response=Accepted, status=201, is_county_wide=True, summary="Answer a received text"),
     Route("GET", f"{_SMS}/numbers", list_numbers, _SEND, query=NumberPage, response=NumberList,
-          summary="Blocked and ported numbers"),
+          is_county_wide=True, summary="Blocked and ported numbers"),
     Route("PUT", f"{_SMS}/numbers", set_number, _SEND, body=NumberIn,
-          summary="Block or free a number, say whose network it is in"),
+          is_county_wide=True, summary="Block or free a number, say whose network it is in"),
     Route("POST", f"{_SMS}/calls", ring, _SEND, body=CallIn, response=CallOut, status=201,
           rate="60/minute", summary="Ring somebody awake"),
     Route("GET", f"{_SMS}/calls", list_calls, _READ, query=CallPage, response=CallList,
-          summary="Ring-outs, newest first"),
+          is_county_wide=True, summary="Ring-outs, newest first"),
 ]  # fmt: skip

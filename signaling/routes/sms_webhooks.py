@@ -79,9 +79,10 @@ async def remove_webhook(request: Request[None, None]) -> None:
 _WEBHOOKS = "/api/v1/sms/webhooks"
 _MANAGE = Permission.SYSTEM_MANAGE
 ROUTES = [
-    Route("GET", _WEBHOOKS, list_webhooks, _MANAGE, response=WebhookList, summary="Webhooks"),
+    Route("GET", _WEBHOOKS, list_webhooks, _MANAGE, response=WebhookList,
+          is_county_wide=True, summary="Webhooks"),
     Route("POST", _WEBHOOKS, add_webhook, _MANAGE, body=WebhookIn, response=WebhookOut, status=201,
-          summary="Add a webhook; its secret is shown once"),
+          is_county_wide=True, summary="Add a webhook; its secret is shown once"),
     Route("DELETE", f"{_WEBHOOKS}/{{webhook_id}}", remove_webhook, _MANAGE,
-          summary="Remove a webhook"),
+          is_county_wide=True, summary="Remove a webhook"),
 ]  # fmt: skip

@@ -34,10 +34,12 @@ NOT_OF_A_UNIT = {
     "POST /api/v1/levels/suggest": "a question about figures",
     "POST /api/v1/grading": "a question about substances",
     "POST /api/v1/sms/preview": "a question about a text",
+    "POST /api/v1/sms/estimate": "a question about a text and its recipients",
+    "POST /api/v1/sms/pasted": "a question about numbers somebody pasted",
     "POST /api/v1/directory/imports": "an upload; see below",
 }
-NOT_HERE = ("/cameras", "/recordings")
-"""Areas that have a test like this of their own."""
+NOT_HERE = ("/cameras", "/recordings", "/sms/templates", "/sms/orders")
+"""Areas that need more than a request to make an object; they prove their scope themselves."""
 REASON = {"reason": "核对值班电话"}
 
 
@@ -149,6 +151,10 @@ async def _estate(server: Any, owner: Any) -> Estate:
         "POST /api/v1/hazards": hazard,
         "POST /api/v1/meetings": {**meeting, "key": "foreign-meeting"},
         "POST /api/v1/sms/messages": {**message, "key": "foreign-message"},
+        "POST /api/v1/sms/messages/{message_id}/again": {
+            "key": "again-to-t2", "to": "undelivered",
+        },
+        "POST /api/v1/sms/calls": {"key": "call-to-t2", **unit, "person_id": "zhao"},
         "POST /api/v1/users": {**user, "username": "puppet"},
         "POST /api/v1/roster": {
             **unit, "starts_at": now.isoformat(), "ends_at": meeting["ends_at"],
@@ -221,7 +227,9 @@ async def test_lists_show_nothing_of_another_township(
 
 COUNTY_WIDE = (
     ("GET", "audit"), ("POST", "audit/verify"), ("GET", "sms/inbox"), ("GET", "sms/modems"),
-    ("POST", "sms/inbox/x/handled"), ("POST", "plans"),
+    ("POST", "sms/inbox/x/handled"), ("POST", "sms/inbox/x/answer"), ("POST", "plans"),
+    ("GET", "sms/inbox/x/conversation"), ("GET", "sms/numbers"), ("GET", "sms/calls"),
+    ("GET", "sms/webhooks"), ("POST", "sms/webhooks"),
 )  # fmt: skip
 
 
@@ -261,3 +269,62 @@ async def test_a_join_link_is_not_to_be_read_in_the_list_of_messages(
         assert status == 201, answer
         for path in ("sms/messages", f"sms/messages/{answer['message_id']}"):
             assert "a" * 17 not in str(await owner.call("GET", f"/api/v1/{path}"))
+
+
+NO_CHANGE = {
+    "POST /api/v1/incidents/{incident_id}/preview": "stores nothing",
+    "POST /api/v1/audit/verify": "reads",
+    "POST /api/v1/incidents/{incident_id}/log": "a line of the incident's own log, never changed",
+}
+
+
+async def _entries(server: Any) -> int:
+    async with server.app.database.read() as uow:
+        return int((await server.app.audit.verify(uow)).count)
+
+
+async def test_every_change_is_in_the_audit_log(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    async with edge(make_settings(sqlite_url)) as server:
+        await _found(server)
+        owner = await server.signed_in("owner")
+        estate = await _estate(server, owner)
+        silent, changed = [], 0
+        for route in routes.all_routes():
+            if route.method not in UNSAFE_METHODS or not _names_an_object(route):
+                continue
+            if route.demo_only or route.name in NO_CHANGE:
+                continue
+            before = await _entries(server)
+            body = estate.bodies.get(route.name, {} if route.body else None)
+            status, _ = await owner.call(route.method, estate.path(route), body)
+            if status < 300:
+                changed += 1
+                if await _entries(server) == before:
+                    silent.append(route.name)
+        assert silent == []
+        assert changed > 20
+
+
+async def test_nobody_is_rung_in_another_township(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    """From one's own unit, but to a person one may not even see."""
+    async with edge(make_settings(sqlite_url)) as server:
+        await _found(server)
+        foreigner = await server.signed_in("foreigner")
+        for person_id in ("zhao", "nobody"):
+            body = {"key": f"ring-{person_id}", "unit_id": "t1", "person_id": person_id}
+            assert (await foreigner.call("POST", "/api/v1/sms/calls", body))[0] == 404
+
+
+async def test_the_audit_log_keeps_no_whole_number(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    async with edge(make_settings(sqlite_url)) as server:
+        await _found(server)
+        owner = await server.signed_in("owner")
+        body = {"number": "13800138001", "is_blocked": True, "note": "投诉"}
+        assert (await owner.call("PUT", "/api/v1/sms/numbers", body))[0] in {200, 204}
+        assert "13800138001" not in str(await owner.call("GET", "/api/v1/audit?limit=1000"))
