@@ -29,6 +29,7 @@ export default {
     good: 'Connection good', fair: 'Network fair', poor: 'Network poor; sound comes first', lost: 'Connection lost, recovering', connecting: 'Connecting sound and picture', signalling: 'Signalling lost, reconnecting', self: 'Other sites may not hear you',
   },
   main: {
+    pictureComing: 'Picture to come',
     polling: 'Polling',
     waiting: 'Waiting for a picture', waitingHint: 'It appears here as soon as a site turns its camera on or the chair broadcasts one.', alone: 'You are the only site so far', aloneHint: 'Others appear by themselves when they join.',
     onAir: 'On air', called: 'Called on', sharing: '{site} is sharing', you: 'This site', cameraOff: 'Camera off', speaking: 'Speaking', audioBlocked: 'Click here to turn the sound on',

@@ -29,6 +29,7 @@ export default {
     good: '连接良好', fair: '网络一般', poor: '网络较差，已优先保声音', lost: '连接中断，正在恢复', connecting: '正在接通音视频', signalling: '信令中断，正在重连', self: '其他会场可能听不到您',
   },
   main: {
+    pictureComing: '画面稍候',
     polling: '轮询中',
     waiting: '等待会场画面', waitingHint: '有会场打开摄像头，或主席广播会场后，画面会显示在这里。', alone: '目前只有您一个会场', aloneHint: '其他会场入会后会自动显示，请稍候。',
     onAir: '广播中', called: '点名发言', sharing: '{site} 正在共享', you: '本会场', cameraOff: '未开摄像头', speaking: '正在发言', audioBlocked: '点此处打开声音',
