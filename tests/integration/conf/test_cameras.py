@@ -14,7 +14,7 @@ from signaling.settings import Settings
 from tests.support.meeting import Desk, House, Refused, running_house
 from tests.support.rtsp_server import Camera, running_camera, with_b_frames
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.timeout(90), pytest.mark.holds_loop]  # it encodes and decodes
 MAIN = "6"
 
 

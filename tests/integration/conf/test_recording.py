@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from signaling.settings import Settings
 from tests.support.encoded import opus_packets, vp8_frames
 from tests.support.meeting import House, Page, Refused, running_house
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.timeout(90), pytest.mark.holds_loop]  # it encodes and decodes
 
 
 @pytest.fixture
@@ -43,6 +44,13 @@ def decoded(path: Path) -> int:
     """How many frames a player gets out of a file."""
     with av.open(io.BytesIO(path.read_bytes())) as container:
         return sum(1 for _ in container.decode(container.streams[0]))
+
+
+def ends_at(path: Path) -> float:
+    """Unix time of the last frame that plays: the file's name says when it began."""
+    with av.open(io.BytesIO(path.read_bytes())) as container:
+        last = max(frame.time for frame in container.decode(container.streams[0]))
+    return int(path.stem.rpartition("-")[2]) / 1000 + float(last)
 
 
 async def perform(page: Page, seconds: float) -> None:
@@ -73,8 +81,9 @@ async def test_the_lamp_is_on_while_bytes_reach_the_disk_and_files_play(
     await hall.order("record_stop")
     assert (await hall.room())["recording"] == "off"
     (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
-    assert decoded(audio) >= 200
-    assert decoded(camera) >= 100
+    sent = east.media.audio.packets
+    assert decoded(audio) >= sent - 125, sent  # the tap opens within a second or two
+    assert decoded(camera) >= sent // 2 - 63
     assert [a for a in await house.audited() if "record" in a] == [
         "room.record_start", "room.record_stop",
     ]  # fmt: skip
@@ -88,12 +97,14 @@ async def test_what_was_said_two_seconds_before_a_kill_plays(
     sending = asyncio.create_task(perform(east, 14))
     await hall.change("room.changed", recording="on")
     await asyncio.sleep(5)
-    sent = east.media.audio.packets
+    killed_at = time.time()
     os.kill(house.app.rooms.recordings.child.process_id, signal.SIGKILL)
     await asyncio.sleep(0)
     (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
-    assert decoded(audio) >= sent - 150  # 50 a second: two to be lost, one before the lamp
-    assert decoded(camera) >= (sent - 150) // 2 - 5
+    assert ends_at(audio) > killed_at - 2
+    assert ends_at(camera) > killed_at - 2
+    assert decoded(audio) > 100
+    assert decoded(camera) > 50
     await sending
     assert len(files(settings, "audio")) == 2
     assert decoded(files(settings, "audio")[1]) > 50
