@@ -3,17 +3,18 @@
 import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from conf import store
 from conf.cameras.service import Cameras
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import Device, MeetingState, Order
+from conf.placement import Placement
 from conf.ports import RoomAudit
 from conf.quality import exposition, site_qualities, slot_rows
 from conf.recording.lamp import Lamp
@@ -49,6 +50,7 @@ class Rooms:
         audit: RoomAudit,
         recordings: Recordings,
         cameras: Cameras,
+        placement: Placement,
         worker_command: Sequence[str] | None = None,
     ) -> None:
         """`sockets`: folder of the workers' control sockets. `worker_command`: see MediaWorker."""
@@ -60,6 +62,7 @@ class Rooms:
         self._clock = clock
         self._meetings = meetings
         self._audit = audit
+        self._placement = placement
         self.recordings = recordings
         recordings.show_with(self._show_lamp)
         self.cameras = cameras
@@ -98,6 +101,8 @@ class Rooms:
             for worker in self.workers:
                 await worker.stop()
         self._tasks = None
+        with suppress(AppError):
+            await self._placement.give_up(tuple(self._rooms))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -139,10 +144,7 @@ class Rooms:
         room = self._rooms.get(meeting_id)
         if room is not None:
             return room
-        async with self._database.read() as uow:
-            meeting = await store.meeting(uow, meeting_id)
-        if meeting is None:
-            raise NotFound("there is no such meeting")
+        meeting = await self._placement.claim(meeting_id)
         if meeting.state is MeetingState.ENDED:
             raise Conflict("this meeting is over", code="meeting_over")
         if meeting_id in self._rooms:  # somebody was faster while we read
@@ -282,6 +284,7 @@ class Rooms:
     async def _tidy(self) -> None:
         while True:
             await self._clock.sleep(_TIDY_EVERY_S)
+            await self._keep_rooms()
             for meeting_id, room in list(self._rooms.items()):
                 try:
                     await room.ask(room.tidy)
@@ -291,6 +294,12 @@ class Rooms:
                 if not room.state.is_open:
                     room.close()
                     self._forget(meeting_id)
+
+    async def _keep_rooms(self) -> None:
+        try:
+            await self._placement.keep(tuple(self._rooms))
+        except AppError as error:
+            log.warning("room_leases_not_renewed", cause=error.message)
 
     def _forget(self, meeting_id: str) -> None:
         room = self._rooms.pop(meeting_id)

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, or_, select
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conf.model import MeetingState, SiteRole
@@ -34,6 +43,9 @@ class MeetingRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(String(60))
     room_state: Mapped[dict[str, Any]] = mapped_column(Json)
+    node: Mapped[str | None] = mapped_column(String(26))
+    node_url: Mapped[str | None] = mapped_column(String(200))
+    node_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LinkRow(Base):
@@ -132,6 +144,17 @@ class ChatRow(Base):
 async def meeting(uow: UnitOfWork, meeting_id: str) -> MeetingRow | None:
     """One meeting, locked when the unit of work writes."""
     return await uow.session.get(MeetingRow, meeting_id, with_for_update=uow.writes or None)
+
+
+async def renew_lease(
+    uow: UnitOfWork, node: str, meeting_ids: Iterable[str], until: datetime
+) -> None:
+    """Hold these rooms for `node` until `until`."""
+    await uow.session.execute(
+        update(MeetingRow)
+        .where(MeetingRow.id.in_(list(meeting_ids)), MeetingRow.node == node)
+        .values(node_until=until)
+    )
 
 
 async def meeting_by_key(uow: UnitOfWork, key: str) -> MeetingRow | None:

@@ -14,6 +14,7 @@ import structlog
 
 from command.service import CommandService
 from conf.cameras.service import Cameras
+from conf.placement import Placement, node_name
 from conf.recording.service import Recordings
 from conf.rooms import Rooms
 from conf.service import Meetings
@@ -164,6 +165,9 @@ def _assemble(
             orders,
             recordings,
             cameras,
+            Placement(
+                database, node_name(settings.data.dir, base_url(settings)), base_url(settings)
+            ),
             worker_command,
         ),
         plans=plans,

@@ -145,11 +145,13 @@ async def do_the_main_job(county: DemoCounty, browser: Browser) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 async def test_the_main_job_on_one_box(county: DemoCounty, chromium: Browser) -> None:
     await do_the_main_job(county, chromium)
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 async def test_the_main_job_on_postgresql_and_redis(
     big_county: DemoCounty, chromium: Browser
 ) -> None:
@@ -157,13 +159,15 @@ async def test_the_main_job_on_postgresql_and_redis(
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 async def test_killed_between_activation_and_the_air_every_notice_goes_out_once(
     county: DemoCounty,
 ) -> None:
     """kill -9 once the activation is answered: after the restart everybody is told, once."""
     async with desk(county, "duty") as duty:
-        board = await duty.post("/incidents", await _leak(duty))
-        one = f"/incidents/{board['incident']['id']}"
+        incident = await duty.post("/incidents", await _leak(duty))
+        one = f"/incidents/{incident['id']}"
+        board = await duty.get(one)
         order = {"plan_id": board["proposals"][0]["plan_id"], "level": 3, "key": "e2e-kill"}
         await duty.post(f"{one}/activate", order)
         await county.kill()
