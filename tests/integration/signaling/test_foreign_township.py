@@ -41,6 +41,7 @@ NOT_OF_A_UNIT = {
 NOT_HERE = ("/cameras", "/recordings", "/sms/templates", "/sms/orders")
 """Areas that need more than a request to make an object; they prove their scope themselves."""
 REASON = {"reason": "核对值班电话"}
+ORDER = {"plan_id": "flood", "level": 3, "key": "activate-t2"}
 
 
 @dataclass
@@ -74,8 +75,8 @@ async def _found(server: Any) -> None:
         await server.add_user(login, *grants, must_change_password=False)
 
 
-async def _estate(server: Any, owner: Any) -> Estate:
-    """Made through the routes themselves, so that their bodies are known to be valid."""
+def _drafts() -> dict[str, Any]:
+    """What is made in the township, as the routes take it."""
     now = datetime.now(UTC)
     unit = {"unit_id": "t2"}
     group = {"name": "雁回镇干部", **unit, "member_ids": ["zhao"]}
@@ -94,6 +95,15 @@ async def _estate(server: Any, owner: Any) -> Estate:
         "username": "zhao", "name": "赵兰",
         "grants": [{"role": "township_official", "unit_path": "county/t2/"}],
     }  # fmt: skip
+    return {
+        "unit": unit, "group": group, "person": person, "hazard": hazard, "incident": incident,
+        "meeting": meeting, "message": message, "user": user,
+    }  # fmt: skip
+
+
+async def _estate(owner: Any) -> Estate:
+    """Made through the routes themselves, so that their bodies are known to be valid."""
+    drafts = _drafts()
     found = Estate({"unit_id": "t2", "person_id": "zhao", "post": "head", "plan_id": "flood"})
     made = found.ids
 
@@ -102,29 +112,34 @@ async def _estate(server: Any, owner: Any) -> Estate:
         assert status in {200, 201}, (path, answer)
         return answer
 
-    made["group_id"] = (await make("directory/groups", group))["id"]
-    made["hazard_id"] = (await make("hazards", hazard))["id"]
-    made["incident_id"] = (await make("incidents", incident))["id"]
-    opened = await make("meetings", meeting)
+    made["group_id"] = (await make("directory/groups", drafts["group"]))["id"]
+    made["hazard_id"] = (await make("hazards", drafts["hazard"]))["id"]
+    made["incident_id"] = (await make("incidents", drafts["incident"]))["id"]
+    opened = await make("meetings", drafts["meeting"])
     made["meeting_id"], made["link_id"] = opened["meeting"]["id"], opened["sites"][0]["link_id"]
-    made["message_id"] = (await make("sms/messages", message))["message_id"]
+    made["message_id"] = (await make("sms/messages", drafts["message"]))["message_id"]
     board = (await owner.call("GET", f"/api/v1/sms/messages/{made['message_id']}/recipients"))[1]
     made["recipient_id"] = board["items"][0]["id"]
-    made["user_id"] = (await make("users", user))["user"]["id"]
+    made["user_id"] = (await make("users", drafts["user"]))["user"]["id"]
     made["import_id"] = await _import(owner)
-    order = {"plan_id": "flood", "level": 3, "key": "activate-t2"}
-    other = {**incident, "key": "another-of-t2"}
+    other = {**drafts["incident"], "key": "another-of-t2"}
     running = (await make("incidents", other))["id"]
-    board = await make(f"incidents/{running}/activate", order)
+    board = await make(f"incidents/{running}/activate", ORDER)
     made["assignment_id"] = board["assignments"][0]["id"] if board["assignments"] else "none"
     made["task_id"] = board["tasks"][0]["id"]
+    found.bodies = {**_bodies_by_id(drafts), **_bodies_by_unit(drafts)}
+    return found
+
+
+def _bodies_by_id(drafts: dict[str, Any]) -> dict[str, Any]:
+    """Bodies of the routes that name an object in their path."""
     note, result = {"note": "电话确认"}, {"result": "已完成"}
     one = "/api/v1/incidents/{incident_id}"
-    found.bodies = {
+    return {
         f"PATCH {one}": {"version": 1, "title": "山洪灾害"},
         f"POST {one}/log": {"text": "记一笔"},
-        f"POST {one}/preview": order,
-        f"POST {one}/activate": order,
+        f"POST {one}/preview": ORDER,
+        f"POST {one}/activate": ORDER,
         f"POST {one}/revoke": REASON,
         f"POST {one}/close": {"summary": "结束"},
         f"POST {one}/assignments/{{assignment_id}}/acknowledge": note,
@@ -135,33 +150,38 @@ async def _estate(server: Any, owner: Any) -> Estate:
             "name": "雁回镇", "kind": "township", "parent_id": "county", "version": 1,
         },
         "PUT /api/v1/directory/units/{unit_id}/appointments/{post}": {"person_ids": ["zhao"]},
-        "PUT /api/v1/directory/people/{person_id}": {**person, "version": 1},
+        "PUT /api/v1/directory/people/{person_id}": {**drafts["person"], "version": 1},
         "POST /api/v1/directory/people/{person_id}/reveal": REASON,
-        "PUT /api/v1/directory/groups/{group_id}": {**group, "version": 1},
-        "PUT /api/v1/hazards/{hazard_id}": {**hazard, "version": 1},
+        "PUT /api/v1/directory/groups/{group_id}": {**drafts["group"], "version": 1},
+        "PUT /api/v1/hazards/{hazard_id}": {**drafts["hazard"], "version": 1},
         "POST /api/v1/directory/imports/{import_id}/commit": {"remove_missing": False},
         "POST /api/v1/directory/imports/{import_id}/undo": REASON,
         "POST /api/v1/meetings/{meeting_id}/orders": {"order": "lock"},
         "PATCH /api/v1/users/{user_id}": {"name": "别人"},
-        # Without a parameter in the path: the object is in the body.
-        "POST /api/v1/incidents": {**incident, "key": "foreign-incident"},
+    }  # fmt: skip
+
+
+def _bodies_by_unit(drafts: dict[str, Any]) -> dict[str, Any]:
+    """Bodies that name the object themselves: there is no parameter in the path."""
+    return {
+        "POST /api/v1/incidents": {**drafts["incident"], "key": "foreign-incident"},
         "POST /api/v1/directory/units": {"name": "新村", "kind": "village", "parent_id": "t2"},
-        "POST /api/v1/directory/people": person,
-        "POST /api/v1/directory/groups": group,
-        "POST /api/v1/hazards": hazard,
-        "POST /api/v1/meetings": {**meeting, "key": "foreign-meeting"},
-        "POST /api/v1/sms/messages": {**message, "key": "foreign-message"},
+        "POST /api/v1/directory/people": drafts["person"],
+        "POST /api/v1/directory/groups": drafts["group"],
+        "POST /api/v1/hazards": drafts["hazard"],
+        "POST /api/v1/meetings": {**drafts["meeting"], "key": "foreign-meeting"},
+        "POST /api/v1/sms/messages": {**drafts["message"], "key": "foreign-message"},
         "POST /api/v1/sms/messages/{message_id}/again": {
             "key": "again-to-t2", "to": "undelivered",
         },
-        "POST /api/v1/sms/calls": {"key": "call-to-t2", **unit, "person_id": "zhao"},
-        "POST /api/v1/users": {**user, "username": "puppet"},
+        "POST /api/v1/sms/calls": {"key": "call-to-t2", **drafts["unit"], "person_id": "zhao"},
+        "POST /api/v1/users": {**drafts["user"], "username": "puppet"},
         "POST /api/v1/roster": {
-            **unit, "starts_at": now.isoformat(), "ends_at": meeting["ends_at"],
+            **drafts["unit"], "starts_at": drafts["meeting"]["starts_at"],
+            "ends_at": drafts["meeting"]["ends_at"],
             "leader_id": "zhao", "officer_ids": ["zhao"],
         },
     }  # fmt: skip
-    return found
 
 
 async def _import(owner: Any) -> str:
@@ -191,7 +211,7 @@ async def test_nobody_reaches_into_another_township(
 ) -> None:
     async with edge(make_settings(sqlite_url)) as server:
         await _found(server)
-        estate = await _estate(server, await server.signed_in("owner"))
+        estate = await _estate(await server.signed_in("owner"))
         foreigner = await server.signed_in("foreigner")
         reached = []
         for route in routes.all_routes():
@@ -211,7 +231,7 @@ async def test_lists_show_nothing_of_another_township(
     async with edge(make_settings(sqlite_url)) as server:
         await _found(server)
         owner = await server.signed_in("owner")
-        estate = await _estate(server, owner)
+        estate = await _estate(owner)
         foreigner = await server.signed_in("foreigner")
         lists = (
             "directory/people", "directory/groups", "directory/imports", "hazards", "incidents",
@@ -289,7 +309,7 @@ async def test_every_change_is_in_the_audit_log(
     async with edge(make_settings(sqlite_url)) as server:
         await _found(server)
         owner = await server.signed_in("owner")
-        estate = await _estate(server, owner)
+        estate = await _estate(owner)
         silent, changed = [], 0
         for route in routes.all_routes():
             if route.method not in UNSAFE_METHODS or not _names_an_object(route):
