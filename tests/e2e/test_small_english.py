@@ -10,7 +10,8 @@ from support.county import DemoCounty, desk
 
 PHONE = {"width": 390, "height": 844}
 UNNAMED = """() => [...document.querySelectorAll('button, a[href], input, select, textarea')]
-  .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest('[aria-hidden="true"]'))
+  .filter((one) => one.checkVisibility({visibilityProperty: true}))
+  .filter((one) => !one.closest('[aria-hidden="true"]'))
   .filter((one) => !(one.getAttribute('aria-label') || one.title || one.innerText?.trim()
     || one.placeholder || one.labels?.length || one.getAttribute('aria-labelledby')))
   .map((one) => one.outerHTML.slice(0, 120))"""

@@ -1,0 +1,4 @@
+"""Benchmarks: ratios and distributions from one run, beside the peer or the floor.
+
+Run one as `python -m bench.NAME`, or all by `make bench`. May import everything, tests too.
+"""
