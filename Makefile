@@ -6,10 +6,8 @@
 BIN := .venv/bin
 PREPARE = python=$$(sh tools/python.sh) && "$$python" tools/prepare.py
 # Tests run on several processes, which mostly wait for modems, browsers and databases; end-to-end
-# tests run one after another at the end. What fails is tried once more, alone: a test that passes
-# then was starved on a busy machine, and both summaries name it. Nothing else is forgiven.
+# tests run one after another at the end.
 WORKERS ?= 3
-AGAIN = $(BIN)/pytest --last-failed --last-failed-no-failures none -p no:randomly
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -20,8 +18,7 @@ run: ## Start the demo county: installs, builds, seeds, prints addresses and log
 
 test: ## Run every check and test, with real Redis, PostgreSQL and Chromium
 	@$(PREPARE) dev services pages
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS) \
-	  || { echo "Once more, alone, what failed:"; exec $(AGAIN); }
+	@exec $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: prepare-dev ## Format, lint, types, import contracts, types of the pages
 	$(BIN)/ruff format --check .
