@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from core.version import VERSION
 from signaling.cli.invocation import Invocation, LazyGroup
 
 COMMANDS = {
@@ -32,7 +33,7 @@ COMMANDS = {
     type=click.Path(dir_okay=False, path_type=Path),
     help="Settings file (TOML; see config-sample.toml). Also: FENGSUI_CONFIG.",
 )
-@click.version_option(package_name="fengsui", message="%(version)s")
+@click.version_option(VERSION, message="%(version)s")
 @click.pass_context
 def main(context: click.Context, config: Path | None) -> None:
     """烽燧 Fengsui: video meetings, emergency command and SMS for a county.

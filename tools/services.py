@@ -31,8 +31,8 @@ def postgres_bin() -> Path | None:
 
 
 def chromium_path() -> str | None:
-    """The Chromium of the machine; FENGSUI_TEST_CHROMIUM names another one."""
-    names = (os.environ.get("FENGSUI_TEST_CHROMIUM", ""), *CHROMIUM_NAMES)
+    """The Chromium of the machine; TEST_CHROMIUM names another one."""
+    names = (os.environ.get("TEST_CHROMIUM", ""), *CHROMIUM_NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
@@ -76,7 +76,7 @@ def _advice(lacking: dict[str, str]) -> str:
         f"The tests need {', '.join(lacking.values())}, which is not on this machine.\n"
         f"  Debian:  sudo apt-get install {' '.join(lacking)}\n"
         "  Others:  install these programs; nothing of theirs has to run, the tests start\n"
-        "           private instances. A Chromium elsewhere: FENGSUI_TEST_CHROMIUM=/path/to/it\n"
+        "           private instances. A Chromium elsewhere: TEST_CHROMIUM=/path/to/it\n"
         "Run as root on Debian, `make test` installs them itself."
     )
 

@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import shutil
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from core.auth.model import Permission
 from core.errors import Unavailable
 from core.settings import DataSettings
+from core.version import VERSION
 from signaling.api import ApiModel
 from signaling.http import AnyRequest, File, Request, Route
 
@@ -61,17 +61,9 @@ _LAST_MIB = 10
 """Below this the next write may fail."""
 
 
-def product_version() -> str:
-    """The installed version; `0+source` from a bare checkout."""
-    try:
-        return version("fengsui")
-    except PackageNotFoundError:
-        return "0.1.0+source"
-
-
 async def healthz(_request: Request[None, None]) -> Health:
     """Alive."""
-    return Health(status="ok", version=product_version())
+    return Health(status="ok", version=VERSION)
 
 
 async def readyz(request: Request[None, None]) -> web.StreamResponse:
@@ -107,7 +99,7 @@ async def status(request: Request[None, None]) -> SystemStatus:
     """Version, uptime, components."""
     app = request.app
     return SystemStatus(
-        version=product_version(),
+        version=VERSION,
         started_at=app.started_at,
         now=app.clock.now(),
         is_demo=app.is_demo,

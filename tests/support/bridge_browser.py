@@ -8,7 +8,9 @@ from typing import Any
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+from services.session import ServiceMissing
+from tools.services import chromium_path
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -84,10 +86,13 @@ class Browsers:
 @asynccontextmanager
 async def browsers() -> AsyncIterator[Browsers]:
     """One Chromium process group for the test."""
+    path = chromium_path()
+    if path is None:
+        raise ServiceMissing("Chromium is not installed: run `make test`, or install it")
     runner, port = await _serve_page()
     try:
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
             try:
                 yield Browsers(browser, port)
             finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from core.version import VERSION
 from signaling.control import ask
 from sms.simulator.client import SimulatorClient
 
@@ -108,6 +109,10 @@ async def test_help_names_every_command(box: Box) -> None:
         "restore", "audit", "modem-sim", "config-sample", "openapi",
     ):  # fmt: skip
         assert re.search(rf"^  {command}\b", text, re.MULTILINE), command
+
+
+async def test_the_version_is_told_from_a_bare_checkout_too(box: Box) -> None:
+    assert await box.run("--version") == (0, f"{VERSION}\n")
 
 
 async def test_a_bad_setting_is_named_and_nothing_starts(box: Box) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from core.version import VERSION
+
 
 async def test_a_disk_that_fills_is_told_before_it_is_full(
     sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
@@ -23,3 +25,10 @@ async def test_figures_are_for_who_may_see_them(county: Any) -> None:
     for header in ("Bearer ", "Bearer x", "Bearer \udcff"):
         assert (await stranger.call("GET", "/metrics", Authorization=header))[0] == 401
     assert (await (await county.signed_in("leader")).call("GET", "/metrics"))[0] == 403
+
+
+async def test_alive_and_status_name_the_same_version(county: Any) -> None:
+    """The one that `server.py --version` prints: see test_command_line."""
+    admin = await county.signed_in("admin")
+    assert (await admin.call("GET", "/healthz"))[1] == {"status": "ok", "version": VERSION}
+    assert (await admin.call("GET", "/api/v1/system"))[1]["version"] == VERSION
