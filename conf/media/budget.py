@@ -47,22 +47,30 @@ class DownBudget:
         self._slots = slots
         self._outbox = outbox
         ceiling_bps = settings.max_down_bps
-        self.estimate = Estimate(settings.start_down_bps, ceiling_bps)
+        self._start_bps = settings.start_down_bps
         self._ceiling_bps = ceiling_bps
+        self.restart()
         # Without transport-wide numbers there is nothing to estimate from but the site's own cap.
         self._is_blind = not any(slot.form.has_transport for slot in slots)
         self._shaper = Shaper(session, outbox)
         self._guard = VoiceGuard(outbox)
-        self._prober = Prober()
-        self._allocator = Allocator()
         self._newest_settled_us = 0
         self._octets_at_probe = 0
         self._octets_then = 0
         self._padded = 0
         self._is_content = False
         self._chosen_at = -1e9
-        self.has_feedback = False
         self.sending_bps = 0
+
+    def restart(self) -> None:
+        """Know nothing of the link: it is new, or has been silent so long that it may be another.
+
+        The silence itself has halved the estimate again and again; that says nothing of the link.
+        """
+        self.estimate = Estimate(self._start_bps, self._ceiling_bps)
+        self._prober = Prober()
+        self._allocator = Allocator()
+        self.has_feedback = False
 
     def set_ceiling(self, bps: int) -> None:
         """The site's administrative cap."""

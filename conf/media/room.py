@@ -122,7 +122,7 @@ class Room:
                     tuple(slot.describe() for slot in slots),
                 )
             )
-        for slot in slots if seat.session.context is not None else ():
+        for slot in slots if seat.session.can_send else ():
             if slot.kind is SlotKind.AUDIO and slot.track is not None:
                 alive = slot.track.alive(now)
                 slot.show(alive[0] if alive else slot.layer, now)

@@ -102,8 +102,15 @@ class Seat:
         self.room.on_connected(self, self._worker.clock())
 
     def on_lost(self, reason: str) -> None:
-        """The browser closed, fell silent, or failed its handshake."""
+        """The browser closed, fell silent, or failed its handshake: not one packet more goes there.
+
+        Its slots leave their layers, so that they begin with a key frame should it come back.
+        """
         self.is_connected = False
+        self.session.pause()
+        self.budget.restart()
+        for slot in self.subscriber.slots:
+            slot.show(None, self._worker.clock())
         self.room.on_lost(self, reason)
 
     # -- RTCP -----------------------------------------------------------------------------------
@@ -198,7 +205,7 @@ class Seat:
 
         A key frame that came before the handshake ended would be lost, and the slot left black.
         """
-        if self.session.context is None:
+        if not self.session.can_send:
             return
         chosen = self.budget.choose(now)
         for slot in self.subscriber.slots:

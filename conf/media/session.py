@@ -61,6 +61,7 @@ class Session:
         self.candidates: OrderedDict[bytes, Endpoint] = OrderedDict()
         self.endpoint: Endpoint | None = None
         self.pointer = 0
+        self._paused_key = b""  # where media went until consent was lost
         self.srtp: SrtpContexts | None = None
         self.context: object | None = None  # srtp.send, one look-up less in the forwarding loop
         self.history = SendHistory()
@@ -104,6 +105,8 @@ class Session:
             self._received += size
         if endpoint.key in self.candidates:
             self.candidates.move_to_end(endpoint.key)
+            if endpoint.key == self._paused_key and self.endpoint is None:
+                self.move_to(endpoint.key)  # it had proved itself before it fell silent
             return None
         self.candidates[endpoint.key] = endpoint
         if len(self.candidates) <= MAX_CANDIDATES:
@@ -119,6 +122,18 @@ class Session:
         if endpoint is not None:
             self.endpoint = endpoint
             self.pointer = endpoint.pointer
+            self._paused_key = b""
+
+    @property
+    def can_send(self) -> bool:
+        """Are there keys, and an address that still wants media?"""
+        return self.context is not None and self.endpoint is not None
+
+    def pause(self) -> None:
+        """Consent is lost (RFC 7675 §5.1): send nothing until something authentic comes again."""
+        if self.endpoint is not None:
+            self._paused_key = self.endpoint.key
+        self.endpoint, self.pointer = None, 0
 
     def on_dtls(self, datagram: bytes, key: bytes) -> bool:
         """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`)."""

@@ -288,10 +288,8 @@ class Worker:
         for seat in self.seats.values():
             if seat.is_connected and now - seat.session.heard_at > limit:
                 seat.on_lost("silence")
-            elif (
-                not seat.is_connected and seat.session.srtp and now - seat.session.heard_at < limit
-            ):
-                seat.on_connected()
+            elif not seat.is_connected and seat.session.can_send:
+                seat.on_connected()  # it has spoken since: `pause` took the address away
 
     def report(self) -> StatsReport:
         """Counters of the process; Prometheus-ready names."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -93,3 +93,12 @@ async def stream(sites: Iterable[Site], seconds: float, *, packets: int = 2) -> 
                     site.keyframe_asked.discard(source.ssrc)
                     site.send_frame(rid, packets=packets, key=asked or source.packets == 0)
         await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
+
+
+async def stream_until(
+    sites: Sequence[Site], done: Callable[[], bool], within_s: float = 20, *, packets: int = 2
+) -> None:
+    """As `stream`, as long as it takes: the machine may be busy. Raises: TimeoutError."""
+    async with asyncio.timeout(within_s):
+        while not done():
+            await stream(sites, 0.3, packets=packets)

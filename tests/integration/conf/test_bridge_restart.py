@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from conf.media.client import (
 )
 from conf.settings import MediaSettings
 from core.errors import Conflict, NotFound
-from tests.support.bridge import LOOPBACK, running_bridge, stream, take_seat
+from tests.support.bridge import LOOPBACK, running_bridge, stream, stream_until, take_seat
 from tests.support.bridge_client import Site
 
 pytestmark = pytest.mark.timeout(60)
-STAGE_AUDIO = "3"
+STAGE_AUDIO, MAIN = "3", "6"
 
 
 async def test_a_killed_worker_comes_back_with_its_orders(tmp_path: Path) -> None:
@@ -83,6 +84,58 @@ async def test_a_silent_site_is_lost_and_revived_by_an_ice_restart(tmp_path: Pat
             await bridge.worker.restart("b", other_page.offer())
         other_page.socket.close()
         assert refused.value.wire_code == "rejoin"
+        await a.close()
+        await b.close()
+
+
+async def test_a_vanished_address_gets_no_packet_until_it_speaks_again(tmp_path: Path) -> None:
+    """RFC 7675: consent lost ends media, though the seat is kept; it comes back on a key frame."""
+    quick = MediaSettings.model_validate(LOOPBACK.model_dump() | {"silence_timeout_s": 3})
+    async with running_bridge(tmp_path, quick) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b", keep=True))
+        await stream([a], 1)
+        remote, b.remote = b.remote, ("127.0.0.1", 9)
+        await stream_until([a], lambda: any(isinstance(e, ParticipantLost) for e in bridge.seen))
+        await asyncio.sleep(0.1)  # what left before is read
+        before, keys, shown = b.received(), b.mid(MAIN).key_frames, b.mid(MAIN).packets
+        assert before > 100
+        await stream([a], 1)
+        assert b.received() == before
+        bridge.seen.clear()
+        b.remote = remote
+        await b.check()
+        await bridge.until(lambda event: isinstance(event, ParticipantConnected))
+        voices = b.mid(STAGE_AUDIO).packets
+        await stream_until([a], lambda: b.mid(MAIN).key_frames > keys)
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > voices + 20)
+        since = b.mid(MAIN).sequences[shown:]
+        assert {(later - earlier) & 0xFFFF for earlier, later in pairwise(since)} == {1}
+        await a.close()
+        await b.close()
+
+
+async def test_a_browser_that_said_goodbye_stays_gone(tmp_path: Path) -> None:
+    """close_notify was the last authentic word: nothing more goes there."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        await stream([a], 0.5)
+        for task in b._tasks:
+            task.cancel()
+        assert b._link is not None
+        await b._link.close()
+        lost = await bridge.until(lambda event: isinstance(event, ParticipantLost), 2)
+        assert isinstance(lost, ParticipantLost)
+        assert lost.reason == "closed"
+        await asyncio.sleep(0.1)
+        before = b.received()
+        bridge.seen.clear()
+        await stream([a], 1)
+        assert b.received() == before
+        assert not any(isinstance(event, ParticipantConnected) for event in bridge.seen)
         await a.close()
         await b.close()
 
