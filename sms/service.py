@@ -54,6 +54,7 @@ class MessageView:
     text: str
     wire_text: str
     sender: str
+    unit_path: str
     is_drill: bool
     choices: dict[str, str] | None
     context: dict[str, Any]
@@ -120,8 +121,8 @@ class SmsPlatform:
 
     async def again(
         self, uow: UnitOfWork, message_id: str, *, to: str, sender: str, key: str
-    ) -> MessageId:
-        """Send once more to those not reached. `to`: "undelivered" or "unconfirmed".
+    ) -> Submission:
+        """The same text to those not reached, to be submitted. `to`: "undelivered", "unconfirmed".
 
         Undelivered: failed, expired, unknown, or sent without a report; a person takes the risk
         that some get it twice. Raises: NotFound; Conflict: there is nobody left.
@@ -142,13 +143,10 @@ class SmsPlatform:
         if not left:
             raise Conflict("there is nobody left to send it to")
         spec = ReplySpec(dict(row.choices)) if row.choices else None
-        return await self.submit(
-            uow,
-            Submission(
-                row.class_, row.text, tuple(left), f"again:{key}", sender=sender,
-                unit_path=row.unit_path, expects_reply=spec, is_drill=row.is_drill,
-                context=row.context,
-            ),
+        return Submission(
+            row.class_, row.text, tuple(left), f"again:{key}", sender=sender,
+            unit_path=row.unit_path, expects_reply=spec, is_drill=row.is_drill,
+            context=row.context,
         )  # fmt: skip
 
     async def time_to_send(
@@ -368,7 +366,8 @@ def own_text(row: RecipientRow, message: MessageRow) -> str | None:
 def _view(row: MessageRow, counts: dict[str, int]) -> MessageView:
     return MessageView(
         id=row.id, class_=row.class_.value, text=row.text, wire_text=row.wire_text,
-        sender=row.sender, is_drill=row.is_drill, choices=row.choices, context=row.context,
+        sender=row.sender, unit_path=row.unit_path, is_drill=row.is_drill, choices=row.choices,
+        context=row.context,
         recipient_count=row.recipient_count, segment_count=row.segment_count, counts=counts,
         created_at=row.created_at, expires_at=row.expires_at, cancelled_at=row.cancelled_at,
     )  # fmt: skip

@@ -15,15 +15,13 @@ from directory.model import Person, PhoneKind
 from signaling.api import ApiModel, Empty
 from signaling.context import AppContext
 from signaling.http import Request, Route
+from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from signaling.topics import Topics, Visitor
 from sms.model import InboundState, MessageClass, Recipient, RecipientState, ReplySpec, Submission
 from sms.numbers import to_e164
-from sms.planning import needs_approval
 from sms.service import MessageView
 
 _JOIN_LINK = re.compile(rf"{PATH_PREFIX}[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
-CONFIRM_ABOVE = 100
-"""Above so many recipients the sender types their number to confirm."""
 
 
 class Page(ApiModel):
@@ -134,16 +132,6 @@ class RecipientList(ApiModel):
     items: tuple[RecipientItem, ...]
 
 
-class Accepted(ApiModel):
-    """The message is stored; what happens to it is on the topic `message:ID`.
-
-    With a time, or above the number that needs an approval, it is an order instead.
-    """
-
-    message_id: str = ""
-    order_id: str = ""
-
-
 class Cancelled(ApiModel):
     """How many segments were withdrawn."""
 
@@ -221,12 +209,9 @@ async def submit(request: Request[None, NewMessage]) -> Accepted:
     body, app = request.body, request.app
     async with request.write() as uow:
         unit = await app.directory.unit(uow, UnitId(body.unit_id))
-        request.require(Permission.SMS_SEND, unit.path)
-        if body.class_ in (MessageClass.ALERT, MessageClass.COMMAND):
-            request.require(Permission.INCIDENT_ACTIVATE, unit.path)
+        require_class(request, body.class_, unit.path)
         recipients = await _recipients(uow, request)
-        _confirm(body, len(recipients))
-        accepted = await _send_or_order(
+        accepted = await send(
             uow, request,
             Submission(
                 class_=body.class_, text=body.text, recipients=recipients,
@@ -235,6 +220,7 @@ async def submit(request: Request[None, NewMessage]) -> Accepted:
                 expects_reply=ReplySpec(body.choices) if body.choices else None,
                 is_drill=body.is_drill,
             ),
+            Terms(body.confirmed_count, body.due_at, body.repeat, body.repeat_until),
         )  # fmt: skip
         target = f"message:{accepted.message_id}" if accepted.message_id else accepted.order_id
         await app.audit.append(
@@ -242,31 +228,6 @@ async def submit(request: Request[None, NewMessage]) -> Accepted:
             detail={"class": body.class_.value, "recipients": len(recipients)},
         )  # fmt: skip
     return accepted
-
-
-async def _send_or_order(
-    uow: UnitOfWork, request: Request[None, NewMessage], submission: Submission
-) -> Accepted:
-    """Now, at its time, or once a second person has agreed."""
-    body, sms = request.body, request.app.sms
-    above = request.app.settings.sms.approval_above
-    must_wait = needs_approval(submission.class_, len(submission.recipients), above)
-    if body.due_at is None and body.repeat is None and not must_wait:
-        return Accepted(message_id=await sms.submit(uow, submission))
-    if body.due_at is not None and body.due_at.tzinfo is None:
-        raise InvalidInput("a time needs its zone", field="due_at")
-    order = await sms.orders.place(
-        uow, submission, due_at=body.due_at, repeat=body.repeat, repeat_until=body.repeat_until,
-        needs_approval=must_wait,
-    )  # fmt: skip
-    return Accepted(order_id=order.id)
-
-
-def _confirm(body: NewMessage, count: int) -> None:
-    if count > CONFIRM_ABOVE and body.confirmed_count != count:
-        raise InvalidInput(
-            f"this goes to {count} people; type that number to confirm", field="confirmed_count"
-        )
 
 
 async def _recipients(uow: UnitOfWork, request: Request[None, NewMessage]) -> tuple[Recipient, ...]:
@@ -342,7 +303,7 @@ async def cancel(request: Request[None, Empty]) -> Cancelled:
     """Withdraw what is not on the air."""
     message_id = request.path["message_id"]
     async with request.write() as uow:
-        await access_message(uow, request, Permission.SMS_SEND)
+        await access_message_to_send(uow, request)
         segments = await request.app.sms.cancel(uow, message_id)
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="sms.cancel",
@@ -355,7 +316,7 @@ async def resend_unknown(request: Request[None, Empty]) -> None:
     """Send once more to a recipient whose outcome is unknown; a double is possible."""
     recipient_id = request.path["recipient_id"]
     async with request.write() as uow:
-        await access_message(uow, request, Permission.SMS_SEND)
+        await access_message_to_send(uow, request)
         await request.app.sms.resend_unknown(uow, request.path["message_id"], recipient_id)
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="sms.resend_unknown",
@@ -369,6 +330,12 @@ async def access_message(
     """Raise NotFound or NotAllowed unless the message was sent from a unit in reach."""
     path = await request.app.sms.unit_path(uow, request.path["message_id"])
     require(request.principal, permission, path)
+
+
+async def access_message_to_send(uow: UnitOfWork, request: Request[Any, Any]) -> None:
+    """Raise unless the person may send texts of this message's class, or take them back."""
+    view = await request.app.sms.message(uow, request.path["message_id"])
+    require_class(request, MessageClass(view.class_), view.unit_path)
 
 
 def closed(text: str) -> str:

@@ -9,7 +9,8 @@ from core.auth.model import Permission, reach
 from core.ids import UnitId
 from signaling.api import ApiModel, Empty
 from signaling.http import File, Request, Route
-from signaling.routes.sms import Accepted, access_message, masked
+from signaling.routes.sms import access_message, access_message_to_send, masked
+from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import content, export, planning, templates
 from sms.meter import COUNTY_TIME
 from sms.model import MessageClass, OrderState, Submission
@@ -124,10 +125,11 @@ class PastedList(ApiModel):
 
 
 class Again(ApiModel):
-    """Whom a second sending is for."""
+    """Whom a second sending is for. `confirmed_count`: typed where there are more than 100."""
 
     key: str = Field(min_length=8, max_length=100)
     to: Literal["undelivered", "unconfirmed"]
+    confirmed_count: int | None = Field(None, ge=1)
 
 
 class MonthQuery(ApiModel):
@@ -232,7 +234,10 @@ async def _decide(
     orders, order_id = request.app.sms.orders, request.path["order_id"]
     user_id = request.principal.user_id
     async with request.write() as uow:
-        request.require(permission, (await orders.order(uow, order_id)).unit_path)
+        order = await orders.order(uow, order_id)
+        request.require(permission, order.unit_path)
+        if what == "cancel":
+            require_class(request, MessageClass(order.submission["class_"]), order.unit_path)
         if what == "approve":
             row = await orders.approve(uow, order_id, user_id)
         elif what == "refuse":
@@ -289,16 +294,20 @@ async def send_again(request: Request[None, Again]) -> Accepted:
     """A second message to those the first one did not reach, or who did not confirm."""
     message_id, principal = request.path["message_id"], request.principal
     async with request.write() as uow:
-        await access_message(uow, request, Permission.SMS_SEND)
-        made = await request.app.sms.again(
+        await access_message_to_send(uow, request)
+        once_more = await request.app.sms.again(
             uow, message_id, to=request.body.to, sender=principal.user_id,
             key=f"{principal.user_id}:{request.body.key}",
         )  # fmt: skip
+        made = await send(uow, request, once_more, Terms(request.body.confirmed_count))
         await request.app.audit.append(
             uow, actor=principal.actor, action="sms.again", target=f"message:{message_id}",
-            detail={"to": request.body.to, "message_id": made},
+            detail={
+                "to": request.body.to, "recipients": len(once_more.recipients),
+                "message_id": made.message_id, "order_id": made.order_id,
+            },
         )  # fmt: skip
-    return Accepted(message_id=made)
+    return made
 
 
 _HEADER = (

@@ -9,7 +9,7 @@ from core.errors import InvalidInput
 from core.ids import new_id
 from signaling.api import ApiModel, Empty
 from signaling.http import Request, Route
-from signaling.routes.sms import Accepted
+from signaling.routes.sms_sending import Accepted
 from sms.model import MessageClass, Recipient, Submission
 from sms.numbers import is_demo_number, to_e164
 

@@ -5,15 +5,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.auth.model import Grant, Principal, Role
 from core.ids import UserId
 from directory.model import UnitDraft, UnitKind
 from sms.driver import IncomingPdu
+from sms.model import RecipientState, SegmentState
 from sms.numbers import demo_number
 from sms.pdu.addresses import Address
 from sms.pdu.deliver import encode_deliver
 from sms.pdu.user_data import Alphabet
+from sms.store.rows import RecipientRow, SegmentRow
 
 SYSTEM = Principal(UserId("system"), "system", None, (Grant(Role.ADMIN, ""),))
 SMS = "/api/v1/sms"
@@ -26,7 +29,7 @@ async def _fill(server: Any) -> None:
         await register.create_unit(uow, SYSTEM, draft)
     for login, role in (
         ("duty", Role.DUTY_OFFICER), ("leader", Role.LEADER), ("admin", Role.ADMIN),
-        ("village", Role.VILLAGE_REPORTER),
+        ("village", Role.VILLAGE_REPORTER), ("staff", Role.MEETING_STAFF),
     ):  # fmt: skip
         await server.add_user(login, Grant(role, "county/"), must_change_password=False)
 
@@ -125,3 +128,77 @@ async def test_an_answer_from_the_inbox_a_blocked_number_and_a_call(
         assert (await duty.call("GET", f"{SMS}/modems/none/trace"))[0] == 403
         admin = await server.signed_in("admin")
         assert (await admin.call("GET", f"{SMS}/modems/none/trace"))[0] == 404
+
+
+async def _lose(server: Any, message_id: str, state: SegmentState) -> str:
+    """Bring every segment of a message into `state`. Returns: the first recipient's id."""
+    async with server.app.database.write() as uow:
+        values = {"attempts": 1, "unknown_since": uow.now, "cause": "lost"}
+        await uow.session.execute(
+            update(SegmentRow)
+            .where(SegmentRow.message_id == message_id)
+            .values(state=state, **values)
+        )
+        await uow.session.execute(
+            update(RecipientRow)
+            .where(RecipientRow.message_id == message_id)
+            .values(state=RecipientState(state.value), cause="lost")
+        )
+        rows = await server.app.sms.recipients(uow, message_id)
+    return str(rows[0].id)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("class_", ["alert", "command"])
+async def test_who_may_not_start_a_response_neither_repeats_nor_withdraws_an_alert(
+    class_: str, sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    """Sending again is sending: the class is checked on every way out."""
+    async with edge(make_settings(sqlite_url)) as server:
+        await _fill(server)
+        duty, staff = await server.signed_in("duty"), await server.signed_in("staff")
+        first = _message("first-01", **{"class": class_})
+        assert (await staff.call("POST", f"{SMS}/messages", first))[0] == 403
+        _, sent = await duty.call("POST", f"{SMS}/messages", first)
+        board = f"{SMS}/messages/{sent['message_id']}"
+        later = (server.app.clock.now() + timedelta(hours=1)).isoformat()
+        _, ordered = await duty.call(
+            "POST", f"{SMS}/messages", {**first, "key": "later-02", "due_at": later}
+        )
+        recipient = await _lose(server, sent["message_id"], SegmentState.UNKNOWN)
+        again = {"key": "again-01", "to": "undelivered"}
+        for path, body in (
+            (f"{board}/again", again),
+            (f"{board}/recipients/{recipient}/resend", {}),
+            (f"{board}/cancel", {}),
+            (f"{SMS}/orders/{ordered['order_id']}/cancel", {}),
+        ):
+            assert (await staff.call("POST", path, body))[0] == 403, path
+        assert (await duty.call("POST", f"{board}/recipients/{recipient}/resend", {}))[0] < 300
+        status, made = await duty.call("POST", f"{board}/again", again)
+        assert (status, made["message_id"] != sent["message_id"]) == (201, True)
+
+
+@pytest.mark.timeout(60)
+async def test_a_second_sending_to_many_is_confirmed_and_approved_like_the_first(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    settings = make_settings(sqlite_url, sms={"approval_above": 150})
+    async with edge(settings) as server:
+        await _fill(server)
+        duty, leader = await server.signed_in("duty"), await server.signed_in("leader")
+        for count, key in ((101, "first-01"), (151, "first-02")):
+            body = _message(
+                key, numbers=[demo_number(n) for n in range(count)], confirmed_count=count
+            )
+            _, sent = await duty.call("POST", f"{SMS}/messages", body)
+            if sent["order_id"]:
+                path = f"{SMS}/orders/{sent['order_id']}/approve"
+                _, sent = await leader.call("POST", path, {})
+            await _lose(server, sent["message_id"], SegmentState.FAILED)
+            path = f"{SMS}/messages/{sent['message_id']}/again"
+            again = {"key": f"again-{key}", "to": "undelivered"}
+            status, refused = await duty.call("POST", path, again)
+            assert (status, refused["error"]["field"]) == (422, "confirmed_count")
+            status, made = await duty.call("POST", path, {**again, "confirmed_count": count})
+            assert (status, bool(made["order_id"])) == (201, count > 150)

@@ -37,6 +37,8 @@ export default {
   sms: {
     againUndelivered: 'Send again to the {n} not reached',
     againSilent: 'Send again to the {n} silent',
+    againMany: 'Send again',
+    confirmMany: 'This goes again to {n} people; type that number to confirm.',
     new: 'New message',
     none: 'No messages yet',
     noneHint: 'Write one, or activate a plan.',

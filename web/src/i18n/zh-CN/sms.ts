@@ -37,6 +37,8 @@ export default {
   sms: {
     againUndelivered: '补发给未送达的 {n} 人',
     againSilent: '再发给未回复的 {n} 人',
+    againMany: '再发一次',
+    confirmMany: '将再发给 {n} 人，请输入人数确认。',
     new: '编写短信',
     none: '还没有发送过短信',
     noneHint: '点“编写短信”，或启动预案时自动发送。',

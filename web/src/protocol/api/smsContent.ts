@@ -80,7 +80,8 @@ export const refuseOrder = (http: Http, id: string, reason: string): Promise<Sms
 export const cancelOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/cancel`)
 export const estimateMessage = (http: Http, draft: { class: MessageClass; text: string; recipients: number; is_drill: boolean }): Promise<Estimate> => http.post('/sms/estimate', draft)
 export const readPasted = (http: Http, text: string): Promise<{ items: { number: string; name: string }[]; without: string[] }> => http.post('/sms/pasted', { text })
-export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string): Promise<{ message_id: string }> => http.post(`/sms/messages/${id}/again`, { to, key })
+/** `confirmedCount`: typed by the sender above 100 recipients. `order_id`: it waits for somebody's agreement. */
+export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string, confirmedCount?: number): Promise<{ message_id: string; order_id?: string }> => http.post(`/sms/messages/${id}/again`, { to, key, ...(confirmedCount ? { confirmed_count: confirmedCount } : {}) })
 export const exportAddress = (id: string, kind: 'csv' | 'xlsx'): string => `/api/v1/sms/messages/${id}/export.${kind}`
 export const monthStatistics = (http: Http, month: string): Promise<{ items: UnitMonth[] }> => http.get('/sms/statistics', { month })
 export const modemDetail = (http: Http, name: string): Promise<ModemDetail> => http.get(`/sms/modems/${encodeURIComponent(name)}`)
