@@ -96,6 +96,7 @@ __all__ = [
 REQUEST_TIMEOUT_S: Final = 5.0
 START_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 3.0
+HUNG_AFTER_S: Final = 6  # whole seconds without a word; a report comes every two
 RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 EVENT_QUEUE: Final = 20_000
 _ERRORS: Final[dict[str, type[AppError]]] = {
@@ -140,6 +141,7 @@ class MediaWorker:
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._next_id = 0
+        self._words = 0  # messages read from the running worker
         self._is_stopping = False
         self._process: asyncio.subprocess.Process | None = None
         self._stopped = asyncio.Event()
@@ -253,12 +255,30 @@ class MediaWorker:
         self._writer = writer
         async with asyncio.TaskGroup() as tasks:
             pump = tasks.create_task(self._read(reader), name=f"{self.name}:read")
+            watch = tasks.create_task(self._watch(), name=f"{self.name}:watch")
             await self._rebuild()
             if ready.is_set():
                 self._put(WorkerRestarted(self.index, self.restarts))
             ready.set()
             _log.info("media_worker_ready", index=self.index, port=self.port)
             await pump
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        """Kill a worker that hangs: its end is then found as any other's.
+
+        Seconds are counted here, not read from a clock, so that a server that was stopped itself
+        does not blame the worker.
+        """
+        words, silent_s = self._words, 0
+        while silent_s < HUNG_AFTER_S:
+            await asyncio.sleep(1.0)
+            silent_s = silent_s + 1 if self._words == words else 0
+            words = self._words
+        _log.error("media_worker_hangs", index=self.index, silent_s=silent_s)
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     async def _rebuild(self) -> None:
         """Rooms and states first, so that the worker forwards nothing the orders forbid."""
@@ -276,6 +296,7 @@ class MediaWorker:
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
             while (message := await control.read_frame(reader)) is not None:
+                self._words += 1
                 if "event" in message:
                     self._put(control.event_from_wire(message))
                     continue

@@ -16,7 +16,7 @@ from conf.media.client import (
     WorkerRestarted,
 )
 from conf.settings import MediaSettings
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, Unavailable
 from tests.support.bridge import LOOPBACK, running_bridge, stream, stream_until, take_seat
 from tests.support.bridge_client import Site
 
@@ -46,6 +46,22 @@ async def test_a_killed_worker_comes_back_with_its_orders(tmp_path: Path) -> Non
         assert b.mid(STAGE_AUDIO).packets == 0
         for site in (*sites, a, b):
             await site.close()
+
+
+async def test_a_hung_worker_is_replaced(tmp_path: Path) -> None:
+    """A stopped process does not die of itself; the pages are told to rejoin all the same."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        hung = bridge.worker.process_id
+        os.kill(hung, signal.SIGSTOP)
+        with pytest.raises(Unavailable):
+            await bridge.worker.stats()
+        await bridge.until(lambda event: isinstance(event, WorkerRestarted), 20)
+        with pytest.raises(ProcessLookupError):
+            os.kill(hung, 0)
+        assert bridge.worker.restarts == 1
+        a = await take_seat(bridge, "room", Site("a"))
+        await a.close()
 
 
 async def test_a_worker_without_its_server_ends(tmp_path: Path) -> None:
