@@ -41,6 +41,7 @@ from signaling.adapters import (
     SmsFacts,
     SmsMessenger,
 )
+from signaling.audiences import DirectoryPeople
 from signaling.backup import AUDIT_KEY, HEAD_FILE
 from signaling.certificates import own_addresses
 from signaling.context import AppContext
@@ -139,7 +140,7 @@ def _assemble(
     tokens = Tokens(load_or_create_key(settings.data.dir / "keys" / "session.key"))
     meetings = Meetings(passwords.hash, passwords.verify)
     directory, plans = Directory(), Plans(audit)
-    sms = SmsPlatform(settings.sms, database, audit=audit)
+    sms = SmsPlatform(settings.sms, database, audit=audit, people=DirectoryPeople(directory))
     opener = ConferenceOpener(meetings, base_url(settings))
     sockets, orders = settings.data.sockets, AuditedRooms(audit)
     recordings = _recordings(settings, database, worker_command)

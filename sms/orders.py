@@ -1,9 +1,13 @@
 """Submissions that do not go out at once: for a second person to approve, or for their time.
 
-An order keeps the whole submission. What it makes is keyed by order and run, so a timer that fires
-twice makes one message.
+An order keeps the whole submission, and whom it means as people and groups: they are looked up at
+each run, so who joined a group since gets it and who left does not. What a run makes is keyed by
+order and run, so a timer that fires twice makes one message.
 """
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,22 +17,34 @@ from core import changes, timers
 from core.database import UnitOfWork
 from core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from core.ids import new_id
-from sms.model import OrderState, Submission
+from sms import planning
+from sms.audience import Audience, Meant, Missing, addressed
+from sms.model import MessageClass, OrderState, Recipient, Submission
 from sms.outbox import Outbox
 from sms.planning import next_due
+from sms.ports import People
 from sms.store import content as store
 from sms.store.book import OrderRow
 
 ORDER_TIMER = "sms.order"
 _SUBMISSION = TypeAdapter(Submission)
+_RECIPIENT = TypeAdapter(Recipient)
+_AUDIENCE = TypeAdapter(Audience)
 _OPEN = (OrderState.WAITING, OrderState.SCHEDULED)
 
 
 class Orders:
-    """Keeps, decides and carries out orders."""
+    """Keeps, decides and carries out orders.
 
-    def __init__(self, outbox: Outbox) -> None:
+    `approval_above`: a run to more than so many needs an approval even if the order did not.
+    """
+
+    def __init__(
+        self, outbox: Outbox, approval_above: int = 500, people: People | None = None
+    ) -> None:
         self._outbox = outbox
+        self._approval_above = approval_above
+        self._people = people
 
     async def place(
         self,
@@ -39,8 +55,13 @@ class Orders:
         repeat: str | None = None,
         repeat_until: datetime | None = None,
         needs_approval: bool = False,
+        audience: Audience | None = None,
     ) -> OrderRow:
-        """Keep a submission until it is approved and due. Raises: InvalidInput."""
+        """Keep a submission until it is approved and due.
+
+        `audience`: whom it means, looked up again at each run; None: its recipients for ever.
+        Raises: InvalidInput.
+        """
         known = await store.order_by_key(uow, submission.idempotency_key)
         if known is not None:
             return known
@@ -54,7 +75,7 @@ class Orders:
         state = OrderState.WAITING if needs_approval else OrderState.SCHEDULED
         row = OrderRow(
             id=new_id(), idempotency_key=submission.idempotency_key, state=state,
-            submission=_SUBMISSION.dump_python(submission, mode="json"),
+            submission=_kept(submission, audience), audience=_kept_audience(audience),
             recipient_count=len(submission.recipients), unit_path=submission.unit_path,
             sender=submission.sender, created_at=uow.now,
             due_at=due_at or (None if needs_approval else uow.now), repeat=repeat,
@@ -77,7 +98,7 @@ class Orders:
             row.state = OrderState.SCHEDULED
             await self._schedule(uow, row)
         else:
-            row.due_at = uow.now
+            row.due_at = row.due_at or uow.now
             await self._carry_out(uow, row)
         await _show(uow, row)
         return row
@@ -124,11 +145,20 @@ class Orders:
         return row
 
     async def _carry_out(self, uow: UnitOfWork, row: OrderRow) -> None:
+        recipients, row.reason = await self._recipients(uow, row)
+        row.recipient_count = len(recipients)
+        class_ = MessageClass(row.submission["class_"])
+        grown = planning.needs_approval(class_, len(recipients), self._approval_above)
+        if row.decided_by is None and grown:
+            row.state = OrderState.WAITING  # a group has grown; somebody has to agree first
+            return
         row.runs += 1
-        made: dict[str, Any] = {
-            **row.submission, "idempotency_key": f"order:{row.id}:{row.runs}", "expires_at": None,
-        }  # fmt: skip
-        row.message_id = await self._outbox.accept(uow, _SUBMISSION.validate_python(made))
+        if recipients:
+            made: dict[str, Any] = {
+                **row.submission, "recipients": recipients, "expires_at": None,
+                "idempotency_key": f"order:{row.id}:{row.runs}",
+            }  # fmt: skip
+            row.message_id = await self._outbox.accept(uow, _SUBMISSION.validate_python(made))
         row.state = OrderState.DONE
         if row.repeat is None or row.due_at is None:
             return
@@ -137,9 +167,52 @@ class Orders:
             row.state, row.due_at = OrderState.SCHEDULED, due_at
             await self._schedule(uow, row)
 
+    async def _recipients(self, uow: UnitOfWork, row: OrderRow) -> tuple[list[Recipient], str]:
+        """Who is meant now, and whom the run leaves out."""
+        if row.audience is None or self._people is None:
+            return [_RECIPIENT.validate_python(one) for one in row.submission["recipients"]], ""
+        meant = await self._people.meant(uow, _AUDIENCE.validate_python(row.audience))
+        reached: list[Recipient] = []
+        missing: list[Missing] = []
+        for index, one in enumerate(addressed(str(row.submission["text"]), meant.members)):
+            if isinstance(one, Missing):
+                missing.append(one)
+            else:
+                reached.append(one)
+            if index % 200 == 0:
+                await asyncio.sleep(0)
+        return reached, left_out(meant, missing, any_reached=bool(reached))
+
     async def _schedule(self, uow: UnitOfWork, row: OrderRow) -> None:
         if row.state is OrderState.SCHEDULED and row.due_at is not None:
             await timers.schedule(uow, ORDER_TIMER, row.id, row.due_at, is_duration=False)
+
+
+def left_out(meant: Meant, missing: Sequence[Missing], *, any_reached: bool) -> str:
+    """Whom a run did not go to and why, in words; empty: it went to everybody."""
+    parts = [
+        f"{why}：{'、'.join(names[:5])}{'…' if len(names) > 5 else ''}"
+        for why, names in (
+            ("无手机号", meant.without_mobile),
+            ("不在管辖范围", meant.out_of_reach),
+            ("缺少变量", [f"{one.recipient.name}{{{one.variable}}}" for one in missing]),
+        )
+        if names
+    ]
+    return "；".join([*([] if any_reached else ["本次无人可发"]), *parts])[:200]
+
+
+def _kept(submission: Submission, audience: Audience | None) -> dict[str, Any]:
+    kept = replace(submission, recipients=()) if audience is not None else submission
+    found: dict[str, Any] = _SUBMISSION.dump_python(kept, mode="json")
+    return found
+
+
+def _kept_audience(audience: Audience | None) -> dict[str, Any] | None:
+    if audience is None:
+        return None
+    found: dict[str, Any] = _AUDIENCE.dump_python(audience, mode="json")
+    return found
 
 
 async def _show(uow: UnitOfWork, row: OrderRow) -> None:

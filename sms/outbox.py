@@ -38,7 +38,7 @@ _LONGEST_KEY = 120
 _AT_A_TIME = 200
 _DRILL_MARK = "【演练】"
 _NUMBER = re.compile(r"\+?\d{3,15}")
-_REACHES_BLOCKED = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
+REACHES_BLOCKED = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Outbox:
     async def _known(self, uow: UnitOfWork, submission: Submission, numbers: list[str]) -> _Known:
         rows = await store.about_numbers(uow, numbers)
         blocked = {row.number: row.blocked_by for row in rows if row.blocked_by}
-        if submission.class_ in _REACHES_BLOCKED:
+        if submission.class_ in REACHES_BLOCKED:
             blocked = {}
         ported = {row.number: Carrier(row.carrier) for row in rows if row.carrier}
         asks = submission.expects_reply is not None
@@ -273,3 +273,11 @@ def _code_hint(code: str, submission: Submission) -> str:
         if len(choices) < 2
         else f"（本条回复前加{code}，如{code}{first}）"
     )
+
+
+_CODE_HINT = re.compile(r"（本条(?:请回复[A-Z]|回复前加[A-Z]，如[A-Z]).{1,20}）\Z")
+
+
+def without_code_hint(text: str) -> str:
+    """`text` without what `_code_hint` put behind it."""
+    return _CODE_HINT.sub("", text)

@@ -1,6 +1,7 @@
 """The face of the SMS platform: submit, follow, cancel, read the inbox, see the modems."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,10 +28,11 @@ from sms.model import (
 )
 from sms.modem_view import ModemState, ModemView
 from sms.orders import ORDER_TIMER, Orders
-from sms.outbox import MAX_RECIPIENTS, Outbox
+from sms.outbox import MAX_RECIPIENTS, REACHES_BLOCKED, Outbox, without_code_hint
 from sms.planning import time_to_send
 from sms.polite import Polite
 from sms.pool import DriverFactory, ModemPool, driver_of
+from sms.ports import People
 from sms.progress import Progress
 from sms.settings import ModemSettings, SmsSettings
 from sms.store import calls as calls_store
@@ -90,12 +92,13 @@ class SmsPlatform:
         database: Database,
         drivers: DriverFactory = driver_of,
         audit: Audit | None = None,
+        people: People | None = None,
     ) -> None:
         progress = Progress()
         self.settings = settings
         self._ledger = Ledger(settings, progress)
         self._outbox = Outbox(settings, self._ledger)
-        self.orders = Orders(self._outbox)
+        self.orders = Orders(self._outbox, settings.approval_above, people)
         self.webhooks = Webhooks(database, database.clock, settings.webhook_networks)
         polite = Polite(settings, self._outbox)
         self._inbox = Inbox(database, self._ledger, progress, polite, audit)
@@ -118,6 +121,19 @@ class SmsPlatform:
         """What the text costs per recipient, and the text with mark and signature."""
         wire_text = self._outbox.full_text(submission, submission.text)
         return segments.preview(wire_text), wire_text
+
+    def full_text(self, submission: Submission) -> str:
+        """The text as a handset shows it: drill mark, signature, text."""
+        return self._outbox.full_text(submission, submission.text)
+
+    async def blocked(
+        self, uow: UnitOfWork, class_: MessageClass, numbers: Sequence[str]
+    ) -> list[str]:
+        """Those of `numbers` that a message of this class will not reach: stop word, blacklist."""
+        if class_ in REACHES_BLOCKED:
+            return []
+        rows = await outbox_store.about_numbers(uow, numbers)
+        return [row.number for row in rows if row.blocked_by]
 
     async def again(
         self, uow: UnitOfWork, message_id: str, *, to: str, sender: str, key: str
@@ -356,11 +372,16 @@ def is_left(row: RecipientRow, to: str) -> bool:
 
 
 def own_text(row: RecipientRow, message: MessageRow) -> str | None:
-    """A recipient's personal text without mark and signature; None where it is everybody's."""
-    if row.text is None or row.question_code is not None:
+    """A recipient's personal text without mark, signature and question code.
+
+    None where it is everybody's.
+    """
+    if row.text is None:
         return None
-    frame = message.wire_text.removesuffix(message.text)
-    return row.text.removeprefix(frame)
+    text = row.text.removeprefix(message.wire_text.removesuffix(message.text))
+    if row.question_code is not None:
+        text = without_code_hint(text)
+    return text if text != message.text else None
 
 
 def _view(row: MessageRow, counts: dict[str, int]) -> MessageView:

@@ -263,6 +263,7 @@ CREATE TABLE sms_order (
   idempotency_key VARCHAR(120) NOT NULL,
   state VARCHAR(40) NOT NULL,
   submission JSON NOT NULL,
+  audience JSON,
   recipient_count INTEGER NOT NULL,
   unit_path VARCHAR(200) NOT NULL,
   sender VARCHAR(60) NOT NULL,

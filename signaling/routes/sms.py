@@ -2,23 +2,19 @@
 
 import re
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from conf.links import PATH_PREFIX, TOKEN_LENGTH
 from core.auth.model import Permission, reach, require
 from core.database import UnitOfWork
-from core.errors import InvalidInput
-from core.ids import GroupId, PersonId, UnitId
-from directory.model import Person, PhoneKind
 from signaling.api import ApiModel, Empty
 from signaling.context import AppContext
 from signaling.http import Request, Route
-from signaling.routes.sms_sending import Accepted, Terms, require_class, send
+from signaling.routes.sms_sending import require_class
 from signaling.topics import Topics, Visitor
-from sms.model import InboundState, MessageClass, Recipient, RecipientState, ReplySpec, Submission
-from sms.numbers import to_e164
+from sms.model import InboundState, MessageClass, RecipientState
 from sms.service import MessageView
 
 _JOIN_LINK = re.compile(rf"{PATH_PREFIX}[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
@@ -42,47 +38,6 @@ class RecipientPage(ApiModel):
 
     after: int = Field(-1, ge=-1)
     limit: int = Field(200, ge=1, le=500)
-
-
-class NewMessage(ApiModel):
-    """A text to people, numbers, or both. `key`: a second submission with it changes nothing.
-
-    `choices`: what an answer means, e.g. {"1": "参加", "2": "请假"}; empty: no answer is expected.
-    `confirmed_count`: typed by the sender when there are more than 100 recipients.
-    `due_at`: not now but then, and `repeat`ed until `repeat_until`.
-    """
-
-    key: str = Field(min_length=8, max_length=100)
-    unit_id: str = Field(min_length=1, max_length=26)
-    class_: MessageClass = Field(MessageClass.NOTICE, alias="class")
-    text: str = Field(min_length=1, max_length=2000)
-    person_ids: tuple[str, ...] = Field((), max_length=20_000)
-    group_ids: tuple[str, ...] = Field((), max_length=100)
-    numbers: tuple[str, ...] = Field((), max_length=1000)
-    choices: dict[str, str] = Field(default_factory=dict, max_length=9)
-    is_drill: bool = False
-    confirmed_count: int | None = Field(None, ge=1)
-    due_at: datetime | None = None
-    repeat: Literal["daily", "workdays", "weekly", "monthly"] | None = None
-    repeat_until: datetime | None = None
-
-
-class MessagePreview(ApiModel):
-    """What a text costs. `forced_by`: the characters that need UCS-2."""
-
-    alphabet: str
-    segments: int
-    units: int
-    units_left: int
-    forced_by: tuple[str, ...]
-    wire_text: str
-
-
-class PreviewQuery(ApiModel):
-    """A text as it is being written."""
-
-    text: str = Field(max_length=2000)
-    is_drill: bool = False
 
 
 class Message(ApiModel):
@@ -189,76 +144,6 @@ def masked(number: str) -> str:
 
 
 # -- messages ----------------------------------------------------------------------------------
-
-
-async def preview(request: Request[None, PreviewQuery]) -> MessagePreview:
-    """What a text will cost on the air."""
-    draft = Submission(
-        MessageClass.NOTICE, request.body.text, (), "preview", is_drill=request.body.is_drill
-    )
-    cost, wire_text = request.app.sms.preview(draft)
-    return MessagePreview(
-        alphabet=cost.alphabet.value, segments=cost.segments, units=cost.units,
-        units_left=cost.units_left, forced_by=tuple(item.char for item in cost.forced_by),
-        wire_text=wire_text,
-    )  # fmt: skip
-
-
-async def submit(request: Request[None, NewMessage]) -> Accepted:
-    """Store a message; it goes out at once."""
-    body, app = request.body, request.app
-    async with request.write() as uow:
-        unit = await app.directory.unit(uow, UnitId(body.unit_id))
-        require_class(request, body.class_, unit.path)
-        recipients = await _recipients(uow, request)
-        accepted = await send(
-            uow, request,
-            Submission(
-                class_=body.class_, text=body.text, recipients=recipients,
-                idempotency_key=f"user:{request.principal.user_id}:{body.key}",
-                sender=request.principal.user_id, unit_path=unit.path,
-                expects_reply=ReplySpec(body.choices) if body.choices else None,
-                is_drill=body.is_drill,
-            ),
-            Terms(body.confirmed_count, body.due_at, body.repeat, body.repeat_until),
-        )  # fmt: skip
-        target = f"message:{accepted.message_id}" if accepted.message_id else accepted.order_id
-        await app.audit.append(
-            uow, actor=request.principal.actor, action="sms.submit", target=target,
-            detail={"class": body.class_.value, "recipients": len(recipients)},
-        )  # fmt: skip
-    return accepted
-
-
-async def _recipients(uow: UnitOfWork, request: Request[None, NewMessage]) -> tuple[Recipient, ...]:
-    """People in reach with a mobile, groups, and typed numbers. Raises: InvalidInput."""
-    body, directory = request.body, request.app.directory
-    people: list[Person] = await directory.people(uow, [PersonId(key) for key in body.person_ids])
-    for group_id in body.group_ids:
-        people += await directory.resolve_group(uow, GroupId(group_id))
-    scopes = reach(request.principal, Permission.SMS_SEND)
-    in_reach = {unit.id for unit in await directory.units_below(uow, scopes)}
-    outside = [person.name for person in people if person.unit_id not in in_reach]
-    if outside:
-        raise InvalidInput(f"out of your reach: {outside[0]}", field="person_ids")
-    found = [
-        Recipient(phone.number, person.name, person.id)
-        for person in people
-        if (phone := _mobile(person)) is not None
-    ]
-    for index, typed in enumerate(body.numbers):
-        number = to_e164(typed)
-        if not number.lstrip("+").isdigit():
-            raise InvalidInput(f"not a phone number: {typed}", field=f"numbers.{index}")
-        found.append(Recipient(number))
-    if not found:
-        raise InvalidInput("nobody of these has a mobile number", field="person_ids")
-    return tuple(found)
-
-
-def _mobile(person: Person) -> Any:
-    mobiles = [phone for phone in person.phones if phone.kind is PhoneKind.MOBILE]
-    return min(mobiles, key=lambda phone: not phone.is_primary, default=None)
 
 
 async def list_messages(request: Request[Page, None]) -> MessageList:
@@ -422,10 +307,6 @@ def register_topics(app: AppContext, topics: Topics) -> None:
 
 _SMS = "/api/v1/sms"
 ROUTES = [
-    Route("POST", f"{_SMS}/preview", preview, permission=Permission.SMS_SEND, body=PreviewQuery,
-          response=MessagePreview, summary="What a text will cost on the air"),
-    Route("POST", f"{_SMS}/messages", submit, permission=Permission.SMS_SEND, body=NewMessage,
-          response=Accepted, status=201, max_body_mib=2.0, summary="Send a text"),
     Route("GET", f"{_SMS}/messages", list_messages, permission=Permission.SMS_READ, query=Page,
           response=MessageList, summary="Messages, newest first"),
     Route("GET", f"{_SMS}/messages/{{message_id}}", show_message, permission=Permission.SMS_READ,

@@ -9,6 +9,7 @@ from core.database import UnitOfWork
 from core.errors import InvalidInput
 from signaling.api import ApiModel
 from signaling.http import Request
+from sms.audience import Audience
 from sms.model import MessageClass, Submission
 from sms.planning import needs_approval
 
@@ -45,11 +46,16 @@ def require_class(request: Request[Any, Any], class_: MessageClass, unit_path: s
 
 
 async def send(
-    uow: UnitOfWork, request: Request[Any, Any], submission: Submission, terms: Terms
+    uow: UnitOfWork,
+    request: Request[Any, Any],
+    submission: Submission,
+    terms: Terms,
+    audience: Audience | None = None,
 ) -> Accepted:
     """Send a person's text now, at its time, or once a second person has agreed.
 
-    Every route by which a text reaches more than the one who wrote to us ends here.
+    Every route by which a text reaches more than the one who wrote to us ends here. `audience`:
+    whom an order looks up again at each run; None: the submission's recipients.
     Raises: NotAllowed: not this class, not from this unit; InvalidInput.
     """
     require_class(request, submission.class_, submission.unit_path)
@@ -66,6 +72,6 @@ async def send(
         raise InvalidInput("a time needs its zone", field="due_at")
     order = await sms.orders.place(
         uow, submission, due_at=terms.due_at, repeat=terms.repeat,
-        repeat_until=terms.repeat_until, needs_approval=must_wait,
+        repeat_until=terms.repeat_until, needs_approval=must_wait, audience=audience,
     )  # fmt: skip
     return Accepted(order_id=order.id)

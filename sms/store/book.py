@@ -111,6 +111,7 @@ class OrderRow(Base):
     idempotency_key: Mapped[str] = mapped_column(String(120))
     state: Mapped[OrderState] = mapped_column(enum_column(OrderState, "state"))
     submission: Mapped[dict[str, Any]] = mapped_column(Json)
+    audience: Mapped[dict[str, Any] | None] = mapped_column(Json)  # None: the submission's own
     recipient_count: Mapped[int]
     unit_path: Mapped[str] = mapped_column(String(200))
     sender: Mapped[str] = mapped_column(String(60))
