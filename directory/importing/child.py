@@ -1,7 +1,8 @@
 """The child process that reads and writes tables, so that a bad file can only kill itself.
 
-`python -m directory.importing.child read|annotate OPTIONS`; the file on standard input. `read`
+`python -m directory.importing.child read|grid|annotate OPTIONS`; the file on standard input. `read`
 answers with lines of JSON: the table, then one line a row; or one line with a fault of the file.
+`grid` answers alike, with the cells as they stand.
 """
 
 import json
@@ -12,7 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.errors import InvalidInput
-from directory.importing import annotating, headers
+from directory.importing import annotating, grid, headers
 from directory.importing.model import Field, Limits, Table
 from directory.importing.rows import parse_rows
 from directory.importing.sheets import Sheet, read, refuse
@@ -30,7 +31,7 @@ def main() -> int:
         sys.stdout.buffer.write(annotating.annotated(content))
         return 0
     try:
-        for line in _read(content, options):
+        for line in (_grid if action == "grid" else _read)(content, options):
             sys.stdout.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n")
     except InvalidInput as error:
         _refuse(error)
@@ -52,6 +53,21 @@ def _read(content: bytes, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if count > limits.max_rows:
             raise refuse("the table has too many rows", "import_too_many_rows")
         yield {"row": asdict(row)}
+
+
+def _grid(content: bytes, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The first sheet that holds anything."""
+    limits = Limits(**options["limits"])
+    sheet = next((one for one in read(content, limits) if any(map(any, one.rows))), None)
+    if sheet is None:
+        raise refuse("the file is empty", "import_empty")
+    number = grid.header_of(sheet.rows)
+    titles = sheet.rows[number - 1] if number else []
+    yield {"grid": {"sheet": sheet.name, "header_row": number, "header": titles}}
+    for count, row in enumerate(grid.filled_rows(sheet, number), start=1):
+        if count > limits.max_rows:
+            raise refuse("the table has too many rows", "import_too_many_rows")
+        yield {"row": row}
 
 
 def _find_table(content: bytes, limits: Limits, mapping: dict[int, Field]) -> tuple[Table, Sheet]:

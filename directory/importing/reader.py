@@ -13,6 +13,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from core.errors import InvalidInput
+from directory.importing.grid import Grid
 from directory.importing.model import Field, Limits, Row, Table
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,33 @@ async def read_file(
     if table is None:
         raise _unreadable()
     return ReadFile(table, rows)
+
+
+async def read_grid(content: bytes, limits: Limits) -> Grid:
+    """The cells of a file's first sheet that holds anything, read in a child process.
+
+    Raises: InvalidInput: the file cannot be read, or costs more than `limits`.
+    """
+    if len(content) > limits.max_bytes:
+        raise InvalidInput("the file is too large", field="file", code="import_too_large")
+    head: dict[str, Any] | None = None
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    options = {"limits": asdict(limits)}
+    async with aclosing(_lines("grid", options, content, limits.timeout_s)) as lines:
+        async for line in lines:
+            if "refused" in line:
+                message, code = line["refused"]
+                raise InvalidInput(message, field="file", code=code)
+            if "grid" in line:
+                head = line["grid"]
+            else:
+                number, cells = line["row"]
+                rows.append((number, tuple(cells)))
+                if len(rows) % _BREATHE_EVERY == 0:
+                    await asyncio.sleep(0)
+    if head is None:
+        raise _unreadable()
+    return Grid(head["sheet"], head["header_row"], tuple(head["header"]), tuple(rows))
 
 
 async def annotate(lines: bytes, timeout_s: float) -> bytes:

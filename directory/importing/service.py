@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from openpyxl.utils import get_column_letter
@@ -14,6 +15,7 @@ from core.errors import Conflict, NotFound, TooMany
 from core.ids import ImportId, PersonId, UnitId, new_id
 from directory import validation
 from directory.importing.diffing import Comparison, UnitNames
+from directory.importing.grid import Grid
 from directory.importing.model import (
     Batch,
     BatchState,
@@ -25,7 +27,7 @@ from directory.importing.model import (
     Verdict,
     Written,
 )
-from directory.importing.reader import ReadFile, annotate, read_file
+from directory.importing.reader import ReadFile, annotate, read_file, read_grid
 from directory.importing.store import batches
 from directory.importing.store import people as writes
 from directory.model import Unit
@@ -94,13 +96,27 @@ class Imports:
             await batches.add_verdicts(uow, batch.id, verdicts)
             return await self._found(uow, batch.id)
 
+    async def grid(self, content: bytes) -> Grid:
+        """A table's cells as they stand; nothing is stored. For lists of numbers, not of people.
+
+        Raises: InvalidInput: the file; TooMany: others wait.
+        """
+        async with self._turn():
+            return await read_grid(content, self._limits)
+
     async def _read(self, content: bytes, columns: Mapping[int, Field]) -> ReadFile:
+        async with self._turn():
+            return await read_file(content, self._limits, columns, self._area_code)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One file is read at a time; two more may wait. Raises: TooMany."""
         if self._waiting >= _WAITING_MOST:
             raise TooMany("other files are being read; try again in a minute")
         self._waiting += 1
         try:
             async with self._reading:
-                return await read_file(content, self._limits, columns, self._area_code)
+                yield
         finally:
             self._waiting -= 1
 
