@@ -194,6 +194,9 @@ class Ledger:
         segment = await store.segment(uow, timer.key)
         if segment is None or segment.state is not SegmentState.UNKNOWN:
             return
+        message = await store.message(uow, segment.message_id)
+        if message is None or message.cancelled_at is not None:
+            return
         segment.copies += 1
         segment.not_before = uow.now
         await self.happen(uow, segment, SegmentFact.COPY_ORDERED)

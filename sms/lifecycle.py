@@ -19,6 +19,7 @@ class SegmentFact(enum.StrEnum):
     COPY_ORDERED = "copy_ordered"  # one extra copy of an unknown segment
     RAN_OUT = "ran_out"  # its time to be sent is over
     WITHDRAWN = "withdrawn"  # a person cancelled it
+    COPY_WITHDRAWN = "copy_withdrawn"  # … when it was a copy of what may be on the air
     RENEWED = "renewed"  # the whole long text goes out anew, with a new reference
 
 
@@ -28,6 +29,7 @@ _MOVES: dict[tuple[SegmentState, SegmentFact], SegmentState] = {
     (_S.QUEUED, _F.CLAIMED): _S.SENDING,
     (_S.QUEUED, _F.RAN_OUT): _S.EXPIRED,
     (_S.QUEUED, _F.WITHDRAWN): _S.CANCELLED,
+    (_S.QUEUED, _F.COPY_WITHDRAWN): _S.UNKNOWN,
     (_S.QUEUED, _F.REFUSED): _S.FAILED,
     (_S.SENDING, _F.ACCEPTED): _S.SENT,
     (_S.SENDING, _F.GIVEN_BACK): _S.QUEUED,

@@ -177,6 +177,9 @@ class Outbox:
         recipient = await store.recipient(uow, recipient_id)
         if recipient is None or recipient.message_id != message_id:
             raise NotFound("there is no such recipient")
+        message = await store.message(uow, message_id)
+        if message is not None and message.cancelled_at is not None:
+            raise Conflict("the message was withdrawn")
         unknown = [
             segment
             for segment in await store.segments_of(uow, recipient_id)
@@ -188,14 +191,6 @@ class Outbox:
             segment.copies += 1
             segment.not_before = uow.now
             await self._ledger.happen(uow, segment, SegmentFact.COPY_ORDERED)
-
-    async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
-        """Withdraw what is not on the air yet. Returns: how many segments."""
-        queued = await store.queued_of_message(uow, message_id)
-        for segment in queued:
-            await self._ledger.happen(uow, segment, SegmentFact.WITHDRAWN, cause="cancelled")
-        await store.mark_message_cancelled(uow, message_id)
-        return len(queued)
 
 
 class _Rows:

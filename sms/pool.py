@@ -57,7 +57,7 @@ class ModemPool:
     """The component that owns every modem of this node.
 
     Modems run on the machine's clock: hardware does not follow a moved demo clock. `beside`: what
-    else runs as long as the modems do.
+    else runs as long as the modems do. `chores`: what housekeeping does besides its own.
     """
 
     name = "modems"
@@ -85,6 +85,7 @@ class ModemPool:
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
         self.beside: list[Callable[[], Awaitable[None]]] = []
+        self.chores: list[Callable[[], Awaitable[None]]] = []
         for modem in settings.modems:
             self._add(modem, drivers)
 
@@ -200,6 +201,8 @@ class ModemPool:
                     if present:
                         await self._ledger.renew_stranded(uow, present)
                 await self._inbox.join_stale()
+                for chore in self.chores:
+                    await chore()
             except AppError as error:
                 log.warning("sms_housekeeping_delayed", cause=error.message)
 

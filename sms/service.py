@@ -43,6 +43,7 @@ from sms.store import outbox as outbox_store
 from sms.store.book import CallRow, NumberRow, OrderRow, TemplateRow
 from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow
 from sms.webhooks import Webhooks
+from sms.withdrawal import Withdrawal
 
 __all__ = ["CallOrder", "CallRow", "Line", "MessageView", "OrderRow", "SmsPlatform", "TemplateRow"]
 
@@ -102,7 +103,9 @@ class SmsPlatform:
         self.webhooks = Webhooks(database, database.clock, settings.webhook_networks)
         polite = Polite(settings, self._outbox)
         self._inbox = Inbox(database, self._ledger, progress, polite, audit)
+        self._withdrawal = Withdrawal(database)
         self.pool = ModemPool(settings, database, self._ledger, self._inbox, progress, drivers)
+        self.pool.chores.append(self._withdrawal.finish)
         self.pool.beside.append(self.webhooks.run)
 
     def register(self, runner: timers.TimerRunner) -> None:
@@ -174,9 +177,16 @@ class SmsPlatform:
         return time_to_send(segments_in_all, ahead, ready)
 
     async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
-        """Withdraw what is not on the air. Returns: segments withdrawn."""
-        await self.message(uow, message_id)
-        return await self._outbox.cancel(uow, message_id)
+        """Withdraw what is not on the air; nothing more of it is sent once this is committed.
+
+        Returns: segments that wait; `withdraw` takes them back. Raises: NotFound.
+        """
+        await self.unit_path(uow, message_id)
+        return await self._withdrawal.order(uow, message_id)
+
+    async def withdraw(self, message_id: str) -> int:
+        """Take back what waits of a cancelled message, in short transactions. Returns: segments."""
+        return await self._withdrawal.carry_out(message_id)
 
     async def resend_unknown(self, uow: UnitOfWork, message_id: str, recipient_id: str) -> None:
         """Send once more what is of unknown outcome; a person takes the risk of a double.

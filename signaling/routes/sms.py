@@ -189,11 +189,12 @@ async def cancel(request: Request[None, Empty]) -> Cancelled:
     message_id = request.path["message_id"]
     async with request.write() as uow:
         await access_message_to_send(uow, request)
-        segments = await request.app.sms.cancel(uow, message_id)
+        waiting = await request.app.sms.cancel(uow, message_id)
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="sms.cancel",
-            target=f"message:{message_id}", detail={"segments": segments},
+            target=f"message:{message_id}", detail={"segments": waiting},
         )  # fmt: skip
+    segments = await request.app.sms.withdraw(message_id)
     return Cancelled(segments=segments)
 
 

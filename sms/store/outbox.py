@@ -260,16 +260,6 @@ async def unsettled_messages(uow: UnitOfWork, since: datetime) -> list[str]:
     return list(rows)
 
 
-async def queued_of_message(uow: UnitOfWork, message_id: str) -> list[SegmentRow]:
-    """The segments of a message that are not on the air yet."""
-    rows = await uow.session.scalars(
-        select(SegmentRow).where(
-            SegmentRow.message_id == message_id, SegmentRow.state == SegmentState.QUEUED
-        )
-    )
-    return list(rows)
-
-
 async def recipients_of(
     uow: UnitOfWork, message_id: str, *, after: int = -1, limit: int = 500
 ) -> list[RecipientRow]:
@@ -336,10 +326,3 @@ async def sent_today(uow: UnitOfWork, modem: str, since: datetime) -> int:
         )
     )
     return int(found or 0)
-
-
-async def mark_message_cancelled(uow: UnitOfWork, message_id: str) -> None:
-    """Note when a person withdrew the message."""
-    await uow.session.execute(
-        update(MessageRow).where(MessageRow.id == message_id).values(cancelled_at=uow.now)
-    )

@@ -73,6 +73,7 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
         s.lane <= taker.max_lane,
         s.not_before <= now,
         s.expires_at > now,
+        m.cancelled_at.is_(None),
         or_(s.pinned_modem.is_(None), s.pinned_modem == taker.modem),
     ]
     if others:
