@@ -72,9 +72,11 @@ class Mux:
         self._stream_slot = SlotArray(1, HEADROOM)
         self.counters = Counters()
 
-    def add(self, session: Session) -> None:
-        """Make the session reachable by its present ufrag; again after each restart."""
+    def add(self, session: Session, dead: stun.Credentials | None = None) -> None:
+        """Make the session reachable by its present ufrag, and no more by a dead one's."""
         self._by_ufrag[session.credentials.ufrag] = session
+        if dead is not None:
+            self._by_ufrag.pop(dead.ufrag, None)
 
     def remove(self, session: Session) -> None:
         """Forget all of the session's ufrags and addresses; idempotent."""

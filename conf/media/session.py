@@ -74,15 +74,17 @@ class Session:
         self._received = 0
         self._sent = 0
 
-    def restart(self, fingerprints: tuple[tuple[str, str], ...]) -> None:
-        """New ICE credentials (RFC 8445 §9); the old ones hold until the new are used.
+    def restart(self, fingerprints: tuple[tuple[str, str], ...]) -> stun.Credentials | None:
+        """New ICE credentials (RFC 8445 §9), beside which the last ones hold on.
 
-        Raises: ValueError: another certificate; that is a new session, not a restart.
+        Returns: the ones before those, dead now. Raises: ValueError: another certificate; that is a
+        new session, not a restart.
         """
         if fingerprints != self._fingerprints:
             raise ValueError("certificate changed")
-        self.previous_credentials = self.credentials
+        dead, self.previous_credentials = self.previous_credentials, self.credentials
         self.credentials = stun.make_credentials()
+        return dead
 
     def password_of(self, ufrag: str) -> str | None:
         """The password that goes with one of our ufrags."""

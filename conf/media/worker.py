@@ -181,10 +181,10 @@ class Worker:
         try:
             if not same:
                 raise ValueError("sections changed")
-            seat.session.restart(offer.fingerprints)
+            dead = seat.session.restart(offer.fingerprints)
         except ValueError as error:
             raise Conflict("this is another connection; join anew", code="rejoin") from error
-        self.mux.add(seat.session)
+        self.mux.add(seat.session, dead)
         seat.version += 1
         return self._answer(seat, offer)
 
