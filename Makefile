@@ -38,6 +38,7 @@ bench: prepare-dev ## Run the benchmarks of bench/ in full (ARGS="name …" pick
 	$(BIN)/python -m bench $(ARGS)
 
 soak: prepare-dev ## Run the long trials (hours; ARGS="--hours 4")
+	$(BIN)/python -m bench bridge_soak $(ARGS)
 	$(BIN)/python -m bench soak $(ARGS)
 
 clean: ## Remove what was made (not var/, which holds the demo's data)

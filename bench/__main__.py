@@ -1,6 +1,6 @@
 """Runs the benchmarks: `python -m bench` all of them, `python -m bench NAME …` one with options.
 
-The long trial `soak` runs only when named.
+The long trials `soak` and `bridge_soak` run only when named.
 """
 
 import subprocess
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-LONG = {"soak"}
+LONG = {"soak", "bridge_soak"}
 
 
 def names() -> list[str]:

@@ -48,10 +48,13 @@ class Bridge:
 
 @asynccontextmanager
 async def running_bridge(
-    directory: Path, settings: MediaSettings = LOOPBACK, index: int = 0
+    directory: Path,
+    settings: MediaSettings = LOOPBACK,
+    index: int = 0,
+    command: Sequence[str] | None = None,
 ) -> AsyncIterator[Bridge]:
-    """A worker process and its handle, ended with the block."""
-    worker = MediaWorker(settings, index, directory / f"media-{index}.sock")
+    """A worker process and its handle, ended with the block; `command` as of MediaWorker."""
+    worker = MediaWorker(settings, index, directory / f"media-{index}.sock", command)
     bridge = Bridge(worker)
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:

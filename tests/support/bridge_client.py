@@ -275,6 +275,8 @@ class Site:
             await self._link.close()
         asyncio.get_running_loop().remove_reader(self.socket.fileno())
         self.socket.close()
+        if self._link is not None:
+            await self._link.close()  # unheard, for the socket is closed
 
     def send_raw(self, data: bytes | memoryview) -> None:
         """One datagram to the bridge."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import struct
 from pathlib import Path
 
 import pytest
@@ -13,41 +12,10 @@ from conf.media import udp
 from conf.settings import MediaSettings
 from tests.support.bridge import LOOPBACK, Bridge, running_bridge, stream, take_seat
 from tests.support.bridge_client import Site
+from tests.support.bridge_tcp import TcpSite
 
 pytestmark = pytest.mark.timeout(60)
 STAGE_AUDIO, MAIN = "3", "6"
-
-
-class TcpSite(Site):
-    """The same site over one TCP connection (RFC 4571 frames)."""
-
-    _received = b""
-
-    def use_tcp(self) -> None:
-        self.socket.close()
-        host, port = next((h, p) for t, h, p in self.answer.candidates if t == "tcp")
-        self.socket = socket.create_connection((host, port))
-        self.socket.setblocking(False)
-
-    def accept(self, answer_sdp: str) -> None:
-        super().accept(answer_sdp)
-        self.use_tcp()
-
-    def send_raw(self, data: bytes | memoryview) -> None:
-        self.socket.send(struct.pack("!H", len(data)) + bytes(data))
-
-    def _readable(self) -> None:
-        try:
-            self._received += self.socket.recv(1 << 20)
-        except BlockingIOError:
-            return
-        while len(self._received) >= 2:
-            size = int.from_bytes(self._received[:2], "big")
-            if len(self._received) < 2 + size:
-                return
-            self._bytes[:size] = self._received[2 : 2 + size]
-            self._received = self._received[2 + size :]
-            self._on_datagram(self._bytes, size)
 
 
 async def exchange(bridge: Bridge, a: Site, b: Site) -> None:

@@ -1,0 +1,63 @@
+"""What comes and goes leaves nothing behind: the short form of bench/bridge_soak.py."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bench.bridge_soak import FORGOTTEN_S, Meeting, Sample, faults, grown
+from tests.support.bridge import LOOPBACK, running_bridge
+from tests.support.counted_worker import command, count
+
+pytestmark = pytest.mark.timeout(90)
+SITES, CHANGES = 5, 36
+COUNTED = ("Seat", "Session", "DownSlot", "Layer", "DtlsLink", "Connection")
+
+
+@pytest.mark.slow
+async def test_changes_leave_no_seat_behind(tmp_path: Path) -> None:
+    """Reloads, vanished sites, restarts and orders: as many seats, sessions, slots as before."""
+    counts = tmp_path / "counts.json"
+    async with running_bridge(tmp_path, command=command(counts, LOOPBACK)) as bridge:
+        meeting = Meeting(bridge, SITES, seed=5)
+        await meeting.begin()
+        descriptors = Path(f"/proc/{bridge.worker.process_id}/fd")
+        talking = asyncio.create_task(meeting.talk())
+        before, open_before = await count(bridge.worker.process_id, counts), _number(descriptors)
+        for _ in range(CHANGES):
+            await meeting.change()
+        await asyncio.sleep(FORGOTTEN_S)
+        after, open_after = await count(bridge.worker.process_id, counts), _number(descriptors)
+        talking.cancel()
+        with suppress(asyncio.CancelledError):
+            await talking
+        assert {k: after[k] for k in COUNTED} == {k: before[k] for k in COUNTED}
+        assert open_after == open_before
+        await meeting.end()
+        await asyncio.sleep(FORGOTTEN_S)
+        left = await count(bridge.worker.process_id, counts)
+        assert [kind for kind in (*COUNTED, "Endpoint") if left.get(kind)] == []
+        assert bridge.worker.restarts == 0
+
+
+def _number(folder: Path) -> int:
+    return len(list(folder.iterdir()))
+
+
+def _samples(rss_kb: list[int], lag_ms: float = 1.0) -> list[Sample]:
+    return [Sample(10.0 * i, kb, 20, 60, lag_ms, 0.0, 1.0) for i, kb in enumerate(rss_kb)]
+
+
+def test_growth_and_lateness_are_told() -> None:
+    """5 % between the first and the last quarter, or 10 ms; one bad sample is none."""
+    assert faults(_samples([100, 101, 180, 99, 103, 102, 104, 103])) == []
+    assert "kB" in faults(_samples([100, 100, 101, 102, 103, 104, 105, 106]))[0]
+    assert "lag" in faults(_samples([100] * 8, lag_ms=10.0))[0]
+    assert faults(_samples([100] * 3)) == ["too short to tell"]
+
+
+def test_what_grew_is_named() -> None:
+    """A class of which more live; two more are chance."""
+    assert grown({"Seat": 60, "Layer": 400}, {"Seat": 66, "Layer": 402}) == {"Seat": (60, 66)}
+    assert grown({}, {"Task": 2}) == {}
