@@ -9,9 +9,10 @@ Rates are integer bit/s, times integer microseconds.
 import math
 from collections import deque
 from collections.abc import Iterable
+from operator import mul
 from typing import Final
 
-from conf.media.twcc import LOST
+from conf.media.twcc import Burst, Told, gather
 
 FLOOR_BPS: Final = 60_000  # below it only audio is sent, and that is never held back
 CEILING_BPS: Final = 50_000_000
@@ -19,10 +20,10 @@ START_BPS: Final = 500_000
 
 _GROUP_US = 5_000
 _WINDOW = 20
-_RENEWED = 64
+_SAMPLES = 60
 _SMOOTHING = 0.9
 _GAIN = 4.0
-_OVERUSE_US = 10_000
+_OVERUSE_MS = 10.0
 _QUEUE_MS = 20.0  # a slope without this much delay above the least is jitter
 _BASELINE_US = 10_000_000
 _THRESHOLD_MS = (6.0, 600.0)
@@ -44,59 +45,35 @@ _UNHELPED = 0.4  # a queue that overflowed loses next to nothing once the rate i
 
 
 class Line:
-    """Least squares through the last _WINDOW points, by running sums; made anew now and then."""
+    """Least squares through the last _WINDOW points; times in ms, from an origin that follows."""
 
-    __slots__ = ("_added", "_origin", "_points", "_sums")
+    __slots__ = ("origin_us", "xs", "ys")
 
     def __init__(self) -> None:
-        self._points: deque[tuple[float, float]] = deque()
-        self._origin = 0.0
-        self._added = 0
-        self._sums = (0.0, 0.0, 0.0, 0.0)  # of x, y, x², xy
+        self.xs: deque[float] = deque(maxlen=_WINDOW)
+        self.ys: deque[float] = deque(maxlen=_WINDOW)
+        self.origin_us = 0
 
     def clear(self) -> None:
         """Begin anew."""
-        self._points.clear()
-        self._sums = (0.0, 0.0, 0.0, 0.0)
+        self.xs.clear()
+        self.ys.clear()
 
-    @property
-    def is_full(self) -> bool:
-        """Are there enough points to tell a slope?"""
-        return len(self._points) == _WINDOW
-
-    def add(self, at: float, y: float) -> None:
-        """A point; the oldest goes when there are too many."""
-        points = self._points
-        self._added += 1
-        if not points or self._added % _RENEWED == 0:
-            self._renew(at)  # small numbers keep their digits
-        x = at - self._origin
-        sum_x, sum_y, sum_xx, sum_xy = self._sums
-        if len(points) == _WINDOW:
-            old_at, old_y = points.popleft()
-            old = old_at - self._origin
-            sum_x, sum_y = sum_x - old, sum_y - old_y
-            sum_xx, sum_xy = sum_xx - old * old, sum_xy - old * old_y
-        points.append((at, y))
-        self._sums = (sum_x + x, sum_y + y, sum_xx + x * x, sum_xy + x * y)
-
-    def _renew(self, at: float) -> None:
-        self._origin = at
-        shifted = [(x - at, y) for x, y in self._points]
-        self._sums = (
-            sum(x for x, _ in shifted),
-            sum(y for _, y in shifted),
-            sum(x * x for x, _ in shifted),
-            sum(x * y for x, y in shifted),
-        )
+    def move_origin(self, at_us: int) -> None:
+        """Count times from `at_us`: small numbers keep their digits."""
+        shift_ms = (at_us - self.origin_us) / 1_000
+        self.origin_us = at_us
+        self.xs = deque((x - shift_ms for x in self.xs), maxlen=_WINDOW)
 
     @property
     def slope(self) -> float:
         """0 when all points are at one time."""
-        count = len(self._points)
-        sum_x, sum_y, sum_xx, sum_xy = self._sums
-        spread = count * sum_xx - sum_x * sum_x
-        return (count * sum_xy - sum_x * sum_y) / spread if spread > 1e-9 else 0.0
+        xs, ys = self.xs, self.ys
+        count, sum_x = len(xs), sum(xs)
+        spread = count * sum(map(mul, xs, xs)) - sum_x * sum_x
+        if spread <= 1e-9:
+            return 0.0
+        return (count * sum(map(mul, xs, ys)) - sum_x * sum(ys)) / spread
 
 
 class DelayTrend:
@@ -105,11 +82,11 @@ class DelayTrend:
     __slots__ = (
         "_accumulated_ms",
         "_baseline_since_us",
-        "_first_arrival_us",
         "_group",
+        "_groups",
         "_least_ms",
         "_line",
-        "_overuse_us",
+        "_overuse_ms",
         "_overuses",
         "_previous",
         "_previous_slope",
@@ -121,13 +98,13 @@ class DelayTrend:
     )
 
     def __init__(self) -> None:
-        self._group: tuple[int, int, int] | None = None  # first sent, last sent, last arrival
-        self._previous: tuple[int, int] | None = None  # last sent, last arrival of the group before
+        self._group = (-(1 << 60), 0, 0)  # first sent, last sent, last arrival
+        self._previous = (0, 0)  # last sent, last arrival of the group before
+        self._groups = 0
         self._accumulated_ms = self._smoothed_ms = 0.0
         self._line = Line()
-        self._first_arrival_us = 0
         self._samples = 0
-        self._overuse_us = 0.0
+        self._overuse_ms = 0.0
         self._overuses = 0
         self._previous_slope = 0.0
         # Least smoothed delay of this and of the last ten seconds.
@@ -136,63 +113,73 @@ class DelayTrend:
         self.threshold_ms = 12.5
         self.is_overused = self.is_underused = False
 
-    def add(self, sent_us: int, arrival_us: int) -> None:
-        """Note one packet; packets sent within 5 ms count as one."""
-        group = self._group
-        if group is None:
-            self._group = (sent_us, sent_us, arrival_us)
-            self._first_arrival_us = arrival_us
-            return
-        first, last, arrived = group
-        if sent_us < first:
-            return  # reordered or repeated: says nothing about the queue
-        if sent_us - first <= _GROUP_US:
-            self._group = (first, max(last, sent_us), max(arrived, arrival_us))
-            return
-        if self._previous is not None:
-            self._compare(self._previous, (last, arrived))
-        self._previous = (last, arrived)
-        self._group = (sent_us, sent_us, arrival_us)
+    def add(self, bursts: Iterable[Burst]) -> None:
+        """Note all bursts of one feedback, then judge once; what is sent within 5 ms is one."""
+        first, last, arrived = self._group
+        elapsed_ms, points = 0.0, 0
+        for sent_us, arrival_us, _ in bursts:
+            if sent_us - first > _GROUP_US:
+                if self._groups > 1:
+                    sent_ms = self._compare(last, arrived)
+                    elapsed_ms += sent_ms
+                    points += sent_ms > 0
+                if self._groups:
+                    self._previous = (last, arrived)
+                self._groups += 1
+                first, last, arrived = sent_us, sent_us, arrival_us
+                continue
+            if sent_us < first:
+                continue  # reordered or repeated: says nothing about the queue
+            if sent_us > last:
+                last = sent_us
+            if arrival_us > arrived:
+                arrived = arrival_us
+        self._group = (first, last, arrived)
+        if points and len(self._line.xs) == _WINDOW:
+            self._judge(self._line.slope, elapsed_ms, points)
 
-    def _compare(self, before: tuple[int, int], after: tuple[int, int]) -> None:
-        sent_ms = (after[0] - before[0]) / 1_000
-        arrived_ms = (after[1] - before[1]) / 1_000
+    def _compare(self, last_us: int, arrived_us: int) -> float:
+        """Add the point of a group that is complete; milliseconds since the one before, else 0."""
+        sent_before_us, arrived_before_us = self._previous
+        sent_ms = (last_us - sent_before_us) / 1_000
+        arrived_ms = (arrived_us - arrived_before_us) / 1_000
+        line = self._line
         if not -3_000 < arrived_ms < 3_000:
-            self._line.clear()  # the receiver's clock was set, or the link slept
-            return
-        self._samples = min(self._samples + 1, 60)
-        self._accumulated_ms += arrived_ms - sent_ms
-        smoothed = _SMOOTHING * self._smoothed_ms + (1 - _SMOOTHING) * self._accumulated_ms
-        self._smoothed_ms = smoothed
-        self._note_least(after[1])
-        self._line.add((after[1] - self._first_arrival_us) / 1_000, smoothed)
-        if self._line.is_full:
-            self._judge(self._line.slope, sent_ms)
-
-    def _note_least(self, arrival_us: int) -> None:
-        """Renewed every ten seconds, so that the drift of two clocks is no queue."""
-        now, before = self._least_ms
-        if arrival_us - self._baseline_since_us > _BASELINE_US:
-            self._baseline_since_us = arrival_us
-            now, before = self._smoothed_ms, now
-        self._least_ms = (min(now, self._smoothed_ms), before)
+            line.clear()  # the receiver's clock was set, or the link slept
+            line.origin_us = self._baseline_since_us = arrived_us
+            return 0.0
+        if self._samples < _SAMPLES:
+            self._samples += 1
+        accumulated_ms = self._accumulated_ms = self._accumulated_ms + arrived_ms - sent_ms
+        smoothed_ms = _SMOOTHING * self._smoothed_ms + (1 - _SMOOTHING) * accumulated_ms
+        self._smoothed_ms = smoothed_ms
+        if arrived_us - self._baseline_since_us > _BASELINE_US:
+            # Renewed every ten seconds, so that the drift of two clocks is no queue.
+            self._baseline_since_us = arrived_us
+            self._least_ms = (smoothed_ms, self._least_ms[0])
+            line.move_origin(arrived_us)
+        elif smoothed_ms < self._least_ms[0]:
+            self._least_ms = (smoothed_ms, self._least_ms[1])
+        line.xs.append((arrived_us - line.origin_us) / 1_000)
+        line.ys.append(smoothed_ms)
+        return sent_ms
 
     @property
     def queue_ms(self) -> float:
         """Smoothed delay above the least of the last ten to twenty seconds."""
         return self._smoothed_ms - min(self._least_ms)
 
-    def _judge(self, slope: float, elapsed_ms: float) -> None:
+    def _judge(self, slope: float, elapsed_ms: float, points: int) -> None:
         trend_ms = slope * self._samples * _GAIN
         self.is_underused = trend_ms < -self.threshold_ms
         if trend_ms > self.threshold_ms and self.queue_ms > _QUEUE_MS:
-            self._overuse_us += elapsed_ms * 1_000
-            self._overuses += 1
-            is_lasting = self._overuse_us > _OVERUSE_US and self._overuses > 1
+            self._overuse_ms += elapsed_ms
+            self._overuses += points
+            is_lasting = self._overuse_ms > _OVERUSE_MS and self._overuses > 1
             if is_lasting and slope >= self._previous_slope:
                 self.is_overused = True
         else:
-            self._overuse_us = 0.0
+            self._overuse_ms = 0.0
             self._overuses = 0
             self.is_overused = False
         self._previous_slope = slope
@@ -369,24 +356,15 @@ class Estimate:
 
     def on_feedback(self, settled: Iterable[tuple[int, int, int]], now_us: int) -> None:
         """Take what SendHistory.settle yields for one feedback that came at `now_us`."""
-        received = lost = run_bytes = 0
-        run_sent = run_arrival = -1
-        for sent_us, arrival_us, size in settled:
-            if arrival_us == LOST:
-                lost += 1
-                continue
-            received += 1
-            if sent_us == run_sent:  # one burst counts as one
-                run_bytes += size
-                run_arrival = max(run_arrival, arrival_us)
-                continue
-            if run_bytes:
-                self._acked.add(run_arrival, run_bytes)
-                self.trend.add(run_sent, run_arrival)
-            run_sent, run_arrival, run_bytes = sent_us, arrival_us, size
-        if run_bytes:
-            self._acked.add(run_arrival, run_bytes)
-            self.trend.add(run_sent, run_arrival)
+        self.on_told(gather(settled), now_us)
+
+    def on_told(self, told: Told, now_us: int) -> None:
+        """The same, gathered by bursts."""
+        bursts, received, lost, _ = told
+        for _, arrival_us, size in bursts:
+            self._acked.add(arrival_us, size)
+        if bursts:
+            self.trend.add(bursts)
         self.loss.add(now_us, received=received, lost=lost)
         self._last_feedback_us = now_us
         if now_us < self._probing_until_us:

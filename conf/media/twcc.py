@@ -7,9 +7,9 @@ sent. Times are integer microseconds of any clock that does not step back.
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from conf.media.errors import DecodeError
 
@@ -86,6 +86,41 @@ def _parse_chunks(body: bytes, count: int) -> tuple[list[int], int]:
             symbols += [chunk >> shift & 3 for shift in range(12, -2, -2)]
     del symbols[count:]
     return symbols, at
+
+
+Burst = tuple[int, int, int]  # packets sent at one time: when, last arrival, bytes in all
+
+
+class Told(NamedTuple):
+    """What one feedback settles. `newest_us`: the latest sending time it tells of, or -1."""
+
+    bursts: list[Burst]  # of what arrived
+    received: int
+    lost: int
+    newest_us: int
+
+
+def gather(settled: Iterable[tuple[int, int, int]]) -> Told:
+    """What `SendHistory.settle` yields, neighbours that were sent at one time taken as one."""
+    bursts: list[Burst] = []
+    received = lost = size_sum = 0
+    newest = burst_sent = burst_arrival = -1
+    for sent_us, arrival_us, size in settled:
+        newest = max(newest, sent_us)
+        if arrival_us == LOST:
+            lost += 1
+            continue
+        received += 1
+        if sent_us == burst_sent:
+            size_sum += size
+            burst_arrival = max(burst_arrival, arrival_us)
+            continue
+        if size_sum:
+            bursts.append((burst_sent, burst_arrival, size_sum))
+        burst_sent, burst_arrival, size_sum = sent_us, arrival_us, size
+    if size_sum:
+        bursts.append((burst_sent, burst_arrival, size_sum))
+    return Told(bursts, received, lost, newest)
 
 
 class FeedbackBuilder:

@@ -31,8 +31,8 @@ def fed(estimate: Estimate, settled: Settled, per_feedback: int = 8) -> Estimate
 
 def run(trend: DelayTrend, settled: Settled) -> list[bool]:
     found = []
-    for sent, arrival, _ in settled:
-        trend.add(sent, arrival)
+    for packet in settled:
+        trend.add([packet])
         found.append(trend.is_overused)
     return found
 
@@ -61,6 +61,23 @@ def test_overuse_shows_within_300_ms() -> None:
     assert growing.index(True) * 10 <= 300
 
 
+def test_told_by_feedback_or_one_by_one_it_finds_the_same_queue() -> None:
+    """Points are judged once per feedback; a growing queue shows as soon, a steady one never."""
+    steady, growing = packets(0, 104), packets(1_040 * MS, 96, queue_ms=5)
+    found = []
+    for size in (1, 4, 8):
+        trend = DelayTrend()
+        for at in range(0, 104, size):
+            trend.add(steady[at : at + size])
+            assert not trend.is_overused
+        at = 0
+        while not trend.is_overused:
+            trend.add(growing[at : at + size])
+            at += size
+        found.append(at)
+    assert max(found) - min(found) <= 8
+
+
 def test_jitter_is_no_overuse() -> None:
     dice, trend = random.Random(3), DelayTrend()
     shaken = [(s, a + dice.randrange(30 * MS), size) for s, a, size in packets(0, 3_000)]
@@ -77,7 +94,7 @@ def test_packets_told_out_of_order_say_nothing() -> None:
     trend = DelayTrend()
     run(trend, packets(0, 50))
     state = trend.queue_ms
-    trend.add(100, 900 * MS)
+    trend.add([(100, 900 * MS, 1)])
     assert trend.queue_ms == state
 
 
@@ -85,7 +102,7 @@ def test_packets_of_one_burst_are_one() -> None:
     trend = DelayTrend()
     for n in range(100):
         for k in range(5):
-            trend.add(n * 20 * MS + k * 100, n * 20 * MS + 20 * MS + k * 900)
+            trend.add([(n * 20 * MS + k * 100, n * 20 * MS + 20 * MS + k * 900, 1)])
     assert not trend.is_overused
 
 
@@ -100,7 +117,7 @@ def test_the_least_delay_is_forgotten_in_time() -> None:
 def test_points_at_one_time_have_no_slope() -> None:
     trend = DelayTrend()
     for n in range(60):
-        trend.add(n * 10 * MS, 5)
+        trend.add([(n * 10 * MS, 5, 1)])
     assert not trend.is_overused
 
 
