@@ -31,6 +31,7 @@ _RISE, _FALL = 0.0087, 0.039
 
 _BACK_OFF = 0.85
 _RATE_WINDOW_US = 500_000
+_RATE_GAP_US = 3_000_000  # the receiver paused or set its clock: measure anew
 _PROBE_ECHO_US = 200_000
 _LOSS_WINDOW_US = 1_000_000
 _LOSS_PAUSE_US = 300_000
@@ -70,10 +71,10 @@ class Line:
         """0 when all points are at one time."""
         xs, ys = self.xs, self.ys
         count, sum_x = len(xs), sum(xs)
-        spread = count * sum(map(mul, xs, xs)) - sum_x * sum_x
-        if spread <= 1e-9:
-            return 0.0
-        return (count * sum(map(mul, xs, ys)) - sum_x * sum(ys)) / spread
+        sum_xx: float = sum(map(mul, xs, xs))
+        sum_xy: float = sum(map(mul, xs, ys))
+        spread = count * sum_xx - sum_x * sum_x
+        return (count * sum_xy - sum_x * sum(ys)) / spread if spread > 1e-9 else 0.0
 
 
 class DelayTrend:
@@ -237,16 +238,20 @@ class LossWatch:
     @property
     def excess(self) -> float:
         """Loss beyond the link's own and beyond chance."""
-        loss = self.fraction
-        chance = 2 * math.sqrt(loss * (1 - loss) / max(1, self._count))
-        return max(0.0, loss - self.inherent - chance)
+        return self._excess(self.fraction) if self._lost else 0.0
+
+    def _excess(self, loss: float) -> float:
+        beyond = loss - self.inherent
+        if beyond <= 0:
+            return 0.0
+        return max(0.0, beyond - 2 * math.sqrt(loss * (1 - loss) / max(1, self._count)))
 
     def judge(self, now_us: int) -> bool:
         """Must the rate go down now for its loss? At most every 300 ms, a second after the last.
 
         When a reduction did not help, the loss is the link's own from then on.
         """
-        loss = self.fraction
+        loss = self.fraction if self._lost else 0.0
         self.was_pointless = False
         if loss < self.inherent:  # forgotten within seconds, not at one lucky window
             self.inherent += _FORGETTING * (loss - self.inherent)
@@ -259,7 +264,7 @@ class LossWatch:
                 self.inherent = min(0.5, max(loss, self.inherent))
                 self.was_pointless = True
             self._reduced_from = None
-        if self.excess <= _EXCESS_LOSS:
+        if not loss or self._excess(loss) <= _EXCESS_LOSS:
             return False
         self._judged_us = now_us
         self._reduced_from = loss
@@ -269,34 +274,41 @@ class LossWatch:
 class _RateMeter:
     """Bit/s over the last half second, by arrival."""
 
-    __slots__ = ("_bytes", "_entries", "_first_us")
+    __slots__ = ("_bytes", "_entries", "_first_us", "_newest_size", "_newest_us")
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[int, int]] = deque()
+        self._entries: deque[tuple[int, int]] = deque()  # the newest is in two numbers instead
+        self._newest_us, self._newest_size = -(1 << 60), 0
         self._bytes = 0
         self._first_us: int | None = None
 
-    def add(self, at_us: int, size: int) -> None:
-        if self._entries and abs(at_us - self._entries[-1][0]) > 3_000_000:
-            self._entries.clear()
-            self._bytes, self._first_us = 0, None
-        if self._first_us is None:
-            self._first_us = at_us
-        if self._entries and 0 <= at_us - self._entries[-1][0] < _GROUP_US:
-            at_us, known = self._entries.pop()
-            self._entries.append((at_us, known + size))
-        else:
-            self._entries.append((at_us, size))
-        self._bytes += size
-        while self._entries[0][0] < at_us - _RATE_WINDOW_US:
-            self._bytes -= self._entries.popleft()[1]
+    def add(self, bursts: Iterable[Burst]) -> None:
+        """What one feedback tells of; arrivals within 5 ms are kept as one."""
+        entries, at_us, known, total = self._entries, self._newest_us, self._newest_size, 0
+        for _, arrival_us, size in bursts:
+            total += size
+            gap_us = arrival_us - at_us
+            if 0 <= gap_us < _GROUP_US:
+                known += size
+                continue
+            if not -_RATE_GAP_US <= gap_us <= _RATE_GAP_US:
+                entries.clear()
+                self._bytes, total, self._first_us = 0, size, arrival_us
+            else:
+                entries.append((at_us, known))
+            at_us, known = arrival_us, size
+        self._newest_us, self._newest_size = at_us, known
+        self._bytes += total
+        oldest_us = at_us - _RATE_WINDOW_US
+        while entries and entries[0][0] < oldest_us:
+            self._bytes -= entries.popleft()[1]
 
     @property
     def bps(self) -> int:
         """0 until a third of the window is filled."""
         if self._first_us is None:
             return 0
-        span = min(self._entries[-1][0] - self._first_us, _RATE_WINDOW_US)
+        span = min(self._newest_us - self._first_us, _RATE_WINDOW_US)
         return self._bytes * 8_000_000 // span if span >= _RATE_WINDOW_US // 3 else 0
 
 
@@ -361,9 +373,8 @@ class Estimate:
     def on_told(self, told: Told, now_us: int) -> None:
         """The same, gathered by bursts."""
         bursts, received, lost, _ = told
-        for _, arrival_us, size in bursts:
-            self._acked.add(arrival_us, size)
         if bursts:
+            self._acked.add(bursts)
             self.trend.add(bursts)
         self.loss.add(now_us, received=received, lost=lost)
         self._last_feedback_us = now_us
