@@ -19,7 +19,7 @@ from conf.media.probe import Prober
 from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
 from conf.media.session import Session
 from conf.media.shaper import Shaper
-from conf.media.twcc import parse_feedback
+from conf.media.twcc import Buffer, Told, gather, parse_feedback
 from conf.media.voiceguard import VoiceGuard
 from conf.settings import MediaSettings
 
@@ -82,25 +82,34 @@ class DownBudget:
         """Does `tick` have something to send?"""
         return self._prober.running is not None
 
-    def on_feedback(self, body: bytes, now: float) -> bool:
-        """Transport-wide feedback of the subscriber; True when less can be sent than before."""
+    def on_feedback(self, buffer: Buffer, at: int, end: int, now: float) -> bool:
+        """Transport-wide feedback, after its two SSRCs; True when less can be sent than before."""
+        estimate, is_probing = self.estimate, self._prober.running is not None
         try:
-            feedback = parse_feedback(body)
+            told = None
+            if not is_probing:
+                told = self._session.history.settle_at_once(buffer, at, end)
+            if told is None:
+                told = self._settle_each(bytes(buffer[at:end]))
         except DecodeError:
             return False
-        decreases = self.estimate.decreases
+        decreases = estimate.decreases
         now_us = int(now * 1e6)
         self.has_feedback = True
-        settled = list(self._session.history.settle(feedback))
-        if settled:
-            self._newest_settled_us = max(self._newest_settled_us, max(settled)[0])
+        if told[3] > self._newest_settled_us:
+            self._newest_settled_us = told[3]
+        estimate.on_told(told, now_us)
+        if is_probing:
+            self._end_probe(now_us)
+        return estimate.decreases != decreases
+
+    def _settle_each(self, body: bytes) -> Told:
+        """Packet by packet, for the probe that runs."""
+        settled = list(self._session.history.settle(parse_feedback(body)))
         if self._prober.running is not None:
             for sent_us, arrival_us, size in settled:
                 self._prober.add(sent_us, arrival_us, size)
-        self.estimate.on_feedback(settled, now_us)
-        if self._prober.running is not None:
-            self._end_probe(now_us)
-        return self.estimate.decreases != decreases
+        return gather(settled)
 
     def _end_probe(self, now_us: int) -> None:
         result = self._prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)

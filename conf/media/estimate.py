@@ -21,10 +21,11 @@ START_BPS: Final = 500_000
 _GROUP_US = 5_000
 _WINDOW = 20
 _SAMPLES = 60
-_SMOOTHING = 0.9
+_WEIGHT = 0.1
 _GAIN = 4.0
 _OVERUSE_MS = 10.0
 _QUEUE_MS = 20.0  # a slope without this much delay above the least is jitter
+_JUMP_US = 3_000_000
 _BASELINE_US = 10_000_000
 _THRESHOLD_MS = (6.0, 600.0)
 _RISE, _FALL = 0.0087, 0.039
@@ -81,15 +82,14 @@ class DelayTrend:
     """Is the queue growing? Slope of the smoothed delay against a threshold that adapts."""
 
     __slots__ = (
-        "_accumulated_ms",
+        "_base_us",
         "_baseline_since_us",
+        "_closed",
         "_group",
-        "_groups",
         "_least_ms",
         "_line",
         "_overuse_ms",
         "_overuses",
-        "_previous",
         "_previous_slope",
         "_samples",
         "_smoothed_ms",
@@ -99,10 +99,10 @@ class DelayTrend:
     )
 
     def __init__(self) -> None:
-        self._group = (-(1 << 60), 0, 0)  # first sent, last sent, last arrival
-        self._previous = (0, 0)  # last sent, last arrival of the group before
-        self._groups = 0
-        self._accumulated_ms = self._smoothed_ms = 0.0
+        self._group = (-(1 << 60), 0, 1 << 60)  # first sent, last sent, last arrival
+        self._closed = (0, -(1 << 60), 0)  # the group before: last sent, last arrival, its delay
+        self._base_us = 0  # arrival less sending time that counts as no delay
+        self._smoothed_ms = 0.0
         self._line = Line()
         self._samples = 0
         self._overuse_ms = 0.0
@@ -117,53 +117,49 @@ class DelayTrend:
     def add(self, bursts: Iterable[Burst]) -> None:
         """Note all bursts of one feedback, then judge once; what is sent within 5 ms is one."""
         first, last, arrived = self._group
-        elapsed_ms, points = 0.0, 0
+        closed_us, before_us, delay_us = self._closed
+        base_us, smoothed_ms, least_ms = self._base_us, self._smoothed_ms, self._least_ms[0]
+        line, judged_us, points = self._line, closed_us, 0
         for sent_us, arrival_us, _ in bursts:
             if sent_us - first > _GROUP_US:
-                if self._groups > 1:
-                    sent_ms = self._compare(last, arrived)
-                    elapsed_ms += sent_ms
-                    points += sent_ms > 0
-                if self._groups:
-                    self._previous = (last, arrived)
-                self._groups += 1
+                if -_JUMP_US < arrived - before_us < _JUMP_US:
+                    delay_us = arrived - last - base_us
+                    smoothed_ms += _WEIGHT * (delay_us * 0.001 - smoothed_ms)
+                    if smoothed_ms < least_ms:
+                        least_ms = smoothed_ms
+                    line.xs.append((arrived - line.origin_us) * 0.001)
+                    line.ys.append(smoothed_ms)
+                    points += 1
+                else:  # the receiver's clock was set, or the link slept
+                    base_us = arrived - last - delay_us
+                    self._begin_anew(arrived)
+                closed_us, before_us = last, arrived
                 first, last, arrived = sent_us, sent_us, arrival_us
-                continue
-            if sent_us < first:
-                continue  # reordered or repeated: says nothing about the queue
-            if sent_us > last:
-                last = sent_us
-            if arrival_us > arrived:
-                arrived = arrival_us
-        self._group = (first, last, arrived)
-        if points and len(self._line.xs) == _WINDOW:
-            self._judge(self._line.slope, elapsed_ms, points)
+            elif sent_us >= first:  # else reordered or repeated: says nothing about the queue
+                if sent_us > last:
+                    last = sent_us
+                if arrival_us > arrived:
+                    arrived = arrival_us
+        self._group, self._closed = (first, last, arrived), (closed_us, before_us, delay_us)
+        self._base_us, self._smoothed_ms = base_us, smoothed_ms
+        if points:
+            self._follow(before_us, least_ms, points)
+            if len(line.xs) == _WINDOW:
+                self._judge(line.slope, (closed_us - judged_us) / 1_000, points)
 
-    def _compare(self, last_us: int, arrived_us: int) -> float:
-        """Add the point of a group that is complete; milliseconds since the one before, else 0."""
-        sent_before_us, arrived_before_us = self._previous
-        sent_ms = (last_us - sent_before_us) / 1_000
-        arrived_ms = (arrived_us - arrived_before_us) / 1_000
-        line = self._line
-        if not -3_000 < arrived_ms < 3_000:
-            line.clear()  # the receiver's clock was set, or the link slept
-            line.origin_us = self._baseline_since_us = arrived_us
-            return 0.0
-        if self._samples < _SAMPLES:
-            self._samples += 1
-        accumulated_ms = self._accumulated_ms = self._accumulated_ms + arrived_ms - sent_ms
-        smoothed_ms = _SMOOTHING * self._smoothed_ms + (1 - _SMOOTHING) * accumulated_ms
-        self._smoothed_ms = smoothed_ms
+    def _begin_anew(self, arrived_us: int) -> None:
+        self._line.clear()
+        self._line.origin_us = self._baseline_since_us = arrived_us
+
+    def _follow(self, arrived_us: int, least_ms: float, points: int) -> None:
+        self._samples = min(self._samples + points, _SAMPLES)
         if arrived_us - self._baseline_since_us > _BASELINE_US:
             # Renewed every ten seconds, so that the drift of two clocks is no queue.
             self._baseline_since_us = arrived_us
-            self._least_ms = (smoothed_ms, self._least_ms[0])
-            line.move_origin(arrived_us)
-        elif smoothed_ms < self._least_ms[0]:
-            self._least_ms = (smoothed_ms, self._least_ms[1])
-        line.xs.append((arrived_us - line.origin_us) / 1_000)
-        line.ys.append(smoothed_ms)
-        return sent_ms
+            self._least_ms = (self._smoothed_ms, least_ms)
+            self._line.move_origin(arrived_us)
+        elif least_ms < self._least_ms[0]:
+            self._least_ms = (least_ms, self._least_ms[1])
 
     @property
     def queue_ms(self) -> float:
@@ -425,14 +421,12 @@ class Estimate:
         self.decreases += 1
 
     def _increase(self, now_us: int) -> None:
-        elapsed_s = (
-            min(now_us - self._increased_us, 1_000_000) / 1e6 if self._increased_us >= 0 else 0
-        )
-        self._increased_us = now_us
+        before_us, self._increased_us = self._increased_us, now_us
         acked = self.carried_bps
-        if not acked or elapsed_s <= 0:
+        bound = int(1.5 * acked) + 10_000
+        if not acked or bound <= self.target_bps or not 0 <= before_us < now_us:
             return
-        bound = max(self.target_bps, int(1.5 * acked) + 10_000)
+        elapsed_s = min(now_us - before_us, 1_000_000) / 1e6
         if self._capacity_bps and acked > 0.85 * self._capacity_bps:
             # Near what last filled the link: about one packet per round trip.
             step = 9_600 * elapsed_s / (self._round_trip_us / 1e6 + 0.1)

@@ -132,7 +132,7 @@ class Seat:
             case rtcp.Remb():
                 self.subscriber.remb_bps = report.bitrate_bps
             case rtcp.TransportFeedback():
-                if self.budget.on_feedback(report.body, now):
+                if self.budget.on_feedback(report.body, 0, len(report.body), now):
                     self.choose_layers(now)  # down at once
             case _:
                 pass

@@ -9,7 +9,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from conf.media.errors import DecodeError
 
@@ -19,11 +19,21 @@ HISTORY: Final = 2_048  # packets to one subscriber that await feedback; a power
 
 _TICK_US = 250
 _REFERENCE_US = 64_000
+_REFERENCE_TICKS = 256
 _FIXED = struct.Struct("!HHI")
+_FIXED_AND_CHUNK = struct.Struct("!HHIH")
+_SHORTEST: Final = _FIXED_AND_CHUNK.size
+_ALL_SMALL: Final = 0x2000  # a run of packets that came within 64 ms of each other
 _HEADER = struct.Struct("!BBHII")
 _MAX_RUN = 0x1FFF
 _REPORTED_SPAN = 1_024  # the most numbers one feedback covers
 _SMALL, _LARGE = 1, 2
+_RUNS: Final = ([0], [1], [2], [3])
+_BITS: Final = [[bits >> shift & 1 for shift in range(6, -1, -1)] for bits in range(128)]
+_SETTLED: Final = array("i", bytes(4 * HISTORY))
+
+
+Buffer = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,7 @@ def parse_feedback(body: bytes) -> Feedback:
     Times are relative to the sender's own zero and wrap every 12 days.
     Raises: DecodeError: chunks or deltas overrun, or more than MAX_STATUSES.
     """
-    if len(body) < _FIXED.size:
-        raise DecodeError("twcc: shorter than its header")
-    base, count, packed = _FIXED.unpack_from(body)
-    if count > MAX_STATUSES:
-        raise DecodeError("twcc: too many statuses")
-    symbols, at = _parse_chunks(body, count)
+    base, _, packed, at, symbols = _read_head(body, 0, len(body))
     time = (packed >> 8) * _REFERENCE_US
     arrivals = []
     end = len(body)
@@ -68,36 +73,44 @@ def parse_feedback(body: bytes) -> Feedback:
     return Feedback(base, packed & 0xFF, arrivals)
 
 
-def _parse_chunks(body: bytes, count: int) -> tuple[list[int], int]:
+def _read_head(buffer: Buffer, at: int, end: int) -> tuple[int, int, int, int, list[int]]:
+    """Base number, count, reference time and feedback number, where the deltas begin, symbols."""
+    if end - at < _FIXED.size:
+        raise DecodeError("twcc: shorter than its header")
+    base, count, packed = _FIXED.unpack_from(buffer, at)
+    if count > MAX_STATUSES:
+        raise DecodeError("twcc: too many statuses")
+    at += _FIXED.size
     symbols: list[int] = []
-    at = _FIXED.size
-    while len(symbols) < count:
-        if at + 2 > len(body):
+    left = count
+    while left > 0:
+        if at + 2 > end:
             raise DecodeError("twcc: chunk overruns the packet")
-        chunk = body[at] << 8 | body[at + 1]
+        chunk = buffer[at] << 8 | buffer[at + 1]
         at += 2
         if chunk < 0x8000:
-            symbols += [chunk >> 13] * min(chunk & _MAX_RUN, count)
-            if not chunk & _MAX_RUN:
+            run = chunk & _MAX_RUN
+            if not run:
                 raise DecodeError("twcc: empty run")
+            symbols += _RUNS[chunk >> 13] * (run if run < left else left)
+            left -= run
         elif chunk < 0xC000:
-            symbols += [chunk >> shift & 1 for shift in range(13, -1, -1)]
+            symbols += _BITS[chunk >> 7 & 0x7F]
+            symbols += _BITS[chunk & 0x7F]
+            left -= 14
         else:
             symbols += [chunk >> shift & 3 for shift in range(12, -2, -2)]
+            left -= 7
     del symbols[count:]
-    return symbols, at
+    return base, count, packed, at, symbols
 
 
 Burst = tuple[int, int, int]  # packets sent at one time: when, last arrival, bytes in all
 
 
-class Told(NamedTuple):
-    """What one feedback settles. `newest_us`: the latest sending time it tells of, or -1."""
-
-    bursts: list[Burst]  # of what arrived
-    received: int
-    lost: int
-    newest_us: int
+# What one feedback settles: bursts of what arrived, packets received, packets lost, and the latest
+# sending time it tells of or -1. A plain tuple: one is made per feedback.
+Told = tuple[list[Burst], int, int, int]
 
 
 def gather(settled: Iterable[tuple[int, int, int]]) -> Told:
@@ -120,7 +133,7 @@ def gather(settled: Iterable[tuple[int, int, int]]) -> Told:
         burst_sent, burst_arrival, size_sum = sent_us, arrival_us, size
     if size_sum:
         bursts.append((burst_sent, burst_arrival, size_sum))
-    return Told(bursts, received, lost, newest)
+    return bursts, received, lost, newest
 
 
 class FeedbackBuilder:
@@ -250,6 +263,99 @@ class SendHistory:
         self.sizes[place] = size
         self.next_sequence = sequence + 1
         return sequence & 0xFFFF
+
+    def settle_at_once(self, buffer: Buffer, at: int, end: int) -> Told | None:
+        """Read the feedback in buffer[at:end], settle and gather it in one pass.
+
+        The same as `gather(settle(parse_feedback(…)))`, but None when it tells of numbers out of
+        the history's reach. Raises: DecodeError, and has then changed nothing.
+        """
+        if end - at < _SHORTEST:
+            raise DecodeError("twcc: shorter than its header and a chunk")
+        base, count, packed, chunk = _FIXED_AND_CHUNK.unpack_from(buffer, at)
+        newest = self.next_sequence - 1
+        number = newest - ((newest - base) & 0xFFFF)
+        if number < max(0, self.next_sequence - HISTORY) or number + count > newest + 1:
+            return None
+        ticks, place = (packed >> 8) * _REFERENCE_TICKS, number & (HISTORY - 1)
+        if chunk - _ALL_SMALL >= count and chunk <= _ALL_SMALL + _MAX_RUN:
+            if at + _SHORTEST + count > end:
+                raise DecodeError("twcc: delta overruns the packet")
+            if place + count <= HISTORY:
+                return self._settle_all(buffer, at + _SHORTEST, count, place, ticks)
+        _, _, _, at, symbols = _read_head(buffer, at, end)
+        if at + symbols.count(_SMALL) + 2 * symbols.count(_LARGE) > end:
+            raise DecodeError("twcc: delta overruns the packet")
+        return self._settle_some(buffer, at, symbols, place, ticks)
+
+    def _settle_all(self, buffer: Buffer, at: int, count: int, place: int, ticks: int) -> Told:
+        """Everything arrived, step by step: the usual."""
+        sizes, stop = self.sizes, place + count
+        bursts: list[Burst] = []
+        received, total, newest, burst_sent, burst_ticks = count, 0, -1, -1, 0
+        for size, sent_us, delta in zip(
+            sizes[place:stop], self.sent_us[place:stop], buffer[at : at + count], strict=True
+        ):
+            ticks += delta
+            if size <= 0:
+                if not size:
+                    received -= 1  # told before
+                    continue
+                size = -size
+            if sent_us != burst_sent:
+                if total:
+                    bursts.append((burst_sent, burst_ticks * _TICK_US, total))
+                if sent_us > newest:
+                    newest = sent_us
+                burst_sent, total = sent_us, 0
+            burst_ticks = ticks  # small steps never go back
+            total += size
+        if total:
+            bursts.append((burst_sent, burst_ticks * _TICK_US, total))
+        sizes[place:stop] = _SETTLED[:count]
+        return bursts, received, 0, newest
+
+    def _settle_some(
+        self, buffer: Buffer, at: int, symbols: list[int], place: int, ticks: int
+    ) -> Told:
+        """Packet by packet, for what has holes or long steps."""
+        sizes, sent_times = self.sizes, self.sent_us
+        bursts: list[Burst] = []
+        received = lost = total = burst_ticks = 0
+        newest = burst_sent = -1
+        for symbol in symbols:
+            here = place & (HISTORY - 1)
+            place += 1
+            size = sizes[here]
+            if symbol == _SMALL:
+                ticks += buffer[at]
+                at += 1
+            elif symbol == _LARGE:
+                delta = buffer[at] << 8 | buffer[at + 1]
+                ticks += delta if delta < 0x8000 else delta - 0x10000
+                at += 2
+            else:
+                if size > 0:
+                    sizes[here] = -size
+                    lost += 1
+                    newest = max(newest, sent_times[here])
+                continue
+            if not size:
+                continue
+            sizes[here] = 0
+            received += 1
+            sent_us = sent_times[here]
+            if sent_us == burst_sent:
+                burst_ticks = max(burst_ticks, ticks)
+            else:
+                if total:
+                    bursts.append((burst_sent, burst_ticks * _TICK_US, total))
+                newest = max(newest, sent_us)
+                burst_sent, burst_ticks, total = sent_us, ticks, 0
+            total += abs(size)
+        if total:
+            bursts.append((burst_sent, burst_ticks * _TICK_US, total))
+        return bursts, received, lost, newest
 
     def settle(self, feedback: Feedback) -> Iterator[tuple[int, int, int]]:
         """(sent_us, arrival_us or LOST, size) of each packet the feedback settles, in order.

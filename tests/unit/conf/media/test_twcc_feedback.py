@@ -5,12 +5,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.media import rtcp
 from conf.media.errors import DecodeError
-from conf.media.twcc import HISTORY, LOST, Feedback, FeedbackBuilder, SendHistory, parse_feedback
+from conf.media.twcc import (
+    HISTORY,
+    LOST,
+    Feedback,
+    FeedbackBuilder,
+    SendHistory,
+    gather,
+    parse_feedback,
+)
 
 VECTORS = tomllib.loads(
     (Path(__file__).parents[3] / "vectors" / "rtcp" / "transport_feedback.toml").read_text()
@@ -242,3 +250,70 @@ def test_what_was_never_sent_or_is_forgotten_is_passed_over() -> None:
     assert settle(history, 5, 1, 1, 1, 1, 1, 77) == [(10, 77, 1)]
     assert settle(history, HISTORY + 9, 5, 6) == [(HISTORY + 9, 5, 1)]
     assert settle(SendHistory(), 0, 1) == []
+
+
+# In one pass
+
+
+def twins(first: int, gaps: list[int]) -> tuple[SendHistory, SendHistory]:
+    """Two histories of the same packets, `gaps` microseconds apart."""
+    both = SendHistory(first), SendHistory(first)
+    for history in both:
+        at = 1_000_000
+        for n, gap in enumerate(gaps):
+            at += gap
+            history.add(at, 100 + n)
+    return both
+
+
+arrivals = st.lists(
+    st.sampled_from([LOST, 0, 1, 250, 5_000, 64_000, 90_000, -250, -70_000]), max_size=30
+)
+
+
+@settings(max_examples=100)
+@given(
+    st.integers(0, 3) | st.integers(HISTORY - 40, HISTORY + 40) | st.integers(65_500, 65_600),
+    st.sampled_from([[0] * 60, [0, 0, 300, 20_000] * 15, [700] * 60]),
+    st.lists(st.tuples(st.integers(0, 65), arrivals), min_size=1, max_size=3),
+)
+def test_one_pass_settles_as_packet_by_packet_does(
+    first: int, gaps: list[int], reports: list[tuple[int, list[int]]]
+) -> None:
+    """Lost, late, told twice, out of reach, across the wrap of ring and number: the same."""
+    fast, slow = twins(first, gaps)
+    for place, steps in reports:
+        builder, at = FeedbackBuilder(), 1_000_000
+        for n, step in enumerate(steps):
+            if step != LOST:
+                at += step
+                builder.add((first + place + n) & 0xFFFF, max(0, at))
+        for packet in filter(None, builder.build(1, 2)):
+            (report,) = rtcp.parse(packet)
+            assert isinstance(report, rtcp.TransportFeedback)
+            body = report.body
+            told = fast.settle_at_once(b"?" + body, 1, 1 + len(body))
+            if told is None:
+                told = gather(fast.settle(parse_feedback(body)))
+            assert told == gather(slow.settle(parse_feedback(body)))
+            assert fast.sizes == slow.sizes
+
+
+@given(st.integers(0, 5), st.binary(max_size=80))
+def test_one_pass_refuses_what_the_parser_refuses(base: int, rest: bytes) -> None:
+    """And a refused feedback has settled nothing."""
+    history, _ = twins(0, [0] * 40)
+    before, body = history.sizes[:], base.to_bytes(2, "big") + rest
+    is_refused = is_refused_at_once = False
+    try:
+        parse_feedback(body)
+    except DecodeError:
+        is_refused = True
+    try:
+        told = history.settle_at_once(body, 0, len(body))
+    except DecodeError:
+        is_refused_at_once, told = True, None
+    if is_refused or told is None:
+        assert history.sizes == before
+    if told is not None or is_refused_at_once:
+        assert is_refused_at_once == is_refused
