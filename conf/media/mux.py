@@ -177,7 +177,7 @@ class Mux:
                 self.counters.bad_rtcp += 1
                 return
             self._heard(session, key, now)
-            session.sink.on_rtcp(bytes(memory[base : base + length[0]]), now)
+            session.sink.on_rtcp(memory, base, length[0], now)
             return
         if size < 12 or unprotect(session.srtp.receive, pointer, length) != OK:
             self.counters.bad_rtp += 1

@@ -20,6 +20,9 @@ _PLI, _FIR, _ALFB = 1, 4, 15
 _CNAME = 1
 _NTP_UNIX_OFFSET_S = 2_208_988_800
 
+_LONE: Final = 0x80 | _TRANSPORT
+_LONE_MIN: Final = 12
+
 _HEADER = struct.Struct("!BBH")
 _SENDER = struct.Struct("!IQIII")
 _BLOCK = struct.Struct("!IIIIII")
@@ -153,6 +156,22 @@ def parse(data: bytes | bytearray | memoryview) -> list[Report]:
             found.append(report)
         at = end
     return found
+
+
+def lone_feedback(buffer: bytes | memoryview, at: int, size: int) -> tuple[int, int] | None:
+    """Where a well-formed packet with transport-wide feedback and nothing else has its body.
+
+    From after the two SSRCs to before the padding; None for all other packets: `parse` them.
+    """
+    if size < _LONE_MIN:
+        return None
+    first, kind, words = _HEADER.unpack_from(buffer, at)
+    if first & 0xDF != _LONE or kind != _RTPFB or 4 * words + 4 != size:
+        return None
+    padding = buffer[at + size - 1] if first & 0x20 else 0
+    if padding > size - _LONE_MIN or (first & 0x20 and not padding):
+        return None
+    return at + _LONE_MIN, at + size - padding
 
 
 def _padding(raw: bytes, first: int, at: int, end: int) -> int:

@@ -86,10 +86,15 @@ class Seat:
             self._has_arrivals = True
         self.publisher.on_packet(packet, memory, now)
 
-    def on_rtcp(self, packet: bytes, now: float) -> None:
+    def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
         """Act on each report of a compound packet."""
+        body = rtcp.lone_feedback(memory, base, size)  # sixteen a second from every subscriber
+        if body is not None:
+            if self.budget.on_feedback(memory, *body, now):
+                self.choose_layers(now)  # down at once
+            return
         try:
-            reports = rtcp.parse(packet)
+            reports = rtcp.parse(memory[base : base + size])
         except DecodeError:
             self.malformed += 1
             return

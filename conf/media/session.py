@@ -28,8 +28,8 @@ class PacketSink(Protocol):
         """A decrypted RTP packet lies at `memory[base:base + size]` until this returns."""
         ...
 
-    def on_rtcp(self, packet: bytes, now: float) -> None:
-        """A decrypted RTCP compound packet."""
+    def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
+        """A decrypted RTCP compound packet at `base` of `memory`; valid during the call."""
         ...
 
     def on_connected(self) -> None:

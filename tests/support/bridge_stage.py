@@ -30,7 +30,7 @@ class Nobody:
     def on_rtp(self, memory: memoryview, base: int, size: int, now: float) -> None:
         """Ignored."""
 
-    def on_rtcp(self, packet: bytes, now: float) -> None:
+    def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
         """Ignored."""
 
     def on_connected(self) -> None:

@@ -24,6 +24,7 @@ from conf.media.rtcp import (
     SourceDescription,
     TransportFeedback,
     build,
+    lone_feedback,
     middle,
     ntp_time,
     parse,
@@ -220,3 +221,25 @@ def test_ntp_time_counts_from_1900() -> None:
 def test_round_trip(last_sr: int, delay: int, expected: float | None) -> None:
     block = ReportBlock(1, 0, 0, 0, 0, last_sr, delay)
     assert round_trip_s(block, 2 << 32) == expected
+
+
+@given(st.sampled_from([0x8F, 0xAF, 0x81, 0x4F]), st.binary(max_size=40), st.integers(0, 2))
+def test_a_lone_feedback_is_found_as_the_parser_finds_it(
+    first: int, rest: bytes, more: int
+) -> None:
+    """Where the short way gives an answer, `parse` gives the same."""
+    words = len(rest) // 4 + more // 2
+    packet = bytes((first, 205, 0, words)) + rest[: len(rest) & ~3]
+    found = lone_feedback(b"??" + packet, 2, len(packet))
+    if found is not None:
+        (report,) = parse(packet)
+        assert isinstance(report, TransportFeedback)
+        assert report.body == (b"??" + packet)[slice(*found)]
+
+
+def test_what_is_not_a_lone_feedback_is_left_to_the_parser() -> None:
+    feedback = bytes.fromhex("8fcd0005000000010000000200000001000000002001c000")
+    nack = bytes.fromhex("81cd0003000000010000000200010000")
+    assert lone_feedback(feedback, 0, 24) == (12, 24)
+    for other in (feedback + nack, nack, feedback[:20], b"\x8f\xcd", b""):
+        assert lone_feedback(other, 0, len(other)) is None
