@@ -6,6 +6,7 @@ DEMO_PREFIX = "+86100555"
 """Demo phones are `+86100555NNNNN`; 100 is no assigned mobile prefix, so none can be real."""
 
 _DEMO = re.compile(re.escape(DEMO_PREFIX) + r"\d{5}\Z")
+_SENDABLE = re.compile(r"\+\d{8,15}|1\d{4}")
 _MAINLAND_MOBILE = re.compile(r"1\d{10}\Z")
 
 
@@ -35,3 +36,8 @@ def to_e164(number: str) -> str:
     if compact.startswith("86") and _MAINLAND_MOBILE.match(compact[2:]):
         return "+" + compact
     return compact
+
+
+def is_sendable(number: str) -> bool:
+    """E.164, or a service number of five digits; a row number in a first column is neither."""
+    return bool(_SENDABLE.fullmatch(number))

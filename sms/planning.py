@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from core.errors import InvalidInput
 from sms.meter import COUNTY_TIME
 from sms.model import MessageClass
-from sms.numbers import to_e164
+from sms.numbers import is_sendable, to_e164
 
 REPEATS = ("daily", "workdays", "weekly", "monthly")
 SECONDS_ON_AIR = 3.0
@@ -98,13 +98,8 @@ def _person(cells: Sequence[str]) -> tuple[str, str]:
     number, words = "", []
     for cell in cells:
         as_number = to_e164(cell)
-        if not number and _LOOKS_LIKE_NUMBER.fullmatch(cell) and _is_number(as_number):
+        if not number and _LOOKS_LIKE_NUMBER.fullmatch(cell) and is_sendable(as_number):
             number = as_number
         elif cell and not cell.isdigit():
             words.append(cell)
     return number, words[0][:40] if words else ""
-
-
-def _is_number(number: str) -> bool:
-    """E.164, or a service number of five digits; a row number in the first column is neither."""
-    return bool(re.fullmatch(r"\+\d{8,15}|1\d{4}", number))

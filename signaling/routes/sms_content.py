@@ -104,26 +104,6 @@ class Estimate(ApiModel):
     look_at: tuple[str, ...]
 
 
-class Pasted(ApiModel):
-    """What was copied from Excel, Word or a chat."""
-
-    text: str = Field(max_length=1_000_000)
-
-
-class PastedPerson(ApiModel):
-    """A number in its one form, and the name beside it."""
-
-    number: str
-    name: str
-
-
-class PastedList(ApiModel):
-    """`without`: lines in which there is no number."""
-
-    items: tuple[PastedPerson, ...]
-    without: tuple[str, ...]
-
-
 class Again(ApiModel):
     """Whom a second sending is for. `confirmed_count`: typed where there are more than 100."""
 
@@ -281,15 +261,6 @@ async def estimate(request: Request[None, EstimateIn]) -> Estimate:
     )  # fmt: skip
 
 
-async def read_pasted(request: Request[None, Pasted]) -> PastedList:
-    """Find the numbers in pasted lines."""
-    found, without = planning.pasted(request.body.text)
-    return PastedList(
-        items=tuple(PastedPerson(number=number, name=name) for number, name in found),
-        without=tuple(without),
-    )
-
-
 async def send_again(request: Request[None, Again]) -> Accepted:
     """A second message to those the first one did not reach, or who did not confirm."""
     message_id, principal = request.path["message_id"], request.principal
@@ -382,8 +353,6 @@ ROUTES = [
           response=OrderOut, summary="Take an order back, or end its repetition"),
     Route("POST", f"{_SMS}/estimate", estimate, _SEND, body=EstimateIn, response=Estimate,
           summary="Segments, time, approval and words to look at before sending"),
-    Route("POST", f"{_SMS}/pasted", read_pasted, _SEND, body=Pasted, response=PastedList,
-          max_body_mib=2.0, summary="Find the numbers in pasted lines"),
     Route("POST", f"{_SMS}/messages/{{message_id}}/again", send_again, _SEND, body=Again,
           response=Accepted, status=201, summary="Send to those not reached or not confirmed"),
     Route("GET", f"{_SMS}/messages/{{message_id}}/export.csv", export_csv, _READ, response=File,

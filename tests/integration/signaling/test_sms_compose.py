@@ -1,5 +1,6 @@
 """Composing over REST: each recipient's own text, the draft that shows it, groups at each run."""
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from core.clock import MovableClock
 from core.ids import GroupId, UserId
 from directory.model import GroupDraft, PersonDraft, UnitDraft, UnitKind
 from sms.numbers import demo_number
+from support.tables import xlsx, zip_bomb
 
 SYSTEM = Principal(UserId("system"), "system", None, (Grant(Role.ADMIN, ""),))
 SMS = "/api/v1/sms"
@@ -130,3 +132,42 @@ async def _run(server: Any, clock: MovableClock, seconds: float, *, runs: int) -
         await server.app.timers.fire_due()
     assert all(f"{row.name}今日值班" in (row.text or "") for row in rows)
     return [row.name for row in rows]
+
+
+async def _upload(browser: Any, content: bytes) -> tuple[int, Any]:
+    url = f"{browser.url}{SMS}/sheet"
+    headers = {"X-CSRF-Token": browser.csrf, "Content-Type": "application/octet-stream"}
+    async with browser.http.post(url, data=io.BytesIO(content), headers=headers) as response:
+        return response.status, await response.json()
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """Made outside the loop, which they would hold up."""
+    rows = [["会议名单", "", ""], ["姓名", "手机", "座位"]]
+    rows += [["赵七", demo_number(7), "一排"], ["钱八", "没有", "二排"]]
+    return {"table": xlsx(rows), "bomb": zip_bomb(20 << 20)}
+
+
+async def test_a_sheet_becomes_recipients_and_a_bomb_is_refused(
+    sqlite_url: str,
+    make_settings: Callable[..., Any],
+    edge: Callable[..., Any],
+    files: dict[str, bytes],
+) -> None:
+    settings = make_settings(sqlite_url, directory={"import_max_unpacked_mib": 10})
+    async with edge(settings) as server:
+        await _fill(server)
+        duty = await server.signed_in("duty")
+        status, read = await _upload(duty, files["table"])
+        assert status == 200, read
+        assert [(one["name"], one["values"]["座位"]) for one in read["items"]] == [("赵七", "一排")]
+        assert [(one["row"], one["code"]) for one in read["faults"]] == [(4, "number")]
+        draft = _draft(text="{姓名}坐{座位}", listed=read["items"])
+        _, shown = await duty.call("POST", f"{SMS}/draft", draft)
+        assert shown["first"]["text"].endswith("赵七坐一排")
+        status, refused = await _upload(duty, files["bomb"])
+        assert (status, refused["error"]["code"]) == (422, "import_zip_bomb")
+        assert (await _upload(duty, b"%PDF-1.4\0"))[0] == 422
+        csv = "姓名,手机\n孙九,13800138000\n".encode("gb18030")
+        assert (await _upload(duty, csv))[1]["items"][0]["name"] == "孙九"
