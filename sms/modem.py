@@ -70,7 +70,7 @@ class ModemOwner:
         self._database = around.database
         self._clock = around.clock
         self._wake = wake
-        self._lease = Lease(around.database, settings.path, around.sms.lease_s)
+        self._lease = Lease(around.database, settings.path, around.sms.lease_s, around.fleet.node)
         self._errands = Errands()
         self._stopping = False
         self._swept_at = self._looked_at = self._leased_at = float("-inf")
@@ -80,7 +80,8 @@ class ModemOwner:
         self.view = ModemView(
             name=settings.name, path=settings.path, is_simulated=settings.is_simulated,
             state=ModemState.STARTING, since=around.database.clock.now(),
-            counters_since=around.database.clock.now(),
+            counters_since=around.database.clock.now(), serves=settings.serves,
+            per_day=settings.per_day, per_month=settings.per_month,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -450,6 +451,7 @@ class ModemOwner:
             async with self._database.write() as uow:
                 data = {"name": self.view.name, "state": state.value, "reason": reason}
                 await changes.publish(uow, "modems", "modem.changed", data)
+                await self._around.fleet.show(uow, self.view)
         except AppError as fault:
             log.warning("modem_state_not_shown", modem=self.view.name, cause=fault.message)
 

@@ -20,7 +20,10 @@ class ModemState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class ModemView:
-    """One modem as people see it. `since`: when it came into this state (wall time)."""
+    """One modem as people see it. `since`: when it came into this state (wall time).
+
+    `serves`: carriers it is kept for, empty: all. `node`: the process that drives it, empty: ours.
+    """
 
     name: str
     path: str
@@ -42,3 +45,7 @@ class ModemView:
     sent_this_month: int = 0
     quota_share: float = 0.0
     balance: str = ""
+    serves: tuple[str, ...] = ()
+    per_day: int = 0
+    per_month: int = 0
+    node: str = ""

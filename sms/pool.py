@@ -7,7 +7,7 @@ import structlog
 
 from core.clock import Clock, SystemClock
 from core.database import Database
-from core.errors import AppError, NotFound
+from core.errors import AppError, Conflict, NotFound
 from sms import calls
 from sms.carrier import Carrier
 from sms.driver import (
@@ -20,8 +20,10 @@ from sms.driver import (
     SendOutcome,
 )
 from sms.drivers import make_driver
+from sms.fleet import Fleet
 from sms.health import SimHealth
 from sms.inbox import Inbox
+from sms.lease import this_process
 from sms.ledger import QUEUED, Ledger
 from sms.model import PendingCall
 from sms.modem import ModemOwner
@@ -35,6 +37,7 @@ log = structlog.get_logger(__name__)
 DriverFactory = Callable[[ModemSettings, IncomingSink, Clock], Driver]
 _HOUSEKEEPING_S = 5.0
 _TELL_EVERY_S = 1.0
+_TOUCH_S = 3.0
 
 
 def port_of(modem: ModemSettings) -> ModemPort:
@@ -72,6 +75,7 @@ class ModemPool:
         progress: Progress,
         drivers: DriverFactory = driver_of,
         device_clock: Clock | None = None,
+        node: str = "",
     ) -> None:
         self._settings = settings
         self._database = database
@@ -80,6 +84,7 @@ class ModemPool:
         self._progress = progress
         self._clock = device_clock or SystemClock()
         self._health = SimHealth()
+        self._fleet = Fleet(database, node or this_process(), settings.lease_s)
         self._may_call = {False: True, True: True}  # looked for at start, then when one is ordered
         self._stopping = asyncio.Event()
         self._owners: dict[str, ModemOwner] = {}
@@ -95,7 +100,13 @@ class ModemPool:
             await self._inbox.take(modem.name, imsi, pdu)
 
         around = Surroundings(
-            self._settings, self._ledger, self._progress, self._database, self._clock, self
+            self._settings,
+            self._ledger,
+            self._progress,
+            self._database,
+            self._clock,
+            self,
+            self._fleet,
         )
         wake = asyncio.Event()
         self._wakes.append(wake)
@@ -105,18 +116,14 @@ class ModemPool:
     # What the owners ask
 
     def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
-        return tuple(
-            name
-            for name, owner in self._owners.items()
-            if owner.view.state is ModemState.READY and owner.view.is_simulated == is_simulated
-        )
+        return tuple(view.name for view in self._all_ready() if view.is_simulated is is_simulated)
+
+    def _all_ready(self) -> list[ModemView]:
+        known = (*(owner.view for owner in self._owners.values()), *self._fleet.others())
+        return [view for view in known if view.state is ModemState.READY]
 
     def unserved(self) -> tuple[str, ...]:
-        ready = [
-            modem
-            for modem in self._settings.modems
-            if self._owners[modem.name].view.state is ModemState.READY
-        ]
+        ready = self._all_ready()
         if any(not modem.serves for modem in ready):
             return ()
         served = {carrier for modem in ready for carrier in modem.serves}
@@ -143,13 +150,28 @@ class ModemPool:
     # For people
 
     def views(self) -> list[ModemView]:
-        """All modems as people see them, in the order of the settings."""
-        return [owner.view for owner in self._owners.values()]
+        """Every node's modems as people see them: ours in the order of the settings, others'.
+
+        Where two nodes could drive one modem, the one that does is shown.
+        """
+        others = {view.name: view for view in self._fleet.others() if _is_driven(view)}
+        ours = [owner.view for owner in self._owners.values()]
+        shown = [view if _is_driven(view) else others.get(view.name, view) for view in ours]
+        names = {view.name for view in ours}
+        return [*shown, *(view for view in self._fleet.others() if view.name not in names)]
+
+    def view(self, name: str) -> ModemView:
+        """One modem of any node. Raises: NotFound."""
+        for view in self.views():
+            if view.name == name:
+                return view
+        raise NotFound("there is no such modem")
 
     def owner(self, name: str) -> ModemOwner:
-        """The owner of a modem. Raises: NotFound."""
-        if name not in self._owners:
-            raise NotFound("there is no such modem")
+        """The owner of a modem. Raises: NotFound; Conflict: another node drives it."""
+        view = self.view(name)
+        if name not in self._owners or view.node:
+            raise Conflict(f"{name} is driven by {view.node}", code="elsewhere")
         return self._owners[name]
 
     # Life
@@ -164,7 +186,8 @@ class ModemPool:
                 for name, owner in self._owners.items():
                     tasks.create_task(owner.run(), name=f"modem:{name}")
                 beside = [
-                    tasks.create_task(self._keep_house(), name="sms:housekeeping"),
+                    tasks.create_task(self._housekeeping(), name="sms:housekeeping"),
+                    tasks.create_task(self._keep_in_touch(), name="sms:fleet"),
                     tasks.create_task(self._tell(), name="sms:progress"),
                     *(tasks.create_task(_run(task), name="sms:beside") for task in self.beside),
                 ]
@@ -190,21 +213,34 @@ class ModemPool:
         for wake in self._wakes:
             wake.set()
 
-    async def _keep_house(self) -> None:
+    async def _housekeeping(self) -> None:
         while True:
             await self._clock.sleep(_HOUSEKEEPING_S)
             try:
-                async with self._database.write() as uow:
-                    await self._ledger.expire(uow)
-                    await calls.end_late(uow)
-                    present = [*self.ready(is_simulated=True), *self.ready(is_simulated=False)]
-                    if present:
-                        await self._ledger.renew_stranded(uow, present)
-                await self._inbox.join_stale()
-                for chore in self.chores:
-                    await chore()
+                await self.keep_house()
             except AppError as error:
                 log.warning("sms_housekeeping_delayed", cause=error.message)
+
+    async def keep_house(self) -> None:
+        """Give up what is too late, begin anew what is stranded, join what stays incomplete."""
+        async with self._database.write() as uow:
+            await self._ledger.expire(uow)
+            await calls.end_late(uow)
+            await self._fleet.look(uow)
+            present = [view.name for view in self._all_ready()]
+            if present:
+                await self._ledger.renew_stranded(uow, present)
+        await self._inbox.join_stale()
+        for chore in self.chores:
+            await chore()
+
+    async def _keep_in_touch(self) -> None:
+        while True:
+            try:
+                await self._fleet.keep_in_touch([one.view for one in self._owners.values()])
+            except AppError as error:
+                log.warning("modems_not_shown", cause=error.message)
+            await self._clock.sleep(min(_TOUCH_S, self._settings.lease_s / 3))
 
     async def _tell(self) -> None:
         """Announce progress once a second; at first what was under way before this start."""
@@ -226,3 +262,7 @@ class ModemPool:
 
 async def _run(task: Callable[[], Awaitable[None]]) -> None:
     await task()
+
+
+def _is_driven(view: ModemView) -> bool:
+    return view.state in (ModemState.READY, ModemState.OFFLINE, ModemState.QUARANTINED)

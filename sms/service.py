@@ -94,7 +94,10 @@ class SmsPlatform:
         drivers: DriverFactory = driver_of,
         audit: Audit | None = None,
         people: People | None = None,
+        *,
+        node: str = "",
     ) -> None:
+        """`node`: what this process is called in leases, empty: by host, pid and start."""
         progress = Progress()
         self.settings = settings
         self._ledger = Ledger(settings, progress)
@@ -104,7 +107,9 @@ class SmsPlatform:
         polite = Polite(settings, self._outbox)
         self._inbox = Inbox(database, self._ledger, progress, polite, audit)
         self._withdrawal = Withdrawal(database)
-        self.pool = ModemPool(settings, database, self._ledger, self._inbox, progress, drivers)
+        self.pool = ModemPool(
+            settings, database, self._ledger, self._inbox, progress, drivers, node=node
+        )
         self.pool.chores.append(self._withdrawal.finish)
         self.pool.beside.append(self.webhooks.run)
 
@@ -337,11 +342,11 @@ class SmsPlatform:
         return tuple(replace(line, text=hidden(line.text)) for line in lines)
 
     def modem(self, name: str) -> ModemView:
-        """One modem of this node. Raises: NotFound."""
-        return self.pool.owner(name).view
+        """One modem of any node. Raises: NotFound."""
+        return self.pool.view(name)
 
     def limits(self, name: str) -> ModemSettings:
-        """A modem's settings. Raises: NotFound."""
+        """Settings of a modem of this node. Raises: NotFound; Conflict: another node drives it."""
         self.pool.owner(name)
         return next(modem for modem in self.settings.modems if modem.name == name)
 
@@ -355,7 +360,7 @@ class SmsPlatform:
         return reply.text if isinstance(reply, UssdReply) else ""
 
     def modems(self) -> list[ModemView]:
-        """The modems of this node."""
+        """The modems of every node."""
         return self.pool.views()
 
 

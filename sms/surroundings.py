@@ -8,6 +8,7 @@ from typing import Protocol
 from core.clock import Clock
 from core.database import Database
 from sms.driver import CallResult, Driver, LateOutcome, SendOutcome
+from sms.fleet import Fleet
 from sms.ledger import Ledger
 from sms.model import PendingCall
 from sms.progress import Progress
@@ -37,7 +38,7 @@ class Pool(Protocol):
     """What an owner asks about the other modems."""
 
     def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
-        """Names of the modems that can send now."""
+        """Names of the modems, of every node, that can send now."""
 
     def unserved(self) -> tuple[str, ...]:
         """Carriers that no ready modem serves by its settings."""
@@ -65,3 +66,4 @@ class Surroundings:
     database: Database
     clock: Clock
     pool: Pool
+    fleet: Fleet

@@ -240,6 +240,15 @@ CREATE TABLE sms_message (
 
 CREATE INDEX ix_sms_message_created_at ON sms_message (created_at);
 
+CREATE TABLE sms_modem (
+  name VARCHAR(40) NOT NULL,
+  node VARCHAR(60) NOT NULL,
+  state VARCHAR(20) NOT NULL,
+  view JSONB NOT NULL,
+  seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT pk_sms_modem PRIMARY KEY (name, node)
+);
+
 CREATE TABLE sms_modem_lease (
   device VARCHAR(300) NOT NULL,
   owner VARCHAR(60) NOT NULL,

@@ -114,7 +114,7 @@ class InboundList(ApiModel):
 
 
 class ModemItem(ApiModel):
-    """A modem as the modem page shows it."""
+    """A modem as the modem page shows it. `node`: the server that drives it, empty: this one."""
 
     name: str
     path: str
@@ -130,10 +130,11 @@ class ModemItem(ApiModel):
     smsc: str
     sent: int
     failed: int
+    node: str
 
 
 class ModemList(ApiModel):
-    """In the order of the settings."""
+    """In the order of the settings, other nodes' last."""
 
     items: tuple[ModemItem, ...]
 
@@ -272,7 +273,7 @@ async def mark_handled(request: Request[None, Empty]) -> None:
 
 
 async def list_modems(request: Request[None, None]) -> ModemList:
-    """The modems of this node."""
+    """The modems of every node."""
     return ModemList(
         items=tuple(
             ModemItem(
@@ -280,7 +281,7 @@ async def list_modems(request: Request[None, None]) -> ModemList:
                 state=view.state.value, since=view.since, reason=view.reason,
                 operator=view.operator, rssi_dbm=view.rssi_dbm, registration=view.registration,
                 model=view.model, own_number=view.own_number, smsc=view.smsc, sent=view.sent,
-                failed=view.failed,
+                failed=view.failed, node=view.node.partition(":")[0],
             )
             for view in request.app.sms.modems()
         )
@@ -327,5 +328,5 @@ ROUTES = [
           permission=Permission.SMS_SEND, is_county_wide=True,
           summary="Mark a received text as dealt with"),
     Route("GET", f"{_SMS}/modems", list_modems, permission=Permission.SMS_READ,
-          response=ModemList, is_county_wide=True, summary="The modems of this node"),
+          response=ModemList, is_county_wide=True, summary="The modems of every node"),
 ]  # fmt: skip

@@ -101,10 +101,9 @@ async def ask_balance(request: Request[None, Empty]) -> Balance:
 async def detail(request: Request[None, None]) -> ModemDetail:
     """Counters and quota."""
     view = request.app.sms.modem(request.path["name"])
-    limits = request.app.sms.limits(request.path["name"])
     return ModemDetail(
         name=view.name, state=view.state.value, reason=view.reason, sent_today=view.sent_today,
-        sent_this_month=view.sent_this_month, per_day=limits.per_day, per_month=limits.per_month,
+        sent_this_month=view.sent_this_month, per_day=view.per_day, per_month=view.per_month,
         quota_share=view.quota_share, balance=view.balance,
     )  # fmt: skip
 

@@ -40,6 +40,18 @@ class LeaseRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class ModemRow(Base):
+    """A modem as the process that drives it (or would) says. `node`: host, pid, start."""
+
+    __tablename__ = "sms_modem"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    node: Mapped[str] = mapped_column(String(60), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    view: Mapped[dict[str, Any]] = mapped_column(Json)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class SimRow(Base):
     """A SIM as we know it. `balance`: the network's words; `balance_fen`: where they name money."""
 
