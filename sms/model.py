@@ -177,6 +177,16 @@ class CallEnded(Event):
 
 
 @dataclass(frozen=True)
+class BalanceLow(Event):
+    """A SIM's credit fell below `sms.balance_low_yuan`. `text`: the network's words."""
+
+    modem: str
+    balance_fen: int
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class RecipientSent(Event):
     """The network took every segment for this recipient."""
 

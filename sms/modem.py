@@ -15,7 +15,7 @@ import structlog
 from core import changes
 from core.errors import AppError
 from sms import calls, segments
-from sms.balance import balance_fen
+from sms.credit import Credit
 from sms.driver import (
     CallResult,
     Driver,
@@ -77,6 +77,7 @@ class ModemOwner:
         self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
         self._out_for_s = _SIM_AGAIN_FIRST_S
         self._meter = Meter(_limits(settings), around.database.clock.now())
+        self._credit = Credit(settings, around.sms, around.database)
         self.view = ModemView(
             name=settings.name, path=settings.path, is_simulated=settings.is_simulated,
             state=ModemState.STARTING, since=around.database.clock.now(),
@@ -157,10 +158,7 @@ class ModemOwner:
             day = await sims_store.sent_since(uow, info.imsi, day_start(now))
             month = await sims_store.sent_since(uow, info.imsi, month_start(now))
             self._meter = Meter(_limits(self._settings), now, day, month)
-            sim = await sims_store.sim(uow, info.imsi, self._settings.name)
-            self.view = replace(self.view, balance=sim.balance)
-            every = timedelta(hours=self._sms.balance_every_hours)
-            self._errands.balance_wanted = await sims_store.balance_is_due(uow, info.imsi, every)
+            self.view = await self._credit.take_over(uow, self.view)
         if adopted:
             log.warning("attempts_of_unknown_outcome", modem=self.view.name, count=adopted)
         self._errands.recovery_wanted = False
@@ -172,11 +170,14 @@ class ModemOwner:
         done: Done | None = None
         while True:
             self._wake.clear()
-            if self._is_housework_due(is_busy=done is not None):
-                if done is not None or self._errands.late:
+            is_busy = done is not None
+            if self._is_housework_due(is_busy=is_busy):
+                if is_busy or self._errands.late:
                     await self._turn(done, may_claim=False)
                     done = None
                 await self._look_after()
+                if self._errands.balance_wanted or (self._credit.is_due and not is_busy):
+                    await self._ask_balance()
             outgoing = await self._turn(done, may_claim=self._can_send)
             done = None
             if outgoing is not None:
@@ -307,6 +308,7 @@ class ModemOwner:
             or now - self._swept_at >= self._sms.sweep_every_s
             or (self._errands.sweep_wanted and now - self._swept_at >= apart_s)
             or bool(self._errands.inbox)
+            or (self._credit.is_due and not is_busy)
             or now - self._leased_at >= self._sms.lease_s / 3
         )
 
@@ -330,9 +332,6 @@ class ModemOwner:
             await self._driver.sweep()
         await self._look_at_radio(now)
         await self._run_errands()
-        if self._errands.balance_wanted:
-            self._errands.balance_wanted = False
-            await self._ask_balance()
 
     async def _look_at_radio(self, now: float) -> None:
         is_out = self.view.state is ModemState.QUARANTINED
@@ -356,18 +355,10 @@ class ModemOwner:
             await self._show(ModemState.OFFLINE, f"network: {status.registration.value}")
 
     async def _ask_balance(self) -> None:
-        if not self._settings.ussd_balance:
-            return
-        try:
-            reply = await self._driver.ussd(self._settings.ussd_balance)
-        except ModemUnavailable as fault:
-            log.warning("balance_unknown", modem=self.view.name, cause=fault.message)
-            return
-        async with self._database.write() as uow:
-            row = await sims_store.sim(uow, self.view.imsi, self._settings.name)
-            row.balance, row.balance_at = reply.text[:300], uow.now
-            row.balance_fen = balance_fen(reply.text)
-        self.view = replace(self.view, balance=reply.text[:300])
+        """What is left on the SIM; not between the texts of a long queue, it takes seconds."""
+        if self._driver.is_ready:
+            self._errands.balance_wanted = False
+            self.view = await self._credit.ask(self._driver, self.view)
 
     async def _run_errands(self) -> None:
         errands, self._errands.inbox = self._errands.inbox, []

@@ -45,6 +45,9 @@ class ModemView:
     sent_this_month: int = 0
     quota_share: float = 0.0
     balance: str = ""
+    balance_fen: int | None = None
+    balance_at: datetime | None = None
+    is_balance_low: bool = False
     serves: tuple[str, ...] = ()
     per_day: int = 0
     per_month: int = 0

@@ -104,6 +104,12 @@ class SmsSettings(Section):
     balance_every_hours: int = Field(
         24, ge=1, le=720, description="How often a SIM with a USSD code is asked its balance (h)."
     )
+    balance_low_yuan: float = Field(
+        10.0,
+        ge=0,
+        le=10_000,
+        description="A SIM with less credit than this raises an alarm; 0: none (yuan).",
+    )
     lease_s: float = Field(
         15.0,
         ge=3,

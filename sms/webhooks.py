@@ -25,6 +25,7 @@ from core.events import Event, EventDispatcher
 from core.ids import new_id
 from sms import targets
 from sms.model import (
+    BalanceLow,
     CallEnded,
     InboundReceived,
     RecipientAnswered,
@@ -46,6 +47,7 @@ FACTS: dict[str, type[Event]] = {
     "inbound.received": InboundReceived,
     "village.reported": VillageReported,
     "call.ended": CallEnded,
+    "balance.low": BalanceLow,
 }
 _LIMIT_S = 10.0
 _LOOK_EVERY_S = 2.0

@@ -167,6 +167,18 @@ CREATE TABLE site_pin (
   CONSTRAINT pk_site_pin PRIMARY KEY (unit_id)
 );
 
+CREATE TABLE sms_balance_reading (
+  id VARCHAR(26) NOT NULL,
+  imsi VARCHAR(20) NOT NULL,
+  modem VARCHAR(40) NOT NULL,
+  text VARCHAR(300) NOT NULL,
+  fen INTEGER,
+  at DATETIME NOT NULL,
+  CONSTRAINT pk_sms_balance_reading PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_sms_balance_reading_imsi_at ON sms_balance_reading (imsi, at);
+
 CREATE TABLE sms_call (
   id VARCHAR(26) NOT NULL,
   idempotency_key VARCHAR(120) NOT NULL,

@@ -54,6 +54,9 @@ class ModemDetail(ApiModel):
     per_month: int
     quota_share: float
     balance: str
+    balance_yuan: float | None
+    balance_at: datetime | None
+    is_balance_low: bool
 
 
 async def trace(request: Request[None, None]) -> Trace:
@@ -105,6 +108,8 @@ async def detail(request: Request[None, None]) -> ModemDetail:
         name=view.name, state=view.state.value, reason=view.reason, sent_today=view.sent_today,
         sent_this_month=view.sent_this_month, per_day=view.per_day, per_month=view.per_month,
         quota_share=view.quota_share, balance=view.balance,
+        balance_yuan=view.balance_fen / 100 if view.balance_fen is not None else None,
+        balance_at=view.balance_at, is_balance_low=view.is_balance_low,
     )  # fmt: skip
 
 

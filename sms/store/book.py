@@ -66,6 +66,20 @@ class SimRow(Base):
     reason: Mapped[str] = mapped_column(String(200), default="")
 
 
+class ReadingRow(Base):
+    """What a network said of a SIM's balance, each time it was asked."""
+
+    __tablename__ = "sms_balance_reading"
+    __table_args__ = (Index(None, "imsi", "at"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    imsi: Mapped[str] = mapped_column(String(20))
+    modem: Mapped[str] = mapped_column(String(40))
+    text: Mapped[str] = mapped_column(String(300))
+    fen: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class CallRow(Base):
     """One ring-out, in a lane of its own beside the texts."""
 

@@ -1,6 +1,6 @@
 """Queries on leases, SIMs and what they have sent."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Table, delete, func, select, update
@@ -8,8 +8,9 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.database import UnitOfWork
+from core.ids import new_id
 from sms.model import AttemptState
-from sms.store.book import LeaseRow, SimRow
+from sms.store.book import LeaseRow, ReadingRow, SimRow
 from sms.store.rows import AttemptRow
 
 _LEASE = cast("Table", LeaseRow.__table__)
@@ -74,7 +75,19 @@ async def sims(uow: UnitOfWork) -> list[SimRow]:
     return list(await uow.session.scalars(select(SimRow).order_by(SimRow.modem)))
 
 
-async def balance_is_due(uow: UnitOfWork, imsi: str, every: timedelta) -> bool:
-    """Whether the balance was not asked within `every`."""
-    row = await uow.session.get(SimRow, imsi)
-    return row is None or row.balance_at is None or uow.now - row.balance_at >= every
+async def keep_reading(uow: UnitOfWork, imsi: str, modem: str, text: str, fen: int | None) -> None:
+    """Keep what the network said of a SIM's balance."""
+    row = await sim(uow, imsi, modem)
+    row.balance, row.balance_fen, row.balance_at = text, fen, uow.now
+    uow.session.add(ReadingRow(id=new_id(), imsi=imsi, modem=modem, text=text, fen=fen, at=uow.now))
+
+
+async def readings(uow: UnitOfWork, imsi: str, limit: int) -> list[ReadingRow]:
+    """What was read of a SIM's balance, newest first."""
+    rows = await uow.session.scalars(
+        select(ReadingRow)
+        .where(ReadingRow.imsi == imsi)
+        .order_by(ReadingRow.at.desc(), ReadingRow.id.desc())
+        .limit(limit)
+    )
+    return list(rows)
