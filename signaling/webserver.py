@@ -33,6 +33,7 @@ class WebServer:
     def __init__(self, app: AppContext, routes: list[Route], sockets: Sockets) -> None:
         self._settings = app.settings.http
         self._stop = asyncio.Event()
+        self.routes = tuple(routes)
         self.application = Application(app, routes).build()
         sockets.server.attach(self.application)
         add_pages(self.application, routes)

@@ -94,7 +94,9 @@ class Imports:
             )
             await batches.add(uow, batch)
             await batches.add_verdicts(uow, batch.id, verdicts)
-            return await self._found(uow, batch.id)
+            found = await self._found(uow, batch.id)
+            await self._note(uow, principal, "import.preview", found, {})
+            return found
 
     async def grid(self, content: bytes) -> Grid:
         """A table's cells as they stand; nothing is stored. For lists of numbers, not of people.

@@ -154,6 +154,10 @@ async def save_template(request: Request[None, TemplateIn]) -> TemplateOut:
         row = await content.save_template(
             uow, unit.path, body.name, body.text, body.longest, request.principal.user_id
         )
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="sms.template_save",
+            target=f"template:{row.id}", detail={"name": row.name},
+        )  # fmt: skip
     return _template(request, row)
 
 
@@ -163,6 +167,10 @@ async def remove_template(request: Request[None, None]) -> None:
         row = await content.template(uow, request.path["template_id"])
         request.require(Permission.SMS_SEND, row.unit_path)
         await content.remove_template(uow, row)
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="sms.template_remove",
+            target=f"template:{row.id}", detail={"name": row.name},
+        )  # fmt: skip
 
 
 def _template(

@@ -40,12 +40,13 @@ class Browser:
     async def call(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> tuple[int, Any]:
-        """Status and JSON (or text) of one request."""
+        """Status and JSON (or text) of one request; bytes go as they are."""
         sent = {"X-CSRF-Token": self.csrf} | {k.replace("_", "-"): v for k, v in headers.items()}
+        given = {"data": body} if isinstance(body, bytes) else {"json": body}
         async with self.http.request(
-            method, self.url + path, json=body, headers=sent, allow_redirects=False
+            method, self.url + path, headers=sent, allow_redirects=False, **given
         ) as response:
-            text = await response.text()
+            text = await response.text(errors="replace")
             is_json = response.content_type == "application/json"
             return response.status, json.loads(text) if is_json and text else text
 
@@ -193,7 +194,7 @@ def make_settings(tmp_path: Path, free_port: Callable[[], int]) -> Callable[...,
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def edge() -> Callable[..., Any]:
     """`async with edge(settings, clock=…) as server`."""
     return running
