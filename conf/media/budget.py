@@ -68,7 +68,7 @@ class DownBudget:
         The silence itself has halved the estimate again and again; that says nothing of the link.
         """
         self.estimate = Estimate(self._start_bps, self._ceiling_bps)
-        self._prober = Prober()
+        self.prober = Prober()
         self._allocator = Allocator()
         self.has_feedback = False
 
@@ -80,11 +80,11 @@ class DownBudget:
     @property
     def is_probing(self) -> bool:
         """Does `tick` have something to send?"""
-        return self._prober.running is not None
+        return self.prober.running is not None
 
     def on_feedback(self, buffer: Buffer, at: int, end: int, now: float) -> bool:
         """Transport-wide feedback, after its two SSRCs; True when less can be sent than before."""
-        estimate, is_probing = self.estimate, self._prober.running is not None
+        estimate, is_probing = self.estimate, self.prober.running is not None
         try:
             told = None
             if not is_probing:
@@ -106,13 +106,13 @@ class DownBudget:
     def _settle_each(self, body: bytes) -> Told:
         """Packet by packet, for the probe that runs."""
         settled = list(self._session.history.settle(parse_feedback(body)))
-        if self._prober.running is not None:
+        if self.prober.running is not None:
             for sent_us, arrival_us, size in settled:
-                self._prober.add(sent_us, arrival_us, size)
+                self.prober.add(sent_us, arrival_us, size)
         return gather(settled)
 
     def _end_probe(self, now_us: int) -> None:
-        result = self._prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
+        result = self.prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
         if result:
             self.estimate.on_probe(result, now_us)
 
@@ -159,7 +159,7 @@ class DownBudget:
             name = f"{track.owner}/{track.kind}"
             wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs))
             sources[slot.mid] = track.layers
-        proven = self._prober.proven_bps(now_us)
+        proven = self.prober.proven_bps(now_us)
         if self._is_blind:
             proven = self._ceiling_bps
         budget = Budget(
@@ -193,7 +193,7 @@ class DownBudget:
             slot.shaper = keeper if keeper.concerns(slot) else None
 
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
-        probe = self._prober.begin(now_us, wanted_bps, self.estimate.target_bps)
+        probe = self.prober.begin(now_us, wanted_bps, self.estimate.target_bps)
         if probe is not None:
             self.estimate.on_probe_begin(probe.end_us)
             self._octets_at_probe = self._octets()
@@ -205,7 +205,7 @@ class DownBudget:
     def tick(self, now: float) -> None:
         """Send the padding a running probe wants; every 10 to 20 ms."""
         now_us = int(now * 1e6)
-        probe = self._prober.running
+        probe = self.prober.running
         if probe is None:
             return
         if now_us > probe.end_us:

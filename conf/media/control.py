@@ -100,7 +100,17 @@ def slots_from_wire(data: object) -> tuple[model.Slot, ...]:
 
 def event_to_wire(event: model.WorkerEvent) -> dict[str, Any]:
     """JSON form of an event."""
+    if isinstance(
+        event, model.StatsReport
+    ):  # large and flat: `asdict` would copy it value by value
+        slots = {pid: [_flat(figures) for figures in filled] for pid, filled in event.slots.items()}
+        data = {"worker": event.worker, "participants": event.participants, "slots": slots}
+        return {"event": "StatsReport", "data": data}
     return {"event": type(event).__name__, "data": asdict(event)}
+
+
+def _flat(figures: model.SlotFigures) -> dict[str, Any]:
+    return {name: getattr(figures, name) for name in figures.__slots__}
 
 
 def event_from_wire(message: dict[str, Any]) -> model.WorkerEvent:

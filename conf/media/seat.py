@@ -83,7 +83,9 @@ class Seat:
             return
         if packet.transport_sequence >= 0:
             self.feedback.add(packet.transport_sequence, int(now * 1e6))
-            self._has_arrivals = True
+            if not self._has_arrivals:
+                self._has_arrivals = True
+                self._worker.arrived.add(self)
         self.publisher.on_packet(packet, memory, now)
 
     def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
@@ -186,13 +188,6 @@ class Seat:
             self._cap = cap
             self.budget.set_ceiling(cap)
 
-    def tick(self, now: float) -> None:
-        """Every 20 ms: ask for holes, send a probe's padding."""
-        if self.published:
-            self.ask_repairs(now)
-        if self.budget.is_probing:
-            self.budget.tick(now)
-
     def ask_repairs(self, now: float) -> None:
         """NACK what is missing; every 20 ms, cheap when nothing is."""
         for track in self.publisher.tracks.values():
@@ -220,7 +215,7 @@ class Seat:
                 slot.show(layer, now)
 
     def send_feedback(self) -> None:
-        """Transport-wide feedback on what arrived; every 50..100 ms."""
+        """Transport-wide feedback; every 50..100 ms when something has arrived."""
         arrived = (
             layer.ssrc
             for track in self.publisher.tracks.values()
@@ -228,9 +223,9 @@ class Seat:
             if layer.highest >= 0
         )
         media = next(arrived, None)
-        if media is None or not self._has_arrivals:
-            return
         self._has_arrivals = False
+        if media is None:
+            return
         for packet in self.feedback.build(self.sender_ssrc, media):
             if packet:
                 self.session.send_rtcp(packet)

@@ -31,6 +31,10 @@ class LinkFigures:
     main_layer: float
     up_jitter_s: float = 0.0
 
+    def as_dict(self) -> dict[str, float]:
+        """By name, for the wire."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def figures(seat: "Seat") -> LinkFigures:
     """As they are now."""

@@ -12,7 +12,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +64,7 @@ class Worker:
         self.mux = Mux(self.port, self.clock, self._start_handshake, self._after_batch)
         self.rooms: dict[str, Room] = {}
         self.seats: dict[str, Seat] = {}
+        self.arrived: set[Seat] = set()  # whose packets no feedback has told of yet
         self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
         self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
         self.lag = LagMeter()
@@ -248,12 +249,7 @@ class Worker:
 
     def _tick(self, count: int, now: float) -> None:
         seats = list(self.seats.values())
-        for seat in seats:
-            seat.tick(now)
-        if count % 3 == 0:
-            for seat in seats:
-                seat.send_feedback()
-                seat.publisher.tick(now)
+        self._tick_links(seats, now, is_third=count % 3 == 0)
         for seat in seats[count % 20 :: 20]:  # each every 400 ms, never all in one tick
             if not seat.budget.needs_no_choice(now):
                 seat.choose_layers(now)
@@ -269,6 +265,20 @@ class Worker:
         if count % 100 == 0:
             slots = self.slot_meter.look(self.seats, now)
             self.emit(replace(self.report(), slots=slots))
+
+    def _tick_links(self, seats: list[Seat], now: float, *, is_third: bool) -> None:
+        """Repair and probes; every third time feedback and key frames. Only of those who have any."""
+        senders = [seat for seat in seats if seat.published]  # few of many, in a lecture
+        for seat in senders:
+            seat.ask_repairs(now)
+        for budget in [seat.budget for seat in seats if seat.budget.prober.running]:
+            budget.tick(now)
+        if is_third:
+            arrived, self.arrived = self.arrived, set()
+            for seat in arrived:
+                seat.send_feedback()
+            for seat in senders:
+                seat.publisher.tick(now)
 
     def _each_second(self, seats: list[Seat], now: float) -> None:
         self.tap.tick(self.rooms.values(), now)
@@ -307,7 +317,7 @@ class Worker:
             "recorded_packets_dropped_total": float(self.tap.dropped),
         }
         worker |= {f"{name}_total": float(value) for name, value in self.counters.items()}
-        return StatsReport(worker, {pid: asdict(figures(s)) for pid, s in self.seats.items()})
+        return StatsReport(worker, {pid: figures(s).as_dict() for pid, s in self.seats.items()})
 
     async def close(self) -> None:
         """Say goodbye to everybody and release the ports."""

@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 from conf.media import control, model
 
 
+SLOT = model.SlotFigures(
+    "4", model.SlotKind.MAIN, "q", model.SourceKind.CAMERA, 2, 1.5e6, 0.1, 0.004, 7
+)
+
+
 async def read(data: bytes) -> dict[str, object] | None:
     """What the other end makes of these bytes."""
     reader = asyncio.StreamReader()
@@ -72,6 +77,7 @@ def test_a_room_state_survives(state: model.RoomState) -> None:
         model.SlotMapChanged("r", "p", 3, (model.Slot("3", model.SlotKind.AUDIO),)),
         model.QualityChanged("r", "p", model.Quality.POOR),
         model.StatsReport({"rooms": 1.0}, {"p": {"up_bps": 2.0}}),
+        model.StatsReport({}, {}, {"p": (SLOT, SLOT)}),
     ],
 )
 async def test_an_event_survives(event: model.WorkerEvent) -> None:
