@@ -92,8 +92,8 @@ class DownSlot:
         self.generation = 0  # counts `detach`: packets held from before it are not sent
         self.rtx_number = random.randrange(1 << 15)
         # Opus has no RTX in browsers; a lost packet is repeated as the very bytes first sent.
-        # (number, bytes) by the low bits of the number; None where RTX does it.
-        self.ciphertexts: list[tuple[int, bytes] | None] | None = (
+        # By the low bits of the number, which the bytes name themselves; None where RTX does it.
+        self.ciphertexts: list[bytes | None] | None = (
             [None] * VOICES if self.kind is SlotKind.AUDIO else None
         )
         self.packets = 0
@@ -144,7 +144,9 @@ class DownSlot:
     def voice(self, number: int) -> bytes | None:
         """The ciphertext sent under `number`, or None when it is too old."""
         kept = self.ciphertexts[number & (VOICES - 1)] if self.ciphertexts is not None else None
-        return kept[1] if kept is not None and kept[0] == number else None
+        if kept is None or (kept[2] << 8 | kept[3]) != number:
+            return None
+        return kept
 
     def detach(self) -> None:
         """Stop at once; also no repair of what was sent before (it may be muted now)."""

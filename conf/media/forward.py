@@ -8,7 +8,8 @@ the header, move the VP8 picture numbers, protect. No object is made per copy.
 
 import struct
 from collections.abc import Callable
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from conf.media.downslot import VOICES, DownSlot
 from conf.media.errors import DecodeError
@@ -16,11 +17,11 @@ from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import SourceKind
 from conf.media.outbox import Outbox
 from conf.media.picture import Picture, inspect
-from conf.media.rtp import HeaderForm, Packet, read_red, stamp_plain
+from conf.media.rtp import HeaderForm, Packet, read_red
 from conf.media.sdp import CodecName
 from conf.media.srtp import OK, protect
 from conf.media.twcc import HISTORY as TRANSPORT_HISTORY
-from conf.media.udp import TX_SLOTS
+from conf.media.udp import TX_SLOTS, pack_message
 
 _M32: Final = 0xFFFFFFFF
 _MASK: Final = HISTORY - 1
@@ -32,6 +33,10 @@ _pack_word = struct.Struct("!H").pack_into
 _pack_picture = struct.Struct("!HB").pack_into
 
 Burst = list[Sent]
+# (number, timestamp, first byte and marker, size, writer, extension word, bytes before the picture
+# numbers, bytes after, picture id, TL0PICIDX); or for what has no wide pair of numbers (number, …,
+# None, all bytes, what `patch_picture` shall move or None, 0).
+Item = tuple[int, int, int, int, Callable[..., None], Any, bytes | None, bytes, Any, int]
 
 
 class Forwarder:
@@ -143,66 +148,131 @@ class Forwarder:
             if slots and burst[0].is_stripped:
                 slots = [slot for slot in slots if CodecName.RED not in slot.types]
             if slots:
-                self._send_burst(slots, burst, int(now * 1e6), now)
+                self._send_burst(slots, burst, now)
 
-    def _send_burst(self, slots: list[DownSlot], burst: Burst, now_us: int, now: float) -> None:
+    def _send_burst(self, slots: list[DownSlot], burst: Burst, now: float) -> None:
+        plain, oldest, codec = [], min(burst, key=_ext).ext, burst[0].codec
+        for slot in slots:
+            session = slot.session
+            if session.context is None or session.endpoint is None or codec not in slot.types:
+                continue
+            if slot.shaper is not None:
+                payload_type = slot.types[codec]
+                self.forwarded += slot.shaper.send(slot, burst, payload_type, now)
+            elif oldest >= slot.from_ext:
+                plain.append(slot)
+            else:  # without what belongs to before its switch
+                later = [sent for sent in burst if sent.ext >= slot.from_ext]
+                if later:
+                    self._copy([slot], later, now)
+        if plain:
+            self._copy(plain, burst, now)
+
+    def _copy(self, slots: list[DownSlot], burst: Burst, now: float) -> None:
         """The one loop whose every line costs per forwarded packet.
 
         What does not change between copies is a local, and nothing is called that need not be.
         """
-        outbox, count = self._outbox, len(burst)
-        tx = outbox.port.tx
+        outbox, count, now_us = self._outbox, len(burst), int(now * 1e6)
+        port = outbox.port
+        tx, name_size, iovec = port.tx, port.name_size, port.tx.first_iovec
         memory, bases, lengths = tx.memory, tx.bases, tx.lengths
         pointers, sizes, protect_in_place = tx.pointers, tx.sizes, protect
         form, codec = burst[0].form, burst[0].codec
-        stamp, tag, has_transport = form.stamp, form.tag, form.has_transport
-        items = [sent.item for sent in burst]
-        newest = max(burst, key=_ext) if count > 1 else burst[0]
-        octets = sum(len(sent.template) for sent in burst)
+        has_transport, tag = form.has_transport, form.tag
+        wide: int | bytes = b""  # the transport-wide number
+        items = [_item(sent) for sent in burst]
+        newest, octets = max(burst, key=_ext), sum(len(sent.template) for sent in burst)
+        cuts = port.cut([len(sent.template) for sent in burst])
         for slot in slots:
             session = slot.session
-            context, endpoint = session.context, session.endpoint
-            payload_type = slot.types.get(codec)
-            if context is None or payload_type is None or endpoint is None:
-                continue
-            if slot.shaper is not None:
-                self.forwarded += slot.shaper.send(slot, burst, payload_type, now)
-                continue
+            context, endpoint, history = session.context, session.endpoint, session.history
             if outbox.count + count > TX_SLOTS:
                 outbox.flush()
             i = first = outbox.count
+            payload_type, voices = slot.types[codec], slot.ciphertexts
             offset, ts_offset, ssrc = slot.offset, slot.ts_offset, slot.ssrc
-            history, voices = session.history, slot.ciphertexts
             sequence, sent_us, sent_sizes = history.next_sequence, history.sent_us, history.sizes
-            for ext, timestamp, marker, template, size, word, picture in items:
-                if ext < slot.from_ext:
-                    continue
-                base = bases[i]
-                memory[base : base + size] = template
-                kind, number = marker | payload_type, (ext + offset) & 0xFFFF
-                timestamp = (timestamp + ts_offset) & _M32
+            for ext, ts, head, size, write, word, middle, rest, picture, tl0 in items:
+                base, kind, number = bases[i], head | payload_type, (ext + offset) & 0xFFFF
+                ts = (ts + ts_offset) & _M32
                 if has_transport:
-                    place, transport = sequence & _TRANSPORT_MASK, sequence & 0xFFFF
+                    place, wide = sequence & _TRANSPORT_MASK, sequence & 0xFFFF
                     sent_us[place], sent_sizes[place] = now_us, size
                     sequence += 1
-                    stamp(memory, base + 1, kind, number, timestamp, ssrc, word, tag, transport)
+                if middle is None:
+                    write(memory, base, kind, number, ts, ssrc, word, tag, wide, rest)
+                    if picture is not None:
+                        patch_picture(memory, base, picture, slot.picture_offset, slot.tl0_offset)
                 else:
-                    stamp_plain(memory, base + 1, kind, number, timestamp, ssrc)
-                if picture is not None:
-                    patch_picture(memory, base, picture, slot.picture_offset, slot.tl0_offset)
+                    pid = 0x8000 | (picture + slot.picture_offset) & 0x7FFF
+                    tl0 = (tl0 + slot.tl0_offset) & 0xFF
+                    write(
+                        memory,
+                        base,
+                        kind,
+                        number,
+                        ts,
+                        ssrc,
+                        word,
+                        tag,
+                        wide,
+                        middle,
+                        pid,
+                        tl0,
+                        rest,
+                    )
                 lengths[2 * i + 1] = size
                 if protect_in_place(context, pointers[i], sizes[i]) != OK:
                     outbox.failed += 1
                     continue
                 if voices is not None:
-                    done = bytes(memory[base : base + lengths[2 * i + 1]])
-                    voices[number & _VOICE_MASK] = (number, done)
+                    voices[number & _VOICE_MASK] = bytes(memory[base : base + lengths[2 * i + 1]])
                 i += 1
             history.next_sequence = sequence
-            if i > first:
-                outbox.deliver(i, endpoint)
-                slot.note_sent(newest, i - first, octets, now)
-                self.forwarded += i - first
+            if i == first or endpoint is None:
+                continue
+            if i - first == 1 and endpoint.pointer:  # as outbox.deliver does
+                at = 64 * outbox.messages
+                pack_message(
+                    tx.messages, at, endpoint.pointer, name_size, iovec + 16 * first, 1, 0, 0
+                )
+                outbox.messages += 1
+                outbox.count = i
+            else:
+                outbox.deliver(i, endpoint, cuts)
+            slot.note_sent(newest, i - first, octets, now)
+            self.forwarded += i - first
+
+
+@lru_cache(maxsize=8192)
+def _writer(layout: str, middle: int, rest: int) -> Callable[..., None]:
+    """Writes a whole packet at once; `middle`: bytes before the picture numbers, -1 without."""
+    return struct.Struct(
+        f"{layout}{rest}s" if middle < 0 else f"{layout}{middle}sHB{rest}s"
+    ).pack_into
+
+
+def _item(sent: Sent) -> Item:
+    """A packet as the forwarding loop wants it."""
+    form, template, picture = sent.form, sent.template, sent.picture
+    size, start, head = len(template), form.fixed, template[0] << 8 | sent.marker
+    word: int | bytes = sent.word if form.has_transport else b""
+    numbers = (sent.ext, sent.timestamp, head, size)
+    if picture is not None and picture.pair_at:
+        at = picture.pair_at
+        write = _writer(form.layout, at - start, size - at - 3)
+        return (
+            *numbers,
+            write,
+            word,
+            template[start:at],
+            template[at + 3 :],
+            picture.picture,
+            picture.tl0,
+        )
+    moved = picture if picture is not None and picture.has_numbers else None
+    return *numbers, _writer(form.layout, -1, size - start), word, None, template[start:], moved, 0
 
 
 def _ext(sent: Sent) -> int:

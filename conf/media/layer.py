@@ -33,7 +33,6 @@ class Sent:
         "form",
         "header",
         "is_stripped",
-        "item",
         "marker",
         "picture",
         "template",
@@ -63,9 +62,6 @@ class Sent:
         self.form = form
         self.picture = picture
         self.is_stripped = False  # only for slots that do not take RED
-        # What the forwarding loop needs, in its order.
-        moved = picture if picture is not None and picture.has_numbers else None
-        self.item = (ext, timestamp, marker, template, len(template), word, moved)
 
 
 class Layer:

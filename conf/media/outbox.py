@@ -7,7 +7,7 @@ class only holds what it shares with the slow paths.
 from typing import TYPE_CHECKING
 
 from conf.media.srtp import OK, protect
-from conf.media.udp import MAX_SEGMENTS, TX_SLOTS, Endpoint, MmsgPort
+from conf.media.udp import TX_SLOTS, Cuts, Endpoint, MmsgPort
 
 if TYPE_CHECKING:
     from conf.media.shaper import Shaper
@@ -19,15 +19,15 @@ class Outbox:
     A message is one slot, or several of one destination that the kernel cuts apart again.
     """
 
-    __slots__ = ("_is_shaped", "count", "failed", "holders", "messages", "packets", "port")
+    __slots__ = ("count", "failed", "holders", "messages", "packets", "port", "sends")
 
     def __init__(self, port: MmsgPort) -> None:
         self.port = port
         self.count = 0
         self.messages = 0
         self.packets = 0
+        self.sends = 0  # messages they left in
         self.failed = 0
-        self._is_shaped = False
         self.holders: set[Shaper] = set()  # who has packets to let go later
 
     def flush(self) -> None:
@@ -35,10 +35,8 @@ class Outbox:
         if not self.count:
             return
         self.packets += self.count
+        self.sends += self.messages
         self.port.flush(self.messages)
-        if self._is_shaped:
-            self.port.unshape(self.messages)
-            self._is_shaped = False
         self.count = self.messages = 0
 
     def room(self) -> int:
@@ -47,37 +45,18 @@ class Outbox:
             self.flush()
         return self.count
 
-    def deliver(self, stop: int, endpoint: Endpoint) -> None:
-        """Slots count..stop-1 are finished packets for `endpoint`."""
-        if endpoint.pointer:
-            self.address(stop, endpoint.pointer)
-        else:
+    def deliver(self, stop: int, endpoint: Endpoint, cuts: Cuts | None = None) -> None:
+        """Slots count..stop-1 are finished packets for `endpoint`; `cuts`: when all are there."""
+        if not endpoint.pointer:
             self._send_framed(stop, endpoint)
-
-    def address(self, stop: int, pointer: int) -> None:
-        """Slots count..stop-1 are finished packets for the address `pointer`."""
-        port, first, message = self.port, self.count, self.messages
-        if stop - first == 1 and message == first:
-            port.tx.names[8 * message] = pointer
-            self.messages = message + 1
-            self.count = stop
             return
-        lengths = port.tx.lengths
-        while first < stop:
-            end = first + 1
-            if port.has_segments:
-                size, last = lengths[2 * first + 1], min(stop, first + MAX_SEGMENTS)
-                while end < last and lengths[2 * end + 1] == size:
-                    end += 1
-                if end < last and lengths[2 * end + 1] < size:
-                    end += 1
-            if port.has_segments or message != first:
-                port.shape(message, first, end - first, pointer)
-                self._is_shaped = True
-            else:
-                port.tx.names[8 * message] = pointer
+        port, first, message = self.port, self.count, self.messages
+        if cuts is None or sum(cuts[-1]) != stop - first:
+            lengths = port.tx.lengths
+            cuts = port.cut([lengths[2 * i + 1] for i in range(first, stop)])
+        for start, count in cuts:
+            port.shape(message, first + start, count, endpoint.pointer)
             message += 1
-            first = end
         self.messages = message
         self.count = stop
 

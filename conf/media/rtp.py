@@ -229,7 +229,16 @@ class HeaderForm:
     Equal forms compare equal, so that one composed packet serves all their subscribers.
     """
 
-    __slots__ = ("_ids", "_is_two_byte", "has_transport", "stamp", "tag", "transport_offset")
+    __slots__ = (
+        "_ids",
+        "_is_two_byte",
+        "fixed",
+        "has_transport",
+        "layout",
+        "stamp",
+        "tag",
+        "transport_offset",
+    )
 
     def __init__(self, ids: Mapping[Extension, int]) -> None:
         """`ids`: the subscriber's extension ids for sections it receives."""
@@ -243,9 +252,15 @@ class HeaderForm:
         self._is_two_byte = max(self._ids) > 14
         transport = self._ids[0]
         self.has_transport = transport > 0
-        self.tag = (transport << 8 | 2) if self._is_two_byte else (transport << 4 | 1)
+        self.tag: int | bytes = (transport << 8 | 2) if self._is_two_byte else (transport << 4 | 1)
         self.transport_offset = FIXED_HEADER + (6 if self._is_two_byte else 5)
         self.stamp = (_TWO_BYTE_STAMP if self._is_two_byte else _ONE_BYTE_STAMP).pack_into
+        # For whoever writes a packet whole: what is stamped, first byte included. A form without
+        # transport-cc takes b"" where the word, the tag and the number would be.
+        self.layout = "!HHIIIHH" if self._is_two_byte else "!HHIIIBH"
+        if not transport:
+            self.layout, self.tag = "!HHII0s0s0s", b""
+        self.fixed = struct.calcsize(self.layout)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, HeaderForm) and self._ids == other._ids

@@ -12,6 +12,7 @@ import errno
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import cffi
@@ -43,6 +44,9 @@ MAX_SEGMENTS: Final = 44  # of 1472 bytes fill one UDP send of at most 65507
 _SOCKADDR_IN6 = struct.Struct("=HHI16sI")  # the port is in network order inside
 _SOCKADDR_IN = struct.Struct("=HH4s8x")
 _CONTROL = struct.Struct("=QiiH6x")  # cmsghdr and a 16-bit size
+CONTROL_SIZE: Final = 18  # CMSG_LEN of a 16-bit size
+# msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen of one mmsghdr.
+pack_message = struct.Struct("=QQQQQQ").pack_into
 _V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
 
 
@@ -59,6 +63,10 @@ def _load_mmsg() -> Any | None:
 
 
 _libc = _load_mmsg()
+
+
+# Where each message's packets begin, and how many it takes.
+Cuts = list[tuple[int, int]]
 
 
 class Endpoint:
@@ -166,7 +174,7 @@ class SlotArray:
         first = int(_ffi.cast("uintptr_t", self._iovecs))
         self.sizes = [srtp_ffi.cast("int *", first + 16 * i + 8) for i in range(count)]
         self.headers = _ffi.new("struct mmsghdr[]", count)
-        self.names = memoryview(_ffi.buffer(self.headers)).cast("B").cast("Q")  # [8*i]
+        self.messages = memoryview(_ffi.buffer(self.headers)).cast("B")  # 64 bytes each
         self.first_iovec = first
         for i in range(count):
             self._iovecs[i].iov_base = self._block + self.bases[i]
@@ -184,7 +192,7 @@ class MmsgPort:
         self._sock = sock
         self._fd = sock.fileno()
         name_size = 28 if sock.family == socket.AF_INET6 else 16
-        self._name_size = name_size
+        self.name_size = name_size
         self.rx = SlotArray(RX_SLOTS, HEADROOM)
         self.tx = SlotArray(TX_SLOTS)
         self._rx_names = _ffi.new("char[]", RX_SLOTS * name_size)
@@ -193,9 +201,6 @@ class MmsgPort:
         for i in range(RX_SLOTS):
             self.rx.headers[i].msg_hdr.msg_name = self._rx_names + i * name_size
             self.rx.headers[i].msg_hdr.msg_namelen = name_size
-        for i in range(TX_SLOTS):
-            self.tx.headers[i].msg_hdr.msg_namelen = name_size
-        self._pristine = bytes(self.tx.names)
         self._sizes_named: dict[int, tuple[Any, int]] = {}  # segment size → control message
         self.has_segments = _offers_segments(sock)
         self.dropped_sends = 0
@@ -220,36 +225,42 @@ class MmsgPort:
 
     def received_key(self, i: int) -> bytes:
         """Raw source address of received datagram i."""
-        at = i * self._name_size
-        key: bytes = self._rx_name_bytes[at : at + self._name_size]
+        at = i * self.name_size
+        key: bytes = self._rx_name_bytes[at : at + self.name_size]
         return key
+
+    def cut(self, sizes: Sequence[int]) -> Cuts:
+        """How packets of `sizes` for one address leave in the fewest messages."""
+        if not self.has_segments:
+            return [(i, 1) for i in range(len(sizes))]
+        cuts, first = [], 0
+        while first < len(sizes):
+            size, end, last = sizes[first], first + 1, min(len(sizes), first + MAX_SEGMENTS)
+            while end < last and sizes[end] == size:
+                end += 1
+            if end < last and sizes[end] < size:
+                end += 1
+            cuts.append((first, end - first))
+            first = end
+        return cuts
 
     def shape(self, message: int, first: int, count: int, pointer: int) -> None:
         """Message `message` of the batch is slots first..first+count-1 for one address.
 
         More than one is cut by the kernel (UDP_SEGMENT): all as long as the first, but the last.
         """
-        tx = self.tx
-        words, at = tx.names, 8 * message
-        words[at] = pointer
-        words[at + 2] = tx.first_iovec + 16 * first
-        words[at + 3] = count
-        if count > 1:
-            words[at + 4] = self._control(tx.lengths[2 * first + 1])
-            words[at + 5] = 18  # CMSG_LEN of a 16-bit size
+        control = self._control(self.tx.lengths[2 * first + 1]) if count > 1 else 0
+        iovec = self.tx.first_iovec + 16 * first
+        words = (pointer, self.name_size, iovec, count, control, CONTROL_SIZE if control else 0)
+        pack_message(self.tx.messages, 64 * message, *words)
 
     def _control(self, size: int) -> int:
         """Address of the control message that names a segment size; kept for ever."""
         known = self._sizes_named.get(size)
         if known is None:
-            memory = _ffi.new("char[]", _CONTROL.pack(18, SOL_UDP, UDP_SEGMENT, size))
+            memory = _ffi.new("char[]", _CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, size))
             known = self._sizes_named[size] = (memory, int(_ffi.cast("uintptr_t", memory)))
         return known[1]
-
-    def unshape(self, messages: int) -> None:
-        """Undo `shape`: message i is slot i again."""
-        end = 8 * messages
-        self.tx.names[:end] = memoryview(self._pristine).cast("Q")[:end]
 
     def flush(self, count: int) -> None:
         """Send messages 0..count-1; what the kernel refuses is dropped and counted."""
@@ -280,7 +291,7 @@ class MmsgPort:
                 part.iov_len,
                 MSG_DONTWAIT,
                 header.msg_name,
-                self._name_size,
+                self.name_size,
             )
             self.dropped_sends += sent < 0
 
@@ -290,7 +301,7 @@ class MmsgPort:
             endpoint.send_frame(data)
             return
         name = _ffi.cast("void *", endpoint.pointer)
-        sent = self._lib.sendto(self._fd, data, len(data), MSG_DONTWAIT, name, self._name_size)
+        sent = self._lib.sendto(self._fd, data, len(data), MSG_DONTWAIT, name, self.name_size)
         if sent < 0:
             self.dropped_sends += 1
 
@@ -309,7 +320,8 @@ class PlainPort(MmsgPort):
         self.tx = SlotArray(TX_SLOTS)
         self._keys = [b""] * RX_SLOTS
         self._sizes = [0] * RX_SLOTS
-        self._name_size = 28 if sock.family == socket.AF_INET6 else 16
+        self.name_size = 28 if sock.family == socket.AF_INET6 else 16
+        self._sizes_named = {}
         self.has_segments = False
         self.dropped_sends = 0
 
@@ -339,8 +351,8 @@ class PlainPort(MmsgPort):
     def flush(self, count: int) -> None:
         """As in MmsgPort."""
         for i in range(count):
-            name = _ffi.cast("char *", self.tx.names[8 * i])
-            key = bytes(_ffi.buffer(name, self._name_size))
+            name = self.tx.headers[i].msg_hdr.msg_name
+            key = bytes(_ffi.buffer(name, self.name_size))
             base = self.tx.bases[i]
             self._send_to(self.tx.memory[base : base + self.tx.lengths[2 * i + 1]], key)
 

@@ -100,7 +100,7 @@ class VoiceGuard:
             return 0
         if slot.ciphertexts is not None:
             done = bytes(memory[base : base + tx.lengths[2 * i + 1]])
-            slot.ciphertexts[number & (VOICES - 1)] = (number, done)
+            slot.ciphertexts[number & (VOICES - 1)] = done
         outbox.deliver(i + 1, session.endpoint)
         slot.note_sent(sent, 1, size, now)
         return 1

@@ -267,7 +267,7 @@ class Worker:
             self.emit(replace(self.report(), slots=slots))
 
     def _tick_links(self, seats: list[Seat], now: float, *, is_third: bool) -> None:
-        """Repair and probes; every third time feedback and key frames. Only of those who have any."""
+        """Repair and probes; every third time feedback and key frames; only of who has any."""
         senders = [seat for seat in seats if seat.published]  # few of many, in a lecture
         for seat in senders:
             seat.ask_repairs(now)

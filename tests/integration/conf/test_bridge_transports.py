@@ -111,7 +111,7 @@ def test_the_plain_port_does_what_the_batched_one_does(host: str) -> None:
         for i, data in enumerate((b"two", b"three")):
             port.tx.memory[port.tx.bases[i] : port.tx.bases[i] + len(data)] = data
             port.tx.lengths[2 * i + 1] = len(data)
-            port.tx.names[8 * i] = endpoint.pointer
+            port.shape(i, i, 1, endpoint.pointer)
         port.flush(2)
         assert [peer.recv(100) for _ in range(3)] == [b"one", b"two", b"three"]
         assert port.dropped_sends == 0
