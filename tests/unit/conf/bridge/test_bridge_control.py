@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from conf.media import control, model
 
-
 SLOT = model.SlotFigures(
     "4", model.SlotKind.MAIN, "q", model.SourceKind.CAMERA, 2, 1.5e6, 0.1, 0.004, 7
 )
