@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from conf.media import rtcp
 from conf.media.answer import DownStream
 from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import Slot, SlotKind, SourceKind
@@ -148,6 +149,25 @@ class DownSlot:
             return None
         return kept
 
+    def tell_time(self, now_ntp: int) -> None:
+        """Send a report, if the source has reported: of the same moment in the slot's own time."""
+        report = self.report(now_ntp)
+        if report is not None:
+            self.session.send_rtcp(rtcp.build([report, rtcp.described(self.ssrc)]))
+
+    def report(self, now_ntp: int) -> rtcp.SenderReport | None:
+        """Which of the slot's timestamps belongs to our wall time `now_ntp`.
+
+        Counted on from the source's last report: voice and picture of a site, which report at
+        different times, stay in step across any switch. None before its first report.
+        """
+        layer = self.layer
+        if layer is None or layer.anchor is None:
+            return None
+        source = layer.track.wall_clock.timestamp_at(layer.anchor, now_ntp, self.clock_hz)
+        timestamp = (source + self.ts_offset) & _M32
+        return rtcp.SenderReport(self.ssrc, now_ntp, timestamp, self.packets, self.octets)
+
     def detach(self) -> None:
         """Stop at once; also no repair of what was sent before (it may be muted now)."""
         for layer in (self.layer, self.wanted):
@@ -180,6 +200,12 @@ class DownSlot:
             self.want(layer)
             if self.kind is not SlotKind.AUDIO:
                 layer.request_keyframe(now)
+
+    def begin_anew(self, layer: Layer) -> None:
+        """Its numbers mean others now: nothing of `layer` fits the old offsets until a switch."""
+        layer.remove_slot(self)
+        self.layer = None
+        self.want(layer)
 
     def _shifted_offset(self, layer: Layer) -> int | None:
         """The timestamp offset by sender reports, when `layer` belongs to the same camera."""

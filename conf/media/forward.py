@@ -7,10 +7,12 @@ the header, move the VP8 picture numbers, protect. No object is made per copy.
 """
 
 import struct
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+from conf.media import rtcp
 from conf.media.downslot import VOICES, DownSlot
 from conf.media.errors import DecodeError
 from conf.media.layer import HISTORY, Layer, Sent
@@ -39,11 +41,21 @@ Burst = list[Sent]
 Item = tuple[int, int, int, int, Callable[..., None], Any, bytes | None, bytes, Any, int]
 
 
+def _ntp_now() -> int:
+    return rtcp.ntp_time(time.time())
+
+
 class Forwarder:
     """Owner: the worker's loop; one for all rooms. `on_level` gets each audio packet's loudness."""
 
-    def __init__(self, outbox: Outbox, on_level: Callable[[Layer, Packet, float], None]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        on_level: Callable[[Layer, Packet, float], None],
+        ntp_now: Callable[[], int] = _ntp_now,
+    ) -> None:
         self._outbox = outbox
+        self._ntp_now = ntp_now
         self._on_level = on_level
         self._pending: dict[tuple[Layer, HeaderForm, CodecName], Burst] = {}
         self.forwarded = 0
@@ -89,12 +101,14 @@ class Forwarder:
     ) -> None:
         if picture is None and layer.track.kind is not SourceKind.AUDIO:
             return
-        self.emit(now)  # what came before the switch goes out as it was
+        self.emit(now)  # what came before the switch goes out as it was, and before the report
+        self._outbox.flush()
         numbers = None
         if picture is not None and picture.picture_at >= 0:
             numbers = (picture.picture, picture.tl0)
         for slot in list(layer.waiting):
             slot.switch(layer, ext, packet.timestamp, numbers, now)
+            slot.tell_time(self._ntp_now())
 
     def _keep(
         self,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conf.media.downslot import DownSlot
     from conf.media.publisher import Track
 
+MAX_JUMP: Final = 3_000  # a longer step ahead is a source that began anew (RFC 3550 A.1)
 HISTORY: Final = 512  # packets kept per layer and per slot; 1.5 s of a 2.5 Mbit/s picture
 KEYFRAME_INTERVAL_S: Final = 0.5
 SETTLING_S: Final = 3.0
@@ -96,7 +97,7 @@ class Layer:
         self.ask: Callable[[Layer], None] | None = None
 
     def restart(self, ssrc: int) -> None:
-        """A new SSRC: numbering begins anew; slots must wait for a key frame again."""
+        """Numbering begins anew, by a new SSRC or a jump; slots must wait for a key frame again."""
         self.ssrc = ssrc
         self.highest = -1
         self.nack = NackGenerator()
@@ -104,10 +105,10 @@ class Layer:
         self.reception = Reception(ssrc, self.track.clock_hz)
         self.anchor = None
         self.seen = [-1] * HISTORY
-        self.rings = {form: [None] * HISTORY for form in self.groups}
+        self.rings = {}
         for slots in list(self.groups.values()):
             for slot in list(slots):
-                slot.want(self)
+                slot.begin_anew(self)
 
     def is_alive(self, now: float, quiet_after_s: float) -> bool:
         """Have packets come lately?"""
@@ -127,6 +128,9 @@ class Layer:
             return self.highest
         delta = (sequence - self.highest) & 0xFFFF
         if delta < 0x8000:
+            if delta > MAX_JUMP:
+                self.restart(self.ssrc)
+                return self.extend(sequence)
             self.highest += delta
             return self.highest
         return self.highest + delta - 0x10000

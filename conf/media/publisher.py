@@ -12,6 +12,7 @@ from conf.media.layer import Layer
 from conf.media.model import SourceKind
 from conf.media.rtp import Packet
 from conf.media.sdp import CodecName, Offer, Role, Section
+from conf.media.timeline import PublisherClock
 
 MAX_SOURCES: Final = 32  # SSRCs learned per participant; a browser needs at most 14
 QUIET_AFTER_S: Final = 2.0  # a layer without packets for so long is not there
@@ -44,6 +45,7 @@ class Track:
             if codec.rtx_payload_type is not None
         }
         self.is_allowed = False
+        self.wall_clock = PublisherClock()  # one for all tracks of a participant
         self.layers = [Layer(self, rid, i) for i, rid in enumerate(section.layers or ("",))]
 
     @property
@@ -79,6 +81,9 @@ class Publisher:
             for section in offer.sections
             if section.role.is_up and section.direction != "inactive"
         }
+        self.wall_clock = PublisherClock()
+        for track in self.tracks.values():
+            track.wall_clock = self.wall_clock
         self._by_mid = {track.mid: track for track in self.tracks.values()}
         self._sources: dict[int, Layer | Repair] = {}
         self.unknown_packets = 0

@@ -341,6 +341,11 @@ def _nack_pairs(sequences: Iterable[int]) -> bytes:
     return b"".join(_PAIR.pack(*pair) for pair in pairs)
 
 
+def described(ssrc: int) -> SourceDescription:
+    """Our name for a source, as every report needs it beside it (RFC 3550 §6.1)."""
+    return SourceDescription(((ssrc, "fengsui"),))
+
+
 def ntp_time(unix_s: float) -> int:
     """Unix seconds as 64-bit NTP time."""
     return round((unix_s + _NTP_UNIX_OFFSET_S) * (1 << 32)) & 0xFFFFFFFFFFFFFFFF

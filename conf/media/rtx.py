@@ -1,38 +1,10 @@
-"""What can be repeated and what should be: indexes only; the bytes belong to the caller."""
+"""How much may be repeated, and how often."""
 
 from array import array
 from typing import Final
 
 NONE: Final = -1
 _SLOTS: Final = 512
-
-
-class RingIndex:
-    """Where in a ring of `capacity` buffers a layer's packet `sequence` lies."""
-
-    __slots__ = ("_arrived_us", "_mask", "_max_age_us", "_numbers")
-
-    def __init__(self, capacity: int, max_age_us: int = 1_500_000) -> None:
-        """`capacity`: a power of two; `max_age_us`: older packets are not found."""
-        if capacity < 1 or capacity & (capacity - 1):
-            raise ValueError("the capacity of a ring is a power of two")
-        self._mask = capacity - 1
-        self._max_age_us = max_age_us
-        self._numbers = array("i", [NONE]) * capacity
-        self._arrived_us = array("q", [0]) * capacity
-
-    def put(self, sequence: int, now_us: int) -> int:
-        """The place for packet `sequence`; what lay there is forgotten."""
-        place = sequence & self._mask
-        self._numbers[place] = sequence
-        self._arrived_us[place] = now_us
-        return place
-
-    def find(self, sequence: int, now_us: int) -> int:
-        """The place of packet `sequence`, or NONE."""
-        place = sequence & self._mask
-        is_there = self._numbers[place] == sequence
-        return place if is_there and now_us - self._arrived_us[place] <= self._max_age_us else NONE
 
 
 class RepairLimit:

@@ -6,7 +6,7 @@ Deliberately thin: transport is in `session`, what it sends in `publisher`, what
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from conf.media import rtcp
 from conf.media.answer import DownStream
@@ -19,12 +19,14 @@ from conf.media.rtp import Packet, extension_table
 from conf.media.sdp import Offer
 from conf.media.session import Session
 from conf.media.subscriber import Subscriber
-from conf.media.timeline import Anchor, PublisherClock
+from conf.media.timeline import Anchor
 from conf.media.twcc import FeedbackBuilder
 
 if TYPE_CHECKING:
     from conf.media.room import Room
     from conf.media.worker import Worker
+
+MAX_PARTS: Final = 40  # of one compound packet, 24 bytes each on average
 
 
 class Seat:
@@ -63,7 +65,6 @@ class Seat:
         self.is_connected = False
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
-        self._wall_clock = PublisherClock()
         self.max_up_bps = worker.settings.max_up_bps
         self.max_down_bps = self._cap = worker.settings.max_down_bps
         self._has_arrivals = False  # since the last feedback
@@ -161,25 +162,19 @@ class Seat:
         self.session.send_rtcp(rtcp.build([rtcp.Pli(self.sender_ssrc, layer.ssrc)]))
 
     def _on_sender_report(self, report: rtcp.SenderReport, now: float) -> None:
-        """Tell each slot fed by this layer the same moment in the slot's own timestamps."""
+        """Note which wall time belongs to which timestamp; the first time, tell at once."""
         layer = self.publisher.layer_by_ssrc(report.ssrc)
         if layer is None:
             return
-        self._wall_clock.observe(report.ntp, self._worker.ntp_now())
-        ntp = self._wall_clock.to_ours(report.ntp)
+        now_ntp = self._worker.ntp_now()
+        self.publisher.wall_clock.observe(report.ntp, now_ntp)
         layer.reception.on_sender_report(report, int(now * 1e6))
+        is_first = layer.anchor is None
         layer.anchor = Anchor(report.ntp, report.timestamp)
-        for slots in layer.groups.values():
-            for slot in slots:
-                timestamp = (report.timestamp + slot.ts_offset) & 0xFFFFFFFF
-                slot.session.send_rtcp(
-                    rtcp.build(
-                        [
-                            rtcp.SenderReport(slot.ssrc, ntp, timestamp, slot.packets, slot.octets),
-                            rtcp.SourceDescription(((slot.ssrc, "fengsui"),)),
-                        ]
-                    )
-                )
+        if is_first:
+            for slots in layer.groups.values():
+                for slot in slots:
+                    slot.tell_time(now_ntp)
 
     def limit(self) -> None:
         """Follow the orders' cap on what it is sent."""
@@ -231,7 +226,7 @@ class Seat:
                 self.session.send_rtcp(packet)
 
     def send_reports(self, now: float) -> None:
-        """A receiver report on every layer that arrives; every second."""
+        """What arrives and what is sent, every second: a report on every layer and every slot."""
         blocks = [
             layer.reception.report(int(now * 1e6))
             for track in self.publisher.tracks.values()
@@ -242,6 +237,14 @@ class Seat:
             self.up_loss = max(block.fraction_lost for block in blocks) / 256
             report = rtcp.ReceiverReport(self.sender_ssrc, tuple(blocks[:31]))
             self.session.send_rtcp(rtcp.build([report]))
+        now_ntp = self._worker.ntp_now()
+        parts: list[rtcp.Report] = []
+        for slot in self.subscriber.slots:
+            told = slot.report(now_ntp)
+            if told is not None:
+                parts += (told, rtcp.described(slot.ssrc))
+        for at in range(0, len(parts), MAX_PARTS):
+            self.session.send_rtcp(rtcp.build(parts[at : at + MAX_PARTS]))
 
     def publishing(self, now: float) -> frozenset[SourceKind]:
         """Which of its tracks arrive now."""

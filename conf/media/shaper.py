@@ -65,9 +65,9 @@ class Shaper:
     def _leave_out(
         self, slot: DownSlot, sent: Sent, segment: Segment, payload_type: int, now: float
     ) -> None:
-        """Close the numbers up; or, when later ones are out already, fill the place."""
+        """Close the numbers up; or, when later ones are out or left out already, fill the place."""
         self.thinned += 1
-        if sent.ext + segment.offset <= slot.last:
+        if sent.ext + segment.offset <= slot.last or sent.ext < slot.segments[-1].from_ext:
             self._copy(slot, sent, segment, payload_type, now, is_empty=True)
             return
         picture = sent.picture

@@ -1,18 +1,17 @@
-"""One continuous RTP timestamp line out of switched sources, and sender reports to match.
+"""What sender reports say: how layers of one camera lie to each other, and wall times.
 
-Layers of one camera are joined by their sender reports, exactly; different sources by the arrival
-clock. Wall times of all publishers are moved to the bridge's own clock with one shift per
-participant, so that a site's voice and picture stay in step in every slot (RFC 3550 §6.4.1).
+Wall times of all publishers are moved to the bridge's own clock with one shift per participant, so
+that a site's voice and picture stay in step in every slot (RFC 3550 §6.4.1).
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 _MASK: Final = 0xFFFFFFFF
-_TRUSTED_S: Final = 0.5  # a sender report that moves a layer further than this is not believed
+_NTP_MASK: Final = 0xFFFFFFFFFFFFFFFF
 _SLEW_NTP: Final = (1 << 32) // 1_000  # 1 ms per report
 _SETTLING_REPORTS: Final = 5
-_MAX_SHIFT_NTP: Final = (1 << 32) // 10  # 100 ms: beyond it the publisher's clock was set
+_MAX_SHIFT_NTP: Final = 1 << 32  # 1 s, longer than queues are: the publisher's clock was set
 
 
 def _signed(difference: int) -> int:
@@ -31,54 +30,6 @@ def layer_shift(old: Anchor, new: Anchor, clock_rate: int) -> int:
     """What to add to the new layer's timestamps to get the old one's; both from one sender."""
     elapsed = (new.ntp - old.ntp) * clock_rate >> 32
     return _signed(old.timestamp + elapsed - new.timestamp)
-
-
-class Timeline:
-    """Timestamps of one down slot."""
-
-    __slots__ = ("_clock_rate", "_last_out", "_last_us", "_offset", "is_fresh")
-
-    def __init__(self, clock_rate: int, first_out: int) -> None:
-        """`clock_rate` in Hz; `first_out`: the first timestamp of the slot (random)."""
-        self._clock_rate = clock_rate
-        self._last_out = first_out & _MASK
-        self._last_us = 0
-        self._offset = 0
-        self.is_fresh = True
-
-    def switch(self, first: int, now_us: int, shift: int | None = None) -> None:
-        """A new source begins with timestamp `first` at `now_us`.
-
-        `shift` is `layer_shift` when the new source is another layer of the one before; it is used
-        when it agrees with the clock within 0.5 s.
-        """
-        rate = self._clock_rate
-        if self.is_fresh:
-            target = self._last_out
-        else:
-            elapsed = max(0, now_us - self._last_us) * rate // 1_000_000
-            target = self._last_out + elapsed
-            if shift is not None:
-                exact = first + shift + self._offset
-                if abs(_signed(exact - target)) <= _TRUSTED_S * rate:
-                    target = exact
-            # Never back, and never the same instant: a picture's timestamp is its identity.
-            if _signed(target - self._last_out) <= 0:
-                target = self._last_out + max(1, rate // 1_000)
-        self.is_fresh = False
-        self._offset = (target - first) & _MASK
-        self._last_out, self._last_us = target & _MASK, now_us
-
-    def map(self, timestamp: int, now_us: int) -> int:
-        """The timestamp out."""
-        out = (timestamp + self._offset) & _MASK
-        if _signed(out - self._last_out) > 0:
-            self._last_out, self._last_us = out, now_us
-        return out
-
-    def translate(self, timestamp: int) -> int:
-        """The same without taking note: for sender reports and repetitions."""
-        return (timestamp + self._offset) & _MASK
 
 
 class PublisherClock:
@@ -109,4 +60,10 @@ class PublisherClock:
 
     def to_ours(self, ntp: int) -> int:
         """Our wall time for the publisher's `ntp`."""
-        return (ntp + self._shift) & 0xFFFFFFFFFFFFFFFF
+        return (ntp + self._shift) & _NTP_MASK
+
+    def timestamp_at(self, anchor: Anchor, now_ntp: int, clock_rate: int) -> int:
+        """The source's timestamp at our wall time `now_ntp`, counted on from its last report."""
+        half = 1 << 63
+        elapsed = ((now_ntp - self.to_ours(anchor.ntp) + half) & _NTP_MASK) - half
+        return (anchor.timestamp + (elapsed * clock_rate >> 32)) & _MASK

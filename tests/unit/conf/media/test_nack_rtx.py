@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.media.nack import GIVE_UP_S, MAX_MISSING, REORDER_GUARD_S, NackGenerator
-from conf.media.rtx import NONE, RepairLimit, RingIndex
+from conf.media.rtx import RepairLimit
 
 RTT_S = 0.05
 
@@ -129,35 +129,7 @@ def test_memory_is_bounded_whatever_comes(packets: list[tuple[int, int]]) -> Non
         assert sequence not in asked
 
 
-# What can be and may be repeated
-
-
-def test_a_packet_is_found_until_it_is_overwritten_or_old() -> None:
-    ring = RingIndex(4, max_age_us=100)
-    places = {sequence: ring.put(sequence, sequence) for sequence in (65_534, 65_535)}
-    assert places == {65_534: 2, 65_535: 3}
-    assert ring.find(65_535, 65_600) == 3
-    assert ring.find(65_535, 65_636) == NONE
-    assert ring.find(3, 65_600) == NONE
-    ring.put(3, 65_600)
-    assert ring.find(65_535, 65_600) == NONE
-    assert ring.find(3, 65_600) == 3
-
-
-@pytest.mark.parametrize("capacity", [0, 3, -4])
-def test_a_ring_holds_a_power_of_two(capacity: int) -> None:
-    with pytest.raises(ValueError, match="power of two"):
-        RingIndex(capacity)
-
-
-@given(st.lists(st.integers(0, 65_535), max_size=100))
-def test_a_found_place_holds_that_very_packet(sequences: list[int]) -> None:
-    ring, places = RingIndex(16), [NONE] * 16
-    for sequence in sequences:
-        places[ring.put(sequence, 0)] = sequence
-    for sequence in sequences:
-        place = ring.find(sequence, 0)
-        assert place == NONE or places[place] == sequence
+# What may be repeated
 
 
 def allows(limit: RepairLimit, sequence: int, now_ms: int, size: int = 1_000) -> bool:

@@ -1,0 +1,130 @@
+"""Lips stay with the voice: reports of the slots map one moment to one time, across any switch."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from conf.media import rtcp
+from conf.media.client import ParticipantState, RoomState
+from tests.support.bridge import running_bridge, take_seat
+from tests.support.bridge_client import Site, Source
+
+pytestmark = pytest.mark.timeout(60)
+STAGE_AUDIO, MAIN = "3", "6"
+TICK_S = 0.02
+IN_STEP_S = 0.045
+
+
+class Actor(Site):
+    """Sends voice and picture of one clock, each packet named by its moment; and reports.
+
+    `slow`: ticks its pictures take longer than its voices to get here.
+    """
+
+    def __init__(self, name: str, wall_s: int, slow: int) -> None:
+        super().__init__(name)
+        self._slow = slow
+        self._wall_ntp = wall_s << 32
+        self._began = {s.ssrc: random.getrandbits(32) for s in self._sources()}
+
+    def _sources(self) -> list[Source]:
+        return [self.audio, *self.cameras.values()]
+
+    def _timestamp(self, source: Source, tick: int) -> int:
+        rate = 960 if source is self.audio else 1800
+        return (self._began[source.ssrc] + tick * rate) & 0xFFFFFFFF
+
+    def act(self, tick: int) -> None:
+        """20 ms of voice, every second time a picture; now and then a report of one source."""
+        letter = self.name[0]
+        self.name = f"{letter}{tick:06d}"
+        shot = tick - self._slow
+        self.audio.timestamp = self._timestamp(self.audio, tick) - 960 & 0xFFFFFFFF
+        self.send_audio()
+        self.name = f"{letter}{shot:06d}"
+        for rid, source in self.cameras.items() if tick % 2 else ():
+            asked = source.ssrc in self.keyframe_asked
+            self.keyframe_asked.discard(source.ssrc)
+            source.timestamp = self._timestamp(source, shot) - 3000 & 0xFFFFFFFF
+            self.send_frame(rid, key=asked or source.packets == 0)
+        for place, source in enumerate(self._sources()):
+            if tick % 40 == 9 * place + 3:
+                ntp = self._wall_ntp + int(tick * TICK_S * (1 << 32))
+                now = self._timestamp(source, tick)
+                self.send_rtcp(rtcp.SenderReport(source.ssrc, ntp, now, source.packets, 0))
+
+
+class Ear(Site):
+    """Notes at which wall time each moment is to be heard, and to be seen, by what it was told."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, keep=True)
+        self._lines: dict[str, tuple[int, int]] = {}
+        self.times_s: dict[tuple[str, bytes], float] = {}
+        self.reports_of: list[str] = []
+
+    def _on_rtcp(self, packet: bytes) -> None:
+        for report in rtcp.parse(packet):
+            if isinstance(report, rtcp.SenderReport):
+                mid = self.answer.ssrcs[report.ssrc]
+                self._lines[mid] = (report.ntp, report.timestamp)
+                self.reports_of.append(mid)
+
+    def _on_rtp(self, view: memoryview, size: int) -> None:
+        super()._on_rtp(view, size)
+        for mid, rate in ((STAGE_AUDIO, 48_000), (MAIN, 90_000)):
+            stream = self.mid(mid)
+            if stream.origins and mid in self._lines:
+                ntp, timestamp = self._lines[mid]
+                step = (stream.timestamps[-1] - timestamp + (1 << 31)) & 0xFFFFFFFF
+                moment = (mid, stream.origins[-1].rstrip(b"\0"))
+                self.times_s.setdefault(moment, ntp / (1 << 32) + (step - (1 << 31)) / rate)
+
+    def apart_s(self, since: int) -> dict[bytes, float]:
+        """Of each moment from tick `since` on that was both heard and seen: how far apart."""
+        heard = {m: at for (mid, m), at in self.times_s.items() if mid == STAGE_AUDIO}
+        seen = {m: at for (mid, m), at in self.times_s.items() if mid == MAIN}
+        both = [m for m in seen if m in heard and int(m[1:]) >= since]
+        return {moment: seen[moment] - heard[moment] for moment in both}
+
+
+async def play(actors: Sequence[Actor], first: int, ticks: int) -> int:
+    """Act at the pace of the clock. Returns: the next tick."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for tick in range(first, first + ticks):
+        for actor in actors:
+            actor.act(tick)
+        await asyncio.sleep(max(0.0, start + (tick + 1 - first) * TICK_S - loop.time()))
+    return first + ticks
+
+
+async def test_voice_and_picture_stay_in_step_across_switches(tmp_path: Path) -> None:
+    """Two sites with clocks years apart take turns; every moment of either is heard as it is seen.
+
+    One site's pictures come 160 ms after its voices: arrival says nothing of what belongs together.
+    Their reports come every 0.8 s, of voice and picture at different times: what is told at the
+    switch is counted on from the last.
+    """
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b", "c")
+        a, b = Actor("a", 3_000_000_000, slow=0), Actor("b", 3_900_000_000, slow=8)
+        ear = Ear("c")
+        for site in (a, b, ear):
+            await take_seat(bridge, "room", site)
+        rights = {name: ParticipantState() for name in "abc"}
+        await bridge.worker.apply("room", RoomState(2, rights, broadcast="a"))
+        settled = tick = await play([a, b], 0, 150)  # clocks are compared five times first
+        for version, on_air in enumerate("baba", start=3):
+            await bridge.worker.apply("room", RoomState(version, rights, broadcast=on_air))
+            tick = await play([a, b], tick, 45)
+        apart = ear.apart_s(settled)
+        print(len(apart), "moments, apart at most", max(map(abs, apart.values())), "s")
+        for letter in (b"a", b"b"):
+            assert sum(moment.startswith(letter) for moment in apart) > 20
+        assert max(abs(seconds) for seconds in apart.values()) < IN_STEP_S
+        for site in (a, b, ear):
+            await site.close()
