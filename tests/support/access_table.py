@@ -87,7 +87,8 @@ def of_code(app: AppContext, known: Mapping[str, Row]) -> list[Row]:
     served = _served(server.application)  # type: ignore[attr-defined]
     rows = [_of_route(routes.get(name), name, known) for name in served]
     rows += [_of_event(event) for event in sockets.events.values()]  # type: ignore[attr-defined]
-    return rows + [_of_topic(kind, known) for kind in app.topics.kinds.values()]
+    rows += [_of_topic(kind, known) for kind in app.topics.kinds.values()]
+    return sorted(rows, key=lambda row: row.name.split(" ", 1)[::-1])
 
 
 def _served(application: web.Application) -> list[str]:

@@ -192,6 +192,7 @@ def _bodies_by_unit(drafts: dict[str, Any]) -> dict[str, Any]:
         "POST /api/v1/hazards": drafts["hazard"],
         "POST /api/v1/meetings": {**drafts["meeting"], "key": "foreign-meeting"},
         "POST /api/v1/sms/messages": {**drafts["message"], "key": "foreign-message"},
+        "POST /api/v1/sms/draft": {k: v for k, v in drafts["message"].items() if k != "key"},
         "POST /api/v1/sms/messages/{message_id}/again": {
             "key": "again-to-t2", "to": "undelivered",
         },

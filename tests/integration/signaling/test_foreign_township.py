@@ -87,6 +87,8 @@ async def test_a_join_link_is_not_to_be_read_in_the_list_of_messages(
 
 
 NO_CHANGE = {
+    "POST /api/v1/sms/draft": "stores nothing",
+    "POST /api/v1/sms/sheet": "stores nothing",
     "POST /api/v1/incidents/{incident_id}/preview": "stores nothing",
     "POST /api/v1/audit/verify": "reads",
     "POST /api/v1/incidents/{incident_id}/log": "a line of the incident's own log, never changed",
