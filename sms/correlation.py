@@ -1,15 +1,32 @@
 """Which of several open questions an answer means (pure)."""
 
 import enum
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sms.grammar import Answer
 
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+QUESTION_CODES: tuple[str, ...] = (
+    *_LETTERS, *(f"{one}{other}" for one, other in itertools.product(_LETTERS, repeat=2)),
+)  # fmt: skip
+"""Which of several open questions an answer means; I and O look like digits."""
+
+
+def free_code(taken: Collection[str] | None) -> str | None:
+    """The first code nobody uses; None where no other question is open.
+
+    After 600 open questions to one person the last code stands for several.
+    """
+    if taken is None:
+        return None
+    return next((code for code in QUESTION_CODES if code not in taken), QUESTION_CODES[-1])
+
 
 @dataclass(frozen=True)
 class Asked:
-    """An open question. `code`: the letter its text asks for, None for the first one."""
+    """An open question. `code`: the letters its text asks for, None for the first one."""
 
     code: str | None
     choices: frozenset[str]

@@ -27,8 +27,8 @@ _NUMBERED = re.compile(r"(?:回复|选|答)?\s*([1-9])(?!\d)号?[\s.。,，、:�
 _TRAILING = " \t\r\n.。,，!！~～;；:：、…"
 
 
-# A1, a 1, Ａ１, "A: 收到": the letter says which open question is meant. "ok", "no" are words.
-_CODED = re.compile(r"([a-hj-np-z])\s*[.。,，、:：-]?\s*(?=[^a-z\s])(.+)", re.DOTALL)
+# A1, a 1, Ａ１, "A: 收到", "AB2": the letters say which question is meant. "ok", "no" are words.
+_CODED = re.compile(r"([a-hj-np-z]{1,2})\s*[.。,，、:：-]?\s*(?=[^a-z\s])(.+)", re.DOTALL)
 _STOP = frozenset({"td", "t", "退订", "退定", "拒收", "回复td", "stop", "unsubscribe"})
 _START = frozenset({"恢复", "恢复接收", "订阅", "start"})
 _FORMS = {
@@ -44,7 +44,7 @@ _FIGURE = re.compile(r"(\d{1,4}(?:\.\d{1,2})?)(?![\d.点:])\s*(?:米|毫米|mm|m
 class Answer:
     """`choice`: "1".."9" where the text names one, else None. `note`: what else was written.
 
-    `code`: the letter in front, upper case, where there is one.
+    `code`: the one or two letters in front, upper case, where there are any.
     """
 
     choice: str | None

@@ -15,7 +15,7 @@ from sms.driver import IncomingPdu
 from sms.grammar import Answer, Report, is_start_word, is_stop_word, read_answer, read_report
 from sms.ledger import Ledger
 from sms.model import InboundKind, InboundReceived, InboundState, RecipientAnswered, VillageReported
-from sms.numbers import to_e164
+from sms.numbers import masked, to_e164
 from sms.pdu import DecodeError, Deliver, ReportState, StatusReport, decode_incoming
 from sms.pdu.user_data import storable
 from sms.polite import LATE, REPORTED, STARTED, STOPPED, UNKNOWN, WHICH, Polite
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 JOIN_WITHIN = timedelta(hours=24)
 _STALE_BATCH = 50
+_CODES_NAMED = 8
 _LATE_WITHIN = timedelta(days=30)
 STOP_WORD = "stop_word"
 _SMS = Actor("system:sms", "短信平台")
@@ -165,7 +166,7 @@ class Inbox:
             action = "sms.opt_out" if stops else "sms.opt_in"
             await self._audit.append(
                 uow, actor=_SMS, action=action, target=f"inbound:{inbound.id}",
-                detail={"number": inbound.number},
+                detail={"number": masked(inbound.number)},
             )  # fmt: skip
         await self._polite.say(uow, inbound, STOPPED if stops else STARTED)
 
@@ -193,7 +194,7 @@ class Inbox:
         )
         if found is Unclear.WHICH:
             open_ones = [row for row, _ in questions if row.answered_at is None]
-            codes = "、".join(row.question_code or "（无编号）" for row in open_ones)
+            codes = "、".join(row.question_code or "（无编号）" for row in open_ones[:_CODES_NAMED])
             await self._polite.say(uow, inbound, WHICH.format(codes=codes))
             return
         late = await store.closed_question(uow, inbound.number, uow.now - _LATE_WITHIN)

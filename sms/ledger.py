@@ -110,6 +110,7 @@ class Ledger:
             expires_at=found.expires_at,
             is_extra_copy=found.copies > 0,
             is_followed=bool(found.context),
+            is_flash=found.is_flash,
         )
 
     async def claim_in(self, uow: UnitOfWork, taker: Taker) -> Outgoing | None:

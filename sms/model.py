@@ -19,6 +19,10 @@ class MessageClass(enum.StrEnum):
     BULLETIN = "bulletin"
 
 
+ORDERS_PEOPLE = (MessageClass.ALERT, MessageClass.COMMAND)
+"""Classes that need the right to start a response and are sent whatever quota or hour says."""
+
+
 class SegmentState(enum.StrEnum):
     """A segment's stored state; `sms.lifecycle.transition` is the only way between them."""
 
@@ -118,6 +122,7 @@ class Submission:
     `expires_at`: what is not on the air by then is never sent; None: the class's default.
     `context`: ids the sender wants back with every fact, e.g. {"incident_id": …}.
     `via_modem`: the SIM it should come from (a reply: the one written to), while that one is there.
+    `is_flash`: class 0, shown at once over whatever the handset does; alerts and commands only.
     """
 
     class_: MessageClass
@@ -131,6 +136,7 @@ class Submission:
     expires_at: datetime | None = None
     context: dict[str, Any] = field(default_factory=dict)
     via_modem: str | None = None
+    is_flash: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,7 @@ class Outgoing:
     expires_at: datetime
     is_extra_copy: bool
     is_followed: bool = False
+    is_flash: bool = False
     wants_report: bool = True
 
 

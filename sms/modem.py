@@ -457,5 +457,6 @@ def _pdu(outgoing: Outgoing, left: timedelta) -> SubmitPdu:
         parts[outgoing.part - 1],
         outgoing.number,
         validity=max(left, timedelta(minutes=5)),
+        is_flash=outgoing.is_flash,
         rejects_duplicates=outgoing.is_extra_copy,
     )

@@ -38,6 +38,11 @@ def to_e164(number: str) -> str:
     return compact
 
 
+def masked(number: str) -> str:
+    """A number as lists and logs show it: all but the last four digits hidden."""
+    return f"{number[:3]}****{number[-4:]}" if len(number) > 8 else number
+
+
 def is_sendable(number: str) -> bool:
     """E.164, or a service number of five digits; a row number in a first column is neither."""
     return bool(_SENDABLE.fullmatch(number))

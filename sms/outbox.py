@@ -17,9 +17,11 @@ from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import MessageId, new_id
 from sms import segments
 from sms.carrier import Carrier, carrier_of
+from sms.correlation import free_code
 from sms.ledger import QUEUED, Ledger
 from sms.lifecycle import LANES, SegmentFact
 from sms.model import (
+    ORDERS_PEOPLE,
     MessageClass,
     Recipient,
     RecipientState,
@@ -32,8 +34,6 @@ from sms.store import outbox as store
 from sms.store.rows import MessageRow
 
 MAX_RECIPIENTS = 20_000
-QUESTION_CODES = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Which of several open questions an answer means; I and O look like digits."""
 _LONGEST_KEY = 120
 _AT_A_TIME = 200
 _DRILL_MARK = "【演练】"
@@ -47,7 +47,7 @@ class _Known:
 
     blocked: Mapping[str, str]  # number → why
     ported: Mapping[str, Carrier]
-    codes: Mapping[str, str]  # number → codes of its open questions
+    codes: Mapping[str, set[str]]  # number → codes of its open questions
 
 
 class Outbox:
@@ -97,7 +97,7 @@ class Outbox:
     def _add(
         self, rows: "_Rows", submission: Submission, recipient: Recipient, about: _Known
     ) -> None:
-        code = _free_code(about.codes.get(recipient.number))
+        code = free_code(about.codes.get(recipient.number))
         text = self.full_text(submission, recipient.text or submission.text)
         if code:
             text += _code_hint(code, submission)
@@ -127,6 +127,8 @@ class Outbox:
             raise InvalidInput("the text is empty", field="text")
         if not 0 < len(submission.idempotency_key) <= _LONGEST_KEY:
             raise InvalidInput(f"1 to {_LONGEST_KEY} characters", field="idempotency_key")
+        if submission.is_flash and submission.class_ not in ORDERS_PEOPLE:
+            raise InvalidInput("only an alert or a command is shown at once", field="is_flash")
         if not submission.recipients:
             raise InvalidInput("there is nobody to send to", field="recipients")
         if len(submission.recipients) > MAX_RECIPIENTS:
@@ -165,6 +167,7 @@ class Outbox:
             sender=submission.sender,
             unit_path=submission.unit_path,
             is_drill=submission.is_drill,
+            is_flash=submission.is_flash,
             choices=dict(spec.choices) if spec else None,
             answers_until=uow.now + timedelta(hours=spec.open_hours) if spec else None,
             context=submission.context,
@@ -251,13 +254,6 @@ class _Rows:
         """Give every segment its place in the lane."""
         for place, row in enumerate(self.segments, position):
             row["position"] = place
-
-
-def _free_code(taken: str | None) -> str | None:
-    """The first code nobody uses; None where no other question is open."""
-    if taken is None:
-        return None
-    return next((code for code in QUESTION_CODES if code not in taken), QUESTION_CODES[-1])
 
 
 def _code_hint(code: str, submission: Submission) -> str:

@@ -59,6 +59,7 @@ class MessageView:
     sender: str
     unit_path: str
     is_drill: bool
+    is_flash: bool
     choices: dict[str, str] | None
     context: dict[str, Any]
     recipient_count: int
@@ -170,7 +171,7 @@ class SmsPlatform:
         return Submission(
             row.class_, row.text, tuple(left), f"again:{key}", sender=sender,
             unit_path=row.unit_path, expects_reply=spec, is_drill=row.is_drill,
-            context=row.context,
+            context=row.context, is_flash=row.is_flash,
         )  # fmt: skip
 
     async def time_to_send(
@@ -402,7 +403,8 @@ def own_text(row: RecipientRow, message: MessageRow) -> str | None:
 def _view(row: MessageRow, counts: dict[str, int]) -> MessageView:
     return MessageView(
         id=row.id, class_=row.class_.value, text=row.text, wire_text=row.wire_text,
-        sender=row.sender, unit_path=row.unit_path, is_drill=row.is_drill, choices=row.choices,
+        sender=row.sender, unit_path=row.unit_path, is_drill=row.is_drill, is_flash=row.is_flash,
+        choices=row.choices,
         context=row.context,
         recipient_count=row.recipient_count, segment_count=row.segment_count, counts=counts,
         created_at=row.created_at, expires_at=row.expires_at, cancelled_at=row.cancelled_at,

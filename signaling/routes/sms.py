@@ -15,6 +15,7 @@ from signaling.http import Request, Route
 from signaling.routes.sms_sending import require_class
 from signaling.topics import Topics, Visitor
 from sms.model import InboundState, MessageClass, RecipientState
+from sms.numbers import masked
 from sms.service import MessageView
 
 _JOIN_LINK = re.compile(rf"{PATH_PREFIX}[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
@@ -48,6 +49,7 @@ class Message(ApiModel):
     text: str
     wire_text: str
     is_drill: bool
+    is_flash: bool
     choices: dict[str, str] | None
     incident_id: str | None
     recipient_count: int
@@ -139,11 +141,6 @@ class ModemList(ApiModel):
     items: tuple[ModemItem, ...]
 
 
-def masked(number: str) -> str:
-    """A number as lists show it: all but the last four digits hidden."""
-    return f"{number[:3]}****{number[-4:]}" if len(number) > 8 else number
-
-
 # -- messages ----------------------------------------------------------------------------------
 
 
@@ -233,7 +230,8 @@ def closed(text: str) -> str:
 def _message(view: MessageView) -> Message:
     return Message(
         id=view.id, class_=view.class_, text=closed(view.text), wire_text=closed(view.wire_text),
-        is_drill=view.is_drill, choices=view.choices, incident_id=view.context.get("incident_id"),
+        is_drill=view.is_drill, is_flash=view.is_flash, choices=view.choices,
+        incident_id=view.context.get("incident_id"),
         recipient_count=view.recipient_count, segment_count=view.segment_count, counts=view.counts,
         created_at=view.created_at, expires_at=view.expires_at, cancelled_at=view.cancelled_at,
     )  # fmt: skip

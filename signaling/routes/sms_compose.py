@@ -14,13 +14,12 @@ from core.ids import GroupId, PersonId, UnitId
 from signaling.api import ApiModel
 from signaling.audiences import DirectoryPeople
 from signaling.http import Request, Route
-from signaling.routes.sms import masked
 from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import audience as addressing
 from sms import content, planning, segments
 from sms.audience import Audience, Listed, Meant, Missing
 from sms.model import MessageClass, Recipient, ReplySpec, Submission
-from sms.numbers import to_e164
+from sms.numbers import masked, to_e164
 from sms.planning import needs_approval
 
 _AnyDraft = Union["Request[None, DraftQuery]", "Request[None, NewMessage]"]
@@ -69,7 +68,7 @@ class NewMessage(Draft):
     `choices`: what an answer means, e.g. {"1": "参加", "2": "请假"}; empty: no answer is expected.
     `confirmed_count`: typed by the sender when there are more than 100 recipients.
     `due_at`: not now but then, and `repeat`ed until `repeat_until`; people and groups are looked
-    up anew at each run.
+    up anew at each run. `is_flash`: shown at once on the handset; alerts and commands only.
     """
 
     key: str = Field(min_length=8, max_length=100)
@@ -78,6 +77,7 @@ class NewMessage(Draft):
     due_at: datetime | None = None
     repeat: Literal["daily", "workdays", "weekly", "monthly"] | None = None
     repeat_until: datetime | None = None
+    is_flash: bool = False
 
 
 class MessagePreview(ApiModel):
@@ -302,7 +302,7 @@ async def submit(request: Request[None, NewMessage]) -> Accepted:
                 idempotency_key=f"user:{request.principal.user_id}:{body.key}",
                 sender=request.principal.user_id, unit_path=unit.path,
                 expects_reply=ReplySpec(body.choices) if body.choices else None,
-                is_drill=body.is_drill,
+                is_drill=body.is_drill, is_flash=body.is_flash,
             ),
             Terms(body.confirmed_count, body.due_at, body.repeat, body.repeat_until),
             audience,

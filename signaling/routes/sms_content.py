@@ -9,11 +9,12 @@ from core.auth.model import Permission, reach
 from core.ids import UnitId
 from signaling.api import ApiModel, Empty
 from signaling.http import File, Request, Route
-from signaling.routes.sms import access_message, access_message_to_send, masked
+from signaling.routes.sms import access_message, access_message_to_send
 from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import content, export, planning, templates
 from sms.meter import COUNTY_TIME
 from sms.model import MessageClass, OrderState, Submission
+from sms.numbers import masked
 from sms.service import OrderRow, TemplateRow
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -11,10 +11,10 @@ from core.ids import PersonId, UnitId
 from directory.service import Register
 from signaling.api import ApiModel
 from signaling.http import Request, Route
-from signaling.routes.sms import closed, masked
+from signaling.routes.sms import closed
 from signaling.routes.sms_sending import Accepted
 from sms.carrier import Carrier
-from sms.numbers import to_e164
+from sms.numbers import masked, to_e164
 from sms.service import CallOrder, CallRow
 
 

@@ -10,12 +10,11 @@ from core.errors import InvalidInput
 from signaling.api import ApiModel
 from signaling.http import Request
 from sms.audience import Audience
-from sms.model import MessageClass, Submission
+from sms.model import ORDERS_PEOPLE, MessageClass, Submission
 from sms.planning import needs_approval
 
 CONFIRM_ABOVE = 100
 """Above so many recipients the sender types their number to confirm."""
-_ORDERS_PEOPLE = (MessageClass.ALERT, MessageClass.COMMAND)
 
 
 class Accepted(ApiModel):
@@ -41,7 +40,7 @@ class Terms:
 def require_class(request: Request[Any, Any], class_: MessageClass, unit_path: str) -> None:
     """Raise NotAllowed unless the person may send, or take back, texts of this class."""
     request.require(Permission.SMS_SEND, unit_path)
-    if class_ in _ORDERS_PEOPLE:
+    if class_ in ORDERS_PEOPLE:
         request.require(Permission.INCIDENT_ACTIVATE, unit_path)
 
 

@@ -65,6 +65,7 @@ log = structlog.get_logger(__name__)
 
 _INTERNATIONAL = 1
 _UCS2_CODING, _GSM_CODING = 0x08, 0x00
+_FLASH = 0x10  # TS 23.038 §4: the coding with message class 0, which centres pass on
 _UDHI = 0x40
 _TRACE_LINES = 200
 # What a refusal means, in the words the platform already acts on (sms.md §6).
@@ -329,6 +330,8 @@ def _message(submit: DecodedSubmit, source: str) -> ShortMessage:
     else:
         coding = _UCS2_CODING
         content = submit.user_data.text.encode("utf-16-be", "surrogatepass")
+    if submit.coding.message_class == 0:
+        coding |= _FLASH
     number = submit.destination.value
     return ShortMessage(
         source, number.lstrip("+"), coding, header + content, _UDHI if header else 0,

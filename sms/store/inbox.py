@@ -9,6 +9,8 @@ from core.database import UnitOfWork
 from sms.model import InboundState
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
 
+_MOST_QUESTIONS = 600
+
 
 async def is_known_pdu(uow: UnitOfWork, imsi: str, hex_pdu: str) -> bool:
     """Whether this SIM already handed us exactly this PDU (it carries its own time stamp)."""
@@ -75,7 +77,7 @@ async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRo
             MessageRow.created_at.desc(),
             MessageRow.id.desc(),
         )
-        .limit(20)
+        .limit(_MOST_QUESTIONS)
     )
     return [(recipient, message) for recipient, message in rows]
 

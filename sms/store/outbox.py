@@ -53,9 +53,9 @@ async def about_numbers(uow: UnitOfWork, numbers: Sequence[str]) -> list[NumberR
     return found
 
 
-async def open_codes(uow: UnitOfWork, numbers: Sequence[str]) -> dict[str, str]:
+async def open_codes(uow: UnitOfWork, numbers: Sequence[str]) -> dict[str, set[str]]:
     """The codes of each number's unanswered open questions; "" for one that needed no code."""
-    found: dict[str, str] = {}
+    found: dict[str, set[str]] = {}
     for start in range(0, len(numbers), _NUMBERS_PER_QUERY):
         chunk = numbers[start : start + _NUMBERS_PER_QUERY]
         rows = await uow.session.execute(
@@ -69,7 +69,7 @@ async def open_codes(uow: UnitOfWork, numbers: Sequence[str]) -> dict[str, str]:
             )
         )
         for number, code in rows:
-            found[number] = found.get(number, "") + (code or "")
+            found.setdefault(number, set()).add(code or "")
     return found
 
 

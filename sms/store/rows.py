@@ -47,6 +47,7 @@ class MessageRow(Base):
     sender: Mapped[str] = mapped_column(String(60))
     unit_path: Mapped[str] = mapped_column(String(200))
     is_drill: Mapped[bool]
+    is_flash: Mapped[bool]
     choices: Mapped[dict[str, Any] | None] = mapped_column(Json)
     answers_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     context: Mapped[dict[str, Any]] = mapped_column(Json)
@@ -78,7 +79,7 @@ class RecipientRow(Base):
     text: Mapped[str | None] = mapped_column(Text)
     is_demo: Mapped[bool]
     concat_reference: Mapped[int]
-    question_code: Mapped[str | None] = mapped_column(String(1))
+    question_code: Mapped[str | None] = mapped_column(String(2))
     state: Mapped[RecipientState] = mapped_column(enum_column(RecipientState, "state"))
     cause: Mapped[str | None] = mapped_column(String(200))
     modem: Mapped[str | None] = mapped_column(String(40))

@@ -88,6 +88,7 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
             s.id, s.recipient_id, s.message_id, s.part, s.parts, s.attempts, s.copies, s.round,
             s.expires_at, s.pinned_modem, r.number, r.text, r.concat_reference,
             r.state.label("recipient_state"), m["class"].label("class_"), m.wire_text, m.context,
+            m.is_flash,
         )
         .join_from(_SEGMENT, _RECIPIENT, r.id == s.recipient_id)
         .join(_MESSAGE, m.id == s.message_id)

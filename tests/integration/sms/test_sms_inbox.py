@@ -23,7 +23,7 @@ from sms.model import (
     Submission,
     VillageReported,
 )
-from sms.numbers import demo_number
+from sms.numbers import demo_number, masked
 from sms.pdu.addresses import Address
 from sms.pdu.deliver import encode_deliver
 from sms.pdu.user_data import Alphabet
@@ -110,6 +110,17 @@ async def test_several_open_questions_are_told_apart_by_code(desk: Desk) -> None
     assert [fact.choice for fact in desk.facts] == ["2", "1"]
 
 
+async def test_thirty_open_questions_to_one_person_are_told_apart(desk: Desk) -> None:
+    """After Z come AA, AB …; each code stands for one question."""
+    asked = [await desk.ask(f"会议{n}") for n in range(30)]
+    async with desk.database.read() as uow:
+        rows = [(await desk.platform.recipients(uow, one))[0] for one in asked]
+    codes = [row.question_code for row in rows]
+    assert (codes[0], codes[1], codes[24], codes[25], codes[29]) == (None, "A", "Z", "AA", "AE")
+    await desk.comes("ad2")
+    assert [await desk.choice(one) for one in asked] == [None] * 28 + ["2", None]
+
+
 async def test_an_answer_that_could_mean_two_questions_is_asked_back(desk: Desk) -> None:
     first = await desk.ask("会议一")
     await desk.ask("会议二")
@@ -146,7 +157,7 @@ async def test_a_stop_word_ends_notices_but_not_alerts_and_is_audited(desk: Desk
         entries = await desk.audit.entries(uow, AuditQuery(action="sms.opt_out"))
     assert (held.state.value, held.cause) == ("cancelled", "blocked: stop_word")
     assert sent.state.value == "queued"
-    assert len(entries) == 1
+    assert [entry.detail for entry in entries] == [{"number": masked(demo_number(1))}]
     await desk.comes("恢复")
     again = await desk.ask("又一通知", spec=None)
     async with desk.database.read() as uow:

@@ -12,6 +12,7 @@ import pytest
 
 from core.clock import MovableClock
 from core.database import Database
+from core.errors import InvalidInput
 from core.events import EventDispatcher
 from core.timers import TimerRunner
 from sms.model import MessageClass, Recipient, RecipientAnswered, ReplySpec, Submission
@@ -20,6 +21,7 @@ from sms.service import SmsPlatform
 from sms.settings import ModemSettings, SmsSettings
 from sms.simulator.client import SimulatorClient
 
+SHORT, LONG = "水厂氯气泄漏，请立即到岗", "立即转移危险区群众，落实责任到人，逐户清点。" * 6
 ALICE, BORIS = demo_number(1), demo_number(2)
 
 
@@ -129,6 +131,23 @@ async def test_a_long_text_arrives_whole_and_once(county: County) -> None:
     await until(delivered)
     assert await county.received(ALICE) == [text]
     assert await county.received(BORIS) == [text]
+
+
+@pytest.mark.timeout(60)
+async def test_an_alert_can_be_shown_at_once_on_the_handset(county: County) -> None:
+    """Class 0, in every part of a long text; what is no alert may not do it."""
+    for text in (SHORT, LONG):
+        await county.send(text, ALICE, class_=MessageClass.ALERT, is_flash=True)
+
+    async def are_received() -> bool:
+        return len(await county.received(ALICE)) == 2
+
+    await until(are_received, within_s=30)
+    handset = await county.air.do("handset", number=ALICE)
+    shown = {one["text"]: one["is_flash"] for one in handset["received"]}
+    assert shown == {SHORT: True, LONG: True}
+    with pytest.raises(InvalidInput):
+        await county.send("会议通知", ALICE, class_=MessageClass.NOTICE, is_flash=True)
 
 
 async def test_an_answer_finds_its_question(county: County) -> None:

@@ -52,6 +52,9 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     ("text", "code", "choice"),
     [
         ("A1", "A", "1"),
+        ("ａｂ２", "AB", "2"),
+        ("Zz: 收到", "ZZ", "1"),
+        ("abc1", None, None),
         ("a 1", "A", "1"),
         ("Ａ１", "A", "1"),
         ("ａ　２", "A", "2"),
