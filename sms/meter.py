@@ -40,6 +40,14 @@ def is_quiet(now: datetime, from_hour: int, to_hour: int) -> bool:
     return hour >= from_hour or hour < to_hour
 
 
+def quiet_until(now: datetime, from_hour: int, to_hour: int) -> datetime | None:
+    """When the quiet hours end that `now` is in; None outside of them."""
+    if not is_quiet(now, from_hour, to_hour):
+        return None
+    end = now.astimezone(COUNTY_TIME).replace(hour=to_hour, minute=0, second=0, microsecond=0)
+    return end if end > now else end + timedelta(days=1)
+
+
 class Meter:
     """Counts one SIM's segments. Owner: the modem it sits in."""
 

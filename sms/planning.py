@@ -11,8 +11,6 @@ from sms.model import MessageClass
 from sms.numbers import is_sendable, to_e164
 
 REPEATS = ("daily", "workdays", "weekly", "monthly")
-SECONDS_ON_AIR = 3.0
-"""What one segment takes on a modem, from the field: 20 a minute."""
 _NEVER_WAITS = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
 _FRIDAY = 4
 SENSITIVE = (
@@ -53,15 +51,6 @@ def _step(first: datetime, repeat: str, step: int) -> datetime:
     year, month = first.year + month // 12, month % 12 + 1
     last = calendar.monthrange(year, month)[1]  # the 31st becomes the 30th, not the 1st
     return first.replace(year=year, month=month, day=min(first.day, last))
-
-
-def time_to_send(
-    segments: int, queued_before: int, modems: int, seconds_each: float = SECONDS_ON_AIR
-) -> timedelta | None:
-    """How long until the last segment is out; None without a modem."""
-    if modems <= 0:
-        return None
-    return timedelta(seconds=-(-(segments + queued_before) // modems) * seconds_each)
 
 
 def sensitive_words(text: str, words: Iterable[str] = SENSITIVE) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from sms import calls, segments
 from sms.calls import CallOrder
 from sms.carrier import Carrier
 from sms.driver import IncomingPdu, TraceLine, UssdReply
+from sms.estimate import Line as SendingLine
+from sms.estimate import mean_seconds, time_to_send
 from sms.inbox import Inbox
 from sms.ledger import UNKNOWN_TIMER, Ledger
 from sms.lifecycle import LANES
@@ -29,7 +31,6 @@ from sms.model import (
 from sms.modem_view import ModemState, ModemView
 from sms.orders import ORDER_TIMER, Orders
 from sms.outbox import MAX_RECIPIENTS, REACHES_BLOCKED, Outbox, without_code_hint
-from sms.planning import time_to_send
 from sms.polite import Polite
 from sms.pool import DriverFactory, ModemPool, driver_of
 from sms.ports import People
@@ -175,12 +176,35 @@ class SmsPlatform:
         )  # fmt: skip
 
     async def time_to_send(
-        self, uow: UnitOfWork, class_: MessageClass, segments_in_all: int
+        self, uow: UnitOfWork, class_: MessageClass, segments_in_all: int, *, is_demo: bool
     ) -> timedelta | None:
-        """How long a message of so many segments takes with the modems at hand; None: no modem."""
-        ahead = await content_store.queued_count(uow, LANES[class_])
-        ready = sum(view.state is ModemState.READY for view in self.modems())
-        return time_to_send(segments_in_all, ahead, ready)
+        """How long a message of so many segments takes; None: no modem may send it.
+
+        With the modems at hand that may: simulated ones for demo phones, the others for the rest;
+        at the speed measured of each SIM, within its quotas, outside the quiet hours.
+        """
+        lane = LANES[class_]
+        ahead = await content_store.queued_count(uow, lane, is_demo=is_demo)
+        lines = [
+            self._line(view, lane, await content_store.durations(uow, view.imsi))
+            for view in self.modems()
+            if view.state is ModemState.READY and view.is_simulated is is_demo
+        ]
+        return time_to_send(segments_in_all + ahead, lines, uow.now, self.quiet_hours(class_))
+
+    def _line(self, view: ModemView, lane: int, measured: Sequence[timedelta]) -> SendingLine:
+        limits, is_urgent = self.limits(view.name), lane <= LANES[MessageClass.COMMAND]
+        more = limits.alert_reserve if is_urgent else 0
+        return SendingLine(
+            mean_seconds(measured), 0 if is_urgent else limits.per_minute, limits.per_day + more,
+            max(0, limits.per_day + more - view.sent_today),
+            max(0, limits.per_month + more - view.sent_this_month),
+        )  # fmt: skip
+
+    def quiet_hours(self, class_: MessageClass) -> tuple[int, int]:
+        """County hours from … to in which this class rests; equal: never."""
+        rests = LANES[class_] > LANES[MessageClass.REPLY]
+        return (self.settings.quiet_from_hour, self.settings.quiet_to_hour) if rests else (0, 0)
 
     async def cancel(self, uow: UnitOfWork, message_id: str) -> int:
         """Withdraw what is not on the air; nothing more of it is sent once this is committed.

@@ -121,6 +121,10 @@ class SmsSettings(Section):
         description="Networks inside that webhooks may reach beside public addresses, e.g."
         " 10.20.0.0/16.",
     )
+    price_fen: float = Field(
+        0.0, ge=0, le=1000,
+        description="What one segment costs, shown while composing; 0: not shown (fen).",
+    )  # fmt: skip
     max_segments: int = Field(
         10, ge=1, le=255, description="Longest text accepted, in segments of one message."
     )

@@ -19,7 +19,7 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Column:
-    """`variable`: the word its values have in a text; empty for the number, or untitled."""
+    """`variable`: the word its values have in a text; empty for number and name, or untitled."""
 
     index: int
     title: str
@@ -111,7 +111,7 @@ def _columns(
     for index in range(width):
         title = header[index] if index < len(header) else ""
         role = "number" if index == number else "name" if index == name else "value"
-        variable = "" if role == "number" else _NOT_A_WORD.sub("", title)[:20]
+        variable = "" if role != "value" else _NOT_A_WORD.sub("", title)[:20]
         if variable in taken or len(taken) == MOST_VARIABLES:
             variable = ""
         taken |= {variable} - {""}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Union
 
 from pydantic import Field
@@ -18,8 +18,10 @@ from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import audience as addressing
 from sms import content, planning, segments
 from sms.audience import Audience, Listed, Meant, Missing
+from sms.estimate import cost_fen
+from sms.meter import quiet_until
 from sms.model import MessageClass, Recipient, ReplySpec, Submission
-from sms.numbers import masked, to_e164
+from sms.numbers import is_demo_number, masked, to_e164
 from sms.planning import needs_approval
 
 _AnyDraft = Union["Request[None, DraftQuery]", "Request[None, NewMessage]"]
@@ -120,7 +122,8 @@ class DraftOut(ApiModel):
     """A draft as it would go out; lists of names are cut at 20.
 
     `segments`: of all texts. `doubles`: recipients named twice, who get it once. `missing`: nobody
-    gets anything before these have their values.
+    gets anything before these have their values. `seconds`: until the last is out, None: no modem
+    may send to them. `rests_until`: quiet hours hold it back now. `fen`: None without a price.
     """
 
     recipients: int
@@ -135,6 +138,9 @@ class DraftOut(ApiModel):
     first: ShownRecipient | None
     longest: ShownRecipient | None
     chosen: ShownRecipient | None
+    seconds: float | None
+    rests_until: datetime | None
+    fen: int | None
     needs_approval: bool
     look_at: tuple[str, ...]
 
@@ -167,6 +173,7 @@ async def show_draft(request: Request[None, DraftQuery]) -> DraftOut:
         blocked = await app.sms.blocked(uow, body.class_, numbers)
     recipients, missing = await _addressed(text, meant)
     measure = await _measured(request, text, recipients)
+    needed = await _time(request, recipients, measure)
     return DraftOut(
         recipients=len(recipients), segments=sum(measure), doubles=meant.doubles,
         blocked=len(blocked), out_of_reach=meant.out_of_reach[:_SHOWN],
@@ -182,6 +189,9 @@ async def show_draft(request: Request[None, DraftQuery]) -> DraftOut:
         first=_shown(request, text, recipients, measure, 0),
         longest=_shown(request, text, recipients, measure, _longest(measure)),
         chosen=_shown(request, text, recipients, measure, body.at),
+        seconds=needed.total_seconds() if needed is not None else None,
+        rests_until=quiet_until(app.clock.now(), *app.sms.quiet_hours(body.class_)),
+        fen=cost_fen(sum(measure), app.settings.sms.price_fen),
         needs_approval=needs_approval(
             body.class_, len(recipients), app.settings.sms.approval_above
         ),
@@ -257,6 +267,22 @@ async def _measured(request: _AnyDraft, text: str, recipients: Sequence[Recipien
         if index % _AT_A_TIME == 0:
             await asyncio.sleep(0)
     return found
+
+
+async def _time(
+    request: _AnyDraft, recipients: Sequence[Recipient], measure: Sequence[int]
+) -> timedelta | None:
+    """The longer of two: demo phones have modems of their own."""
+    by_kind = {False: 0, True: 0}
+    for one, count in zip(recipients, measure, strict=True):
+        by_kind[is_demo_number(one.number)] += count
+    async with request.read() as uow:
+        times = [
+            await request.app.sms.time_to_send(uow, request.body.class_, count, is_demo=is_demo)
+            for is_demo, count in by_kind.items()
+            if count
+        ]
+    return None if not times or None in times else max(one for one in times if one is not None)
 
 
 def _longest(measure: Sequence[int]) -> int:

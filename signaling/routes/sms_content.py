@@ -12,6 +12,7 @@ from signaling.http import File, Request, Route
 from signaling.routes.sms import access_message, access_message_to_send
 from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import content, export, planning, templates
+from sms.estimate import cost_fen
 from sms.meter import COUNTY_TIME
 from sms.model import MessageClass, OrderState, Submission
 from sms.numbers import masked
@@ -97,10 +98,14 @@ class EstimateIn(ApiModel):
 
 
 class Estimate(ApiModel):
-    """`seconds`: None without a working modem. `look_at`: words a person should look at."""
+    """`seconds`: None without a working modem. `look_at`: words a person should look at.
+
+    `fen`: what it costs; None where no price is set.
+    """
 
     segments: int
     seconds: float | None
+    fen: int | None
     needs_approval: bool
     look_at: tuple[str, ...]
 
@@ -261,10 +266,11 @@ async def estimate(request: Request[None, EstimateIn]) -> Estimate:
     cost, _ = sms.preview(draft)
     segments = cost.segments * body.recipients
     async with request.read() as uow:
-        needed = await sms.time_to_send(uow, body.class_, segments)
+        needed = await sms.time_to_send(uow, body.class_, segments, is_demo=request.app.is_demo)
     above = request.app.settings.sms.approval_above
     return Estimate(
         segments=segments, seconds=needed.total_seconds() if needed is not None else None,
+        fen=cost_fen(segments, request.app.settings.sms.price_fen),
         needs_approval=planning.needs_approval(body.class_, body.recipients, above),
         look_at=planning.sensitive_words(body.text),
     )  # fmt: skip

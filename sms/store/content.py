@@ -1,14 +1,14 @@
 """Queries on templates, orders and statistics."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select, text
 
 from core.database import UnitOfWork
-from sms.model import OrderState, RecipientState
+from sms.model import AttemptState, OrderState, RecipientState
 from sms.store.book import OrderRow, TemplateRow
-from sms.store.rows import QUEUED_ONLY, MessageRow, RecipientRow, SegmentRow
+from sms.store.rows import QUEUED_ONLY, AttemptRow, MessageRow, RecipientRow, SegmentRow
 
 
 async def templates(uow: UnitOfWork, scopes: Sequence[str]) -> list[TemplateRow]:
@@ -63,14 +63,33 @@ async def orders(
     return list(await uow.session.scalars(statement))
 
 
-async def queued_count(uow: UnitOfWork, lane: int) -> int:
-    """Segments that go out before a new one of this lane."""
+async def queued_count(uow: UnitOfWork, lane: int, *, is_demo: bool) -> int:
+    """Segments to demo phones, or to real ones, that go out before a new one of this lane."""
     found = await uow.session.scalar(
         select(func.count())
         .select_from(SegmentRow)
-        .where(text(f"sms_segment.{QUEUED_ONLY}"), SegmentRow.lane <= lane)
+        .where(
+            text(f"sms_segment.{QUEUED_ONLY}"),
+            SegmentRow.is_demo.is_(is_demo),
+            SegmentRow.lane <= lane,
+        )
     )
     return int(found or 0)
+
+
+async def durations(uow: UnitOfWork, imsi: str, most: int = 50) -> list[timedelta]:
+    """How long the last segments this SIM sent took, newest first."""
+    rows = await uow.session.execute(
+        select(AttemptRow.state, AttemptRow.started_at, AttemptRow.ended_at)
+        .where(AttemptRow.imsi == imsi)
+        .order_by(AttemptRow.started_at.desc())
+        .limit(most)
+    )
+    return [
+        ended - started
+        for state, started, ended in rows
+        if state is AttemptState.SENT and ended is not None
+    ]
 
 
 async def by_unit(

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { bars, countsOf, filtered } from '@/features/sms/delivery'
+import { sharedVariables, withoutDoubles } from '@/features/sms/listed'
 import { cost } from '@/features/sms/segments'
 import type { MessageRecipient } from '@/protocol/api/sms'
+import type { Listed } from '@/protocol/api/smsDraft'
 
 describe('what a text costs', () => {
   it.each([
@@ -16,6 +18,17 @@ describe('what a text costs', () => {
   })
   it('names the characters that force UCS-2', () => {
     expect(cost('ab汉cd字汉').forcedBy).toEqual(['汉', '字'])
+  })
+})
+
+describe('lists of recipients', () => {
+  const one = (number: string, name = '', values: Record<string, string> = {}): Listed => ({ number, name, values })
+  it('keeps each number once, with what any line said about it', () => {
+    expect(withoutDoubles([one('1', '', { a: 'x' }), one('2'), one('1', '张三', { a: 'y', b: 'z' })])).toEqual([one('1', '张三', { a: 'x', b: 'z' }), one('2')])
+  })
+  it('asks a value for all only where neither directory nor list has it', () => {
+    expect(sharedVariables(['姓名', 'unit', '座位', '时间'], [one('1', '', { 座位: 'a' }), one('2', '', { 座位: 'b' })])).toEqual(['时间'])
+    expect(sharedVariables(['座位'], [one('1', '', { 座位: 'a' }), one('2')])).toEqual(['座位'])
   })
 })
 

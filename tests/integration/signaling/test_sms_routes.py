@@ -84,7 +84,7 @@ async def test_templates_estimates_pasted_lists_and_exports(
         assert cost["needs_approval"]
         assert (cost["seconds"], cost["look_at"]) == (None, ["转账"])
         _, found = await duty.call("POST", f"{SMS}/pasted", {"text": "张三\t13800138000\n王五"})
-        assert found["items"] == [{"number": "+8613800138000", "name": "张三"}]
+        assert found["items"] == [{"number": "+8613800138000", "name": "张三", "values": {}}]
         _, sent = await duty.call("POST", f"{SMS}/messages", _message("export-01"))
         board = f"{SMS}/messages/{sent['message_id']}"
         status, text = await duty.call("GET", f"{board}/export.csv")

@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from sms.balance import balance_fen
 from sms.export import as_csv, as_xlsx, safe
 from sms.model import MessageClass
-from sms.planning import needs_approval, next_due, pasted, sensitive_words, time_to_send
+from sms.planning import needs_approval, next_due, pasted, sensitive_words
 from sms.service import hidden
 from sms.templates import at_worst, fill, variables
 
@@ -74,12 +74,6 @@ def test_only_what_is_not_urgent_waits_for_an_approval() -> None:
     assert needs_approval(MessageClass.NOTICE, 501, 500)
     assert not needs_approval(MessageClass.NOTICE, 500, 500)
     assert not needs_approval(MessageClass.ALERT, 20_000, 500)
-
-
-def test_the_time_to_send_counts_what_is_ahead_and_needs_a_modem() -> None:
-    assert time_to_send(2000, 0, 4) == timedelta(minutes=25)
-    assert time_to_send(1, 3, 4) == timedelta(seconds=3)
-    assert time_to_send(1, 0, 0) is None
 
 
 def test_words_to_look_at_are_named() -> None:

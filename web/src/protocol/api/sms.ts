@@ -12,9 +12,6 @@ export type Inbound = Schema<'InboundItem'>
 
 export type Modem = Schema<'ModemItem'>
 
-/** What a text costs on the air; `forced_by`: the characters that need UCS-2. */
-export type SmsCost = Schema<'MessagePreview'>
-
 /** `key`: one for each form. `confirmed_count`: typed by the sender above 100 recipients. */
 export type NewMessage = Schema<'NewMessage'>
 
@@ -34,7 +31,6 @@ export const getMessage = (http: Http, id: string): Promise<Message> => http.get
 export const sendMessage = (http: Http, message: NewMessage & Partial<Schedule>): Promise<{ message_id: string; order_id?: string }> => http.post('/sms/messages', message)
 export const cancelMessage = (http: Http, id: string): Promise<{ segments: number }> => http.post(`/sms/messages/${id}/cancel`)
 export const resendUnknown = (http: Http, id: string, recipientId: string): Promise<unknown> => http.post(`/sms/messages/${id}/recipients/${recipientId}/resend`)
-export const previewCost = (http: Http, text: string, isDrill: boolean): Promise<SmsCost> => http.post('/sms/preview', { text, is_drill: isDrill })
 export const listInbound = (http: Http, query: { state?: string; before?: string; limit?: number }): Promise<{ items: Inbound[] }> => http.get('/sms/inbox', query)
 export const markHandled = (http: Http, id: string): Promise<unknown> => http.post(`/sms/inbox/${id}/handled`)
 export const listModems = (http: Http): Promise<{ items: Modem[] }> => http.get('/sms/modems')

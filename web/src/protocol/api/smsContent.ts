@@ -35,14 +35,6 @@ export interface SmsOrder {
   reason: string
 }
 
-/** `seconds` null: no modem works now. */
-export interface Estimate {
-  segments: number
-  seconds: number | null
-  needs_approval: boolean
-  look_at: string[]
-}
-
 export interface UnitMonth {
   unit_path: string
   messages: number
@@ -78,8 +70,6 @@ export const listOrders = (http: Http): Promise<{ items: SmsOrder[] }> => http.g
 export const approveOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/approve`)
 export const refuseOrder = (http: Http, id: string, reason: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/refuse`, { reason })
 export const cancelOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/cancel`)
-export const estimateMessage = (http: Http, draft: { class: MessageClass; text: string; recipients: number; is_drill: boolean }): Promise<Estimate> => http.post('/sms/estimate', draft)
-export const readPasted = (http: Http, text: string): Promise<{ items: { number: string; name: string }[]; without: string[] }> => http.post('/sms/pasted', { text })
 /** `confirmedCount`: typed by the sender above 100 recipients. `order_id`: it waits for somebody's agreement. */
 export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string, confirmedCount?: number): Promise<{ message_id: string; order_id?: string }> => http.post(`/sms/messages/${id}/again`, { to, key, ...(confirmedCount ? { confirmed_count: confirmedCount } : {}) })
 export const exportAddress = (id: string, kind: 'csv' | 'xlsx'): string => `/api/v1/sms/messages/${id}/export.${kind}`
