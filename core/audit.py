@@ -21,6 +21,7 @@ from sqlalchemy import Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, Json, UnitOfWork, UtcDateTime
+from core.errors import Unavailable
 from core.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,8 @@ _HEAD_FILE_DUE = timedelta(hours=2)
 """A log so old has a second file: it is written at each start and every hour."""
 GENESIS = "0" * 64
 BEGIN_CHAIN = "audit.begin_chain"
+LAID_SUFFIX = ".restoring"
+"""A key so called waits to take the place of the one in use: see signaling.backup."""
 
 
 class AuditRow(Base):
@@ -373,7 +376,14 @@ def _entry(row: AuditRow) -> Entry:
 
 
 def load_or_create_key(path: Path) -> bytes:
-    """The 32-byte key in `path`, created with mode 0600 on first use."""
+    """The 32-byte key in `path`, created with mode 0600 on first use.
+
+    Raises: Unavailable: a restore was cut off between its rows and its keys.
+    """
+    laid = path.with_name(path.name + LAID_SUFFIX)
+    if laid.exists():
+        text = f"a restore was cut off at its end ({laid} is there): run the same restore again"
+        raise Unavailable(text, code="restore_unfinished")
     try:
         return path.read_bytes()
     except FileNotFoundError:

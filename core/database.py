@@ -7,6 +7,8 @@ accepted alert must survive a power cut.
 
 import asyncio
 import enum
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -159,6 +161,8 @@ class Database:
         }  # fmt: skip
         if self.is_postgresql:
             options["pool_pre_ping"] = True
+            name = f"fengsui {socket.gethostname()[:40]} {os.getpid()}"  # whose connection this is
+            options["connect_args"] = {"server_settings": {"application_name": name}}
         else:
             options["connect_args"] = {"timeout": busy_timeout_s}
         self.engine: AsyncEngine = create_async_engine(parsed, **options)
@@ -277,6 +281,17 @@ class Database:
         """
         async with self.read() as uow:
             await uow.session.execute(text("SELECT 1"))
+
+    async def server_time(self) -> datetime | None:
+        """What the database's own clock says; None where it is this machine's (SQLite).
+
+        Raises: Unavailable.
+        """
+        if not self.is_postgresql:
+            return None
+        async with self.read() as uow:
+            moment: datetime = await uow.session.scalar(text("SELECT clock_timestamp()"))
+            return moment
 
     async def close(self) -> None:
         """Close all connections; idempotent."""

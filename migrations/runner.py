@@ -1,6 +1,7 @@
 """Brings a database's schema up or down, in one transaction, on SQLite and PostgreSQL alike."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic import command
@@ -8,9 +9,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from core.database import Database
+from core.database import Database, UnitOfWork
+from core.errors import InvalidInput, Unavailable
 
 FOLDER = Path(__file__).resolve().parent
 _LOCK = 0x46454E47  # "FENG": two nodes migrating at once take turns
@@ -51,11 +54,71 @@ async def downgrade(database: Database, revision: str = "base") -> None:
     await _run(database, lambda sync: command.downgrade(config(sync), revision))
 
 
+@asynccontextmanager
+async def remade(database: Database, *, drops: bool) -> AsyncIterator[UnitOfWork]:
+    """The newest schema, made and filled in one transaction: a block that raises changes nothing.
+
+    `drops`: what is there goes first. On SQLite foreign keys are looked at once, at the end.
+    Raises: InvalidInput: a row does not fit the schema; Unavailable.
+    """
+    try:
+        async with _transaction(database) as connection:
+            if drops:
+                await connection.run_sync(lambda sync: command.downgrade(config(sync), "base"))
+            await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+            async with AsyncSession(connection, expire_on_commit=False) as session:
+                yield UnitOfWork(session, database, writes=True)
+                await session.flush()
+            await _check_references(connection, database)
+    except (IntegrityError, DataError) as error:
+        raise InvalidInput(f"a row does not fit the schema: {_first_line(error)}") from error
+    except DBAPIError as error:
+        raise Unavailable(f"the database failed: {_first_line(error)}") from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    """Without the lines in which PostgreSQL quotes values."""
+    return str(error.orig).partition("\n")[0]
+
+
+async def _check_references(connection: AsyncConnection, database: Database) -> None:
+    if database.is_postgresql:
+        return
+    found = await connection.exec_driver_sql("PRAGMA foreign_key_check")
+    for row in found.mappings():
+        text = f"a row of {row['table']} refers to one of {row['parent']} that is not there"
+        raise InvalidInput(text)
+
+
+async def other_processes(database: Database) -> int:
+    """How many connections other processes of ours hold to this PostgreSQL database.
+
+    Raises: Unavailable.
+    """
+    if not database.is_postgresql:
+        return 0
+    async with database.read() as uow:
+        found = await uow.session.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name LIKE 'fengsui %'"
+                " AND application_name <> current_setting('application_name')"
+            )
+        )
+        return int(found or 0)
+
+
 async def _run(database: Database, work: Callable[[Connection], None]) -> None:
+    async with _transaction(database) as connection:
+        await connection.run_sync(work)
+
+
+@asynccontextmanager
+async def _transaction(database: Database) -> AsyncIterator[AsyncConnection]:
     async with database.engine.connect() as connection:
         await _begin(connection, is_postgresql=database.is_postgresql)
         try:
-            await connection.run_sync(work)
+            yield connection
             await connection.commit()
         except BaseException:
             await connection.rollback()

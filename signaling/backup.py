@@ -1,6 +1,7 @@
 """Backup and restore: one tar.gz with all rows, the keys and a manifest.
 
 The rows are in a form both databases take, so that a county can move from SQLite to PostgreSQL.
+A restore is one transaction: whatever ends it early leaves database and keys as they were.
 """
 
 import io
@@ -9,17 +10,19 @@ import os
 import tarfile
 import tempfile
 import zlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, Any
 
-from core.audit import load_or_create_key
-from core.database import Database
+from core.audit import LAID_SUFFIX, load_or_create_key
+from core.database import Database, UnitOfWork
 from core.errors import Conflict, InvalidInput
 from migrations import archive, runner
 
 FORMAT = 1
 AUDIT_KEY, HEAD_FILE = "audit.key", "audit-head.json"
 KEYS = (AUDIT_KEY, "session.key")
+NOT_INSIDE = ("tls", "recordings", "boundaries.geojson", "places.geojson")
 
 
 async def write(database: Database, folder: Path, file: Path) -> int:
@@ -61,26 +64,44 @@ async def _fill(raw: IO[bytes], database: Database, folder: Path) -> int:
     return sum(counts.values())
 
 
-async def read(database: Database, folder: Path, file: Path, *, replace: bool) -> int:
+Then = Callable[[UnitOfWork, bytes], Awaitable[None]]
+"""What a restore does last, in its own transaction; handed the backup's audit key."""
+
+
+async def read(
+    database: Database, folder: Path, file: Path, *, replace: bool, then: Then | None = None
+) -> int:
     """Fill the database from a backup, in one transaction. Returns: how many rows.
 
-    Raises: InvalidInput: not a backup, or of another schema; Conflict: the database is not empty.
+    Raises: InvalidInput: not a backup, or of another schema; Conflict: the database is not empty,
+    or another process of ours works on it; Unavailable.
     """
     with _opened(file) as tar:
         manifest = _manifest(tar)
-        _check_whole(tar, manifest)  # before anything is dropped
-        if replace:
-            await runner.downgrade(database)
-        await runner.upgrade(database)
+        keys = _check_whole(tar, manifest)  # before anything is dropped
+        if others := await runner.other_processes(database):
+            raise Conflict(f"{others} connections of other nodes are open; stop every node first")
         count = 0
-        async with database.write() as uow:
-            if not await archive.is_empty(uow):
-                raise Conflict("the database is not empty; say --replace to drop what it holds")
-            for table in archive.tables():
-                with _member(tar, f"tables/{table.name}.jsonl") as lines:
-                    count += await archive.load(uow, table, (line.decode() for line in lines))
-        _restore_keys(tar, folder)
+        try:
+            async with runner.remade(database, drops=replace) as uow:
+                if not await archive.is_empty(uow):
+                    raise Conflict("the database is not empty; say --replace to drop what it holds")
+                for table in archive.tables():
+                    with _member(tar, f"tables/{table.name}.jsonl") as lines:
+                        count += await archive.load(uow, table, (line.decode() for line in lines))
+                if then is not None:
+                    await then(uow, keys[AUDIT_KEY])
+                _lay_keys(folder, keys)
+        except BaseException:
+            _forget_keys(folder)
+            raise
+        _change_keys(folder, keys)
     return count
+
+
+def outside(folder: Path) -> list[str]:
+    """What lies in data.dir and no backup holds, for the operator to copy himself."""
+    return [name for name in NOT_INSIDE if (folder / name).exists()]
 
 
 def _opened(file: Path) -> tarfile.TarFile:
@@ -101,8 +122,12 @@ def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
     return manifest
 
 
-def _check_whole(tar: tarfile.TarFile, manifest: dict[str, Any]) -> None:
-    """Every table and key is there, with as many rows as were written; gzip checks the bytes."""
+def _check_whole(tar: tarfile.TarFile, manifest: dict[str, Any]) -> dict[str, bytes]:
+    """Every table and key is there, with as many rows as were written; gzip checks the bytes.
+
+    Returns: the keys by name.
+    """
+    keys = {}
     try:
         for name, count in manifest["rows"].items():
             with _member(tar, f"tables/{name}.jsonl") as lines:
@@ -110,9 +135,10 @@ def _check_whole(tar: tarfile.TarFile, manifest: dict[str, Any]) -> None:
                     raise InvalidInput(f"the backup is not whole: rows of {name} are missing")
         for key in KEYS:
             with _member(tar, f"keys/{key}") as member:
-                member.read()
+                keys[key] = member.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise InvalidInput(f"the backup is damaged: {error}") from error
+    return keys
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -125,23 +151,42 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     return member
 
 
-def _restore_keys(tar: tarfile.TarFile, folder: Path) -> None:
-    """Put the backup's keys back; what was there is kept beside them.
+def _lay_keys(folder: Path, keys: dict[str, bytes]) -> None:
+    """Put the keys beside those in use: the last step before the commit.
+
+    While they lie there no key is read (core.audit.load_or_create_key), so that a process killed
+    between commit and `_change_keys` cannot go on with new rows and an old key.
+    """
+    (folder / "keys").mkdir(parents=True, mode=0o700, exist_ok=True)
+    for key, content in keys.items():
+        descriptor = os.open(_laid(folder, key), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+
+
+def _change_keys(folder: Path, keys: dict[str, bytes]) -> None:
+    """Bring the laid keys into use; what was there is kept beside them.
 
     A second audit file made with another key can prove nothing any more and is put aside too.
     """
-    (folder / "keys").mkdir(parents=True, mode=0o700, exist_ok=True)
-    for key in KEYS:
+    for key, content in keys.items():
         path = folder / "keys" / key
-        with _member(tar, f"keys/{key}") as member:
-            content = member.read()
         if path.exists() and path.read_bytes() != content:
             _put_aside(path)
             if key == AUDIT_KEY:
                 _put_aside(folder / HEAD_FILE)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        _laid(folder, key).replace(path)
+
+
+def _forget_keys(folder: Path) -> None:
+    for key in KEYS:
+        _laid(folder, key).unlink(missing_ok=True)
+
+
+def _laid(folder: Path, key: str) -> Path:
+    return folder / "keys" / f"{key}{LAID_SUFFIX}"
 
 
 def _put_aside(path: Path) -> None:

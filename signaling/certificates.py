@@ -77,19 +77,6 @@ def _outward_address() -> str | None:
         return str(probe.getsockname()[0])
 
 
-def expiry(certificate: Path) -> tuple[datetime, tuple[str, ...]]:
-    """When a certificate ends, and for which names it is good.
-
-    Raises: OSError, ValueError: it cannot be read.
-    """
-    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
-    try:
-        names = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return loaded.not_valid_after_utc, ()
-    return loaded.not_valid_after_utc, tuple(str(name.value) for name in names)
-
-
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, PrivateKey]:
     certificate_file, key_file = folder / "ca.pem", folder / "ca.key"
     if certificate_file.exists() and key_file.exists():

@@ -114,6 +114,11 @@ class Settings(BaseSettings):
         return f"sqlite+aiosqlite:///{(self.data.dir / 'fengsui.sqlite3').absolute()}"
 
     @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL, which several nodes may share."""
+        return self.database_url.startswith("postgresql")
+
+    @property
     def is_https(self) -> bool:
         """Whether browsers reach us by HTTPS."""
         public = self.http.public_url or ""

@@ -3,9 +3,9 @@
 import click
 
 from core.clock import SystemClock
-from signaling import selftest
 from signaling.certificates import issue, own_addresses
 from signaling.cli.invocation import Invocation, run
+from signaling.selftest import service as selftest
 
 
 @click.command()

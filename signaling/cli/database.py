@@ -1,14 +1,17 @@
 """Schema, backup, restore, audit."""
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
 
-from core.audit import SYSTEM
-from core.database import Database
+from core.audit import SYSTEM, Audit
+from core.database import UnitOfWork
 from migrations import runner
 from signaling import backup as archives
 from signaling.app import open_audit, open_database, prepare_folders
+from signaling.cli.folder import sole_use
 from signaling.cli.invocation import Invocation, migrated, run
 from signaling.settings import Settings
 
@@ -19,8 +22,14 @@ from signaling.settings import Settings
 def migrate(invocation: Invocation, revision: str) -> None:
     """Bring the database's schema to what this program needs."""
     settings = invocation.settings()
-    reached = run(_migrate(settings, revision))
+    with _alone_on_sqlite(settings, "migrate"):
+        reached = run(_migrate(settings, revision))
     click.echo(f"schema: {reached}")
+
+
+def _alone_on_sqlite(settings: Settings, command: str) -> AbstractContextManager[None]:
+    """Nodes on PostgreSQL go on while one brings the schema forward; on one file nobody does."""
+    return nullcontext() if settings.is_postgresql else sole_use(settings, command)
 
 
 async def _migrate(settings: Settings, revision: str) -> str | None:
@@ -41,7 +50,9 @@ def backup(invocation: Invocation, file: Path) -> None:
         async with migrated(open_database(settings)) as database:
             return await archives.write(database, settings.data.dir, file)
 
-    click.echo(f"{file}: {run(main())} rows")
+    click.echo(f"{file}: {run(main())} rows and the keys")
+    beside = [str(settings.data.dir / name) for name in archives.outside(settings.data.dir)]
+    click.echo("not inside, copy them yourself: " + ", ".join([*beside, "your settings file"]))
 
 
 @click.command()
@@ -53,21 +64,21 @@ def restore(invocation: Invocation, file: Path, replace: bool) -> None:
     settings = invocation.settings()
 
     async def main() -> int:
-        prepare_folders(settings)
         async with open_database(settings) as database:
-            count = await archives.read(database, settings.data.dir, file, replace=replace)
-            await _begin_chain(settings, database, file)
+            count = await archives.read(
+                database, settings.data.dir, file, replace=replace, then=partial(_begin, file)
+            )
+            async with database.read() as uow:
+                await open_audit(settings).write_head_file(uow)
             return count
 
-    click.echo(f"{file}: {run(main())} rows restored; all sessions have ended")
-
-
-async def _begin_chain(settings: Settings, database: Database, file: Path) -> None:
-    audit = open_audit(settings)
-    async with database.write() as uow:
+    async def _begin(file: Path, uow: UnitOfWork, key: bytes) -> None:
+        audit = Audit(key, settings.data.dir / archives.HEAD_FILE)
         await audit.begin_new_chain(uow, actor=SYSTEM, reason=f"restored from {file.name}")
-    async with database.read() as uow:
-        await audit.write_head_file(uow)
+
+    with sole_use(settings, "restore"):
+        count = run(main())
+    click.echo(f"{file}: {count} rows restored; all sessions have ended")
 
 
 @click.group()

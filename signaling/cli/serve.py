@@ -4,15 +4,18 @@ import asyncio
 import signal
 import socket
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from conf.rooms import Rooms
 from core.clock import Clock, SystemClock
+from core.errors import AppError
 from migrations import runner
 from signaling.app import build, open_database, prepare_folders, run, worker_command
 from signaling.certificates import issue, own_addresses
 from signaling.cli.announcement import Announcement, addresses
+from signaling.cli.folder import sole_use
 from signaling.cli.invocation import Invocation, need_schema, plain_faults
 from signaling.cli.invocation import run as run_plainly
 from signaling.cli.simulator import end_simulator, ensure_simulator, simulated_modems
@@ -21,6 +24,7 @@ from signaling.demo.seed import DemoLogin, seed_demo_county
 from signaling.settings import Settings
 from signaling.webserver import PortInUse, is_free, port_in_use
 
+Fault = TypeVar("Fault", bound=Exception)
 LAN_HOST = "0.0.0.0"  # noqa: S104 - what --lan asks for
 
 
@@ -31,7 +35,8 @@ LAN_HOST = "0.0.0.0"  # noqa: S104 - what --lan asks for
 def serve(invocation: Invocation, is_demo: bool, is_lan: bool) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     settings = _settings(invocation, is_demo=is_demo, is_lan=is_lan)
-    _serve(invocation, settings, is_demo=is_demo, is_lan=is_lan, logins=())
+    with sole_use(settings, "serve"):
+        _serve(invocation, settings, is_demo=is_demo, is_lan=is_lan, logins=())
 
 
 @click.command()
@@ -41,10 +46,11 @@ def demo(invocation: Invocation, is_lan: bool) -> None:
     """Migrate, seed the demo county once, start the modem simulator, serve."""
     settings = _settings(invocation, is_demo=True, is_lan=is_lan)
     _check_ports(settings, "make run")
-    logins = run_plainly(_seed(settings, is_lan=is_lan))
-    run_plainly(ensure_simulator(settings.data.dir))
-    _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
-    run_plainly(end_simulator(settings.data.dir))
+    with sole_use(settings, "demo"):
+        logins = run_plainly(_seed(settings, is_lan=is_lan))
+        run_plainly(ensure_simulator(settings.data.dir))
+        _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
+        run_plainly(end_simulator(settings.data.dir))
 
 
 @click.command("seed-demo")
@@ -53,7 +59,9 @@ def demo(invocation: Invocation, is_lan: bool) -> None:
 def seed_demo(invocation: Invocation, is_lan: bool) -> None:
     """Fill an empty database with the generated demo county."""
     settings = invocation.settings()
-    for login in run_plainly(_seed(settings, is_lan=is_lan)):
+    with sole_use(settings, "seed-demo"):
+        logins = run_plainly(_seed(settings, is_lan=is_lan))
+    for login in logins:
         click.echo(f"{login.username:<16} {login.password:<16} {login.title}")
 
 
@@ -122,13 +130,15 @@ def _serve(
         with plain_faults():
             asyncio.run(_main(settings, clock, announcement, invocation.config, has_phones))
     except* PortInUse as group:
-        raise _port_fault(_first(group), command) from None
+        raise _port_fault(_first(group, PortInUse), command) from None
+    except* AppError as group:
+        raise click.ClickException(_first(group, AppError).message) from None
 
 
-def _first(group: BaseException) -> PortInUse:
+def _first(group: BaseException, kind: type[Fault]) -> Fault:
     while isinstance(group, BaseExceptionGroup):
         group = group.exceptions[0]
-    assert isinstance(group, PortInUse)
+    assert isinstance(group, kind)
     return group
 
 

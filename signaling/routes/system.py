@@ -14,6 +14,8 @@ from core.settings import DataSettings
 from core.version import VERSION
 from signaling.api import ApiModel
 from signaling.http import AnyRequest, File, Request, Route
+from signaling.selftest import service as selftest
+from signaling.settings import Settings
 
 
 class Health(ApiModel):
@@ -48,6 +50,22 @@ class SystemStatus(ApiModel):
     database: str
     connections: int
     components: list[ComponentInfo]
+
+
+class FindingInfo(ApiModel):
+    """One result of the self-test. `code`: stable; `mend`: what to do, empty where nothing is."""
+
+    subject: str
+    is_good: bool
+    code: str
+    text: str
+    mend: str
+
+
+class SelfTest(ApiModel):
+    """All findings, in the order in which they are best mended."""
+
+    findings: list[FindingInfo]
 
 
 class Online(ApiModel):
@@ -109,6 +127,23 @@ async def status(request: Request[None, None]) -> SystemStatus:
     )
 
 
+async def self_test(request: Request[None, None]) -> SelfTest:
+    """What `server.py check` says, on this node; in a thread, one at a time."""
+    one_at_a_time: asyncio.Lock = request.app.extra.setdefault("self_test", asyncio.Lock())
+    async with one_at_a_time:
+        findings = await asyncio.to_thread(_findings, request.app.settings)
+    return SelfTest(findings=findings)
+
+
+def _findings(settings: Settings) -> list[FindingInfo]:
+    return [
+        FindingInfo(
+            subject=one.subject, is_good=one.is_good, code=one.code, text=one.text, mend=one.mend
+        )
+        for one in asyncio.run(selftest.run(settings))
+    ]
+
+
 async def online(request: Request[None, None]) -> Online:
     """Who has a page open."""
     presence = request.app.presence
@@ -147,6 +182,8 @@ ROUTES = [
           summary="Prometheus metrics, by permission or token"),
     Route("GET", "/api/v1/system", status, permission=Permission.SYSTEM_READ,
           response=SystemStatus, summary="Version, uptime, components"),
+    Route("GET", "/api/v1/system/check", self_test, permission=Permission.SYSTEM_READ,
+          response=SelfTest, summary="The self-test: what is wrong, and how to mend it"),
     Route("GET", "/api/v1/presence", online, permission=Permission.SIGNED_IN, response=Online,
           summary="Who is online"),
 ]  # fmt: skip

@@ -1,6 +1,12 @@
 """Backup and restore: all rows, from either database into either, and a linked audit chain."""
 
+import asyncio
+import io
 import json
+import os
+import signal
+import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +16,13 @@ import pytest
 from core.audit import SYSTEM
 from core.auth.model import Grant, Principal, Role
 from core.database import Database
-from core.errors import Conflict, InvalidInput
+from core.errors import Conflict, InvalidInput, Unavailable
 from core.ids import UnitId, UserId
 from directory.model import UnitDraft, UnitKind
 from directory.service import Register
 from migrations import archive
 from signaling import backup
-from signaling.app import build, open_audit
+from signaling.app import build, open_audit, open_database
 from signaling.settings import Settings
 
 OPERATOR = Principal(UserId("system"), "系统", None, (Grant(Role.ADMIN, ""),))
@@ -124,6 +130,117 @@ async def test_a_damaged_backup_changes_nothing(source: Settings, tmp_path: Path
             with pytest.raises((InvalidInput, Conflict)):
                 await backup.read(app.database, source.data.dir, file, replace=True)
             assert await _contents(app.database) == before
+
+
+def _with_row(file: Path, table: str, **changed: Any) -> None:
+    """The backup `file`, with one more row in `table`: its last one, changed."""
+    parts = {}
+    with tarfile.open(file) as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            assert content is not None
+            parts[member.name] = content.read()
+    name = f"tables/{table}.jsonl"
+    row = json.loads(parts[name].splitlines()[-1]) | changed
+    parts[name] += json.dumps(row).encode() + b"\n"
+    manifest = json.loads(parts["manifest.json"])
+    manifest["rows"][table] += 1
+    parts["manifest.json"] = json.dumps(manifest).encode()
+    parts["keys/audit.key"] = b"k" * 32
+    with tarfile.open(file, "w:gz") as tar:
+        for name, content in parts.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("table", "changed"),
+    [("user", {}), ("user_grant", {"id": "g2", "role": "leader", "user_id": "nobody"})],
+    ids=["twice-the-same-key", "refers-to-nobody"],
+)
+async def test_a_backup_that_does_not_load_leaves_rows_and_keys_as_they_were(
+    source: Settings, tmp_path: Path, table: str, changed: dict[str, Any]
+) -> None:
+    """--replace drops everything first: that and the loading are one transaction."""
+    file = tmp_path / "county.tar.gz"
+    before = await _written(source, file)
+    keys = {key: (source.data.dir / "keys" / key).read_bytes() for key in backup.KEYS}
+    _with_row(file, table, **changed)
+    async with build(source) as app:
+        with pytest.raises(InvalidInput):
+            await backup.read(app.database, source.data.dir, file, replace=True)
+        assert await _contents(app.database) == before
+    assert {path.name: path.read_bytes() for path in (source.data.dir / "keys").iterdir()} == keys
+
+
+KILLED = """
+import os, signal, sys
+from migrations import archive
+from signaling import backup
+load, loaded = archive.load, []
+
+async def dies(uow, table, lines):
+    count = await load(uow, table, lines)
+    loaded.append(table)
+    if len(loaded) == {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return count
+
+archive.load = dies
+if {after} == 0:
+    backup._change_keys = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+sys.argv = ["server.py", "restore", "--replace", {file!r}]
+from server import main
+main()
+"""
+
+
+async def _restore_and_die(settings: Settings, file: Path, after: int) -> int:
+    """`restore --replace` killed after so many tables; 0: between the rows and the keys."""
+    kept = {name: value for name, value in os.environ.items() if "FENGSUI" not in name}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED.format(after=after, file=str(file)),
+        cwd=Path(__file__).parents[3],
+        env=kept | {
+            "FENGSUI_DATA__DIR": str(settings.data.dir),
+            "FENGSUI_DATABASE__URL": settings.database_url,
+        },
+    )  # fmt: skip
+    return await process.wait()
+
+
+@pytest.mark.timeout(60)
+async def test_a_restore_that_is_killed_leaves_the_county_as_it_was(
+    source: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "county.tar.gz"
+    before = await _written(source, file)
+    assert await _restore_and_die(source, file, 12) == -signal.SIGKILL
+    async with build(source) as app:
+        assert await _contents(app.database) == before
+
+
+@pytest.mark.timeout(60)
+async def test_a_restore_killed_before_its_keys_are_in_use_says_so_and_is_run_again(
+    source: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "county.tar.gz"
+    await _written(source, file)
+    assert await _restore_and_die(source, file, 0) == -signal.SIGKILL
+    with pytest.raises(Unavailable, match="run the same restore again"):
+        open_audit(source)
+    async with open_database(source) as database:
+        await backup.read(database, source.data.dir, file, replace=True)
+        async with database.read() as uow:
+            assert (await open_audit(source).verify(uow)).fault is None
+
+
+async def test_what_a_backup_does_not_hold_is_named(source: Settings, tmp_path: Path) -> None:
+    assert backup.outside(source.data.dir) == []
+    for name in ("tls", "recordings"):
+        (source.data.dir / name).mkdir()
+    assert backup.outside(source.data.dir) == ["tls", "recordings"]
 
 
 async def test_a_backup_is_readable_by_its_owner_only(source: Settings, tmp_path: Path) -> None:

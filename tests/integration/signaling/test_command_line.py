@@ -215,6 +215,17 @@ async def test_sigterm_ends_a_server_in_order_and_a_kill_leaves_it_able_to_start
     assert third.returncode == 0
 
 
+async def test_a_running_server_keeps_a_restore_out_of_its_folder(box: Box) -> None:
+    await box.run("migrate")
+    file = box.folder / "county.tar.gz"
+    file.touch()
+    server = await box.serve("serve")
+    code, text = await box.run("restore", "--replace", str(file))
+    assert code == 1
+    assert f"`serve` (pid {server.pid}) works in {box.folder}" in text
+    assert await box.status("/readyz") == 200
+
+
 async def test_the_demo_starts_twice_and_its_modems_outlive_the_server(box: Box) -> None:
     first = await box.serve("demo")
     air = SimulatorClient(box.folder / "modem-sim.sock")

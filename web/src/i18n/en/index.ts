@@ -7,6 +7,7 @@ import meeting from './meeting'
 import sms from './sms'
 import directory from './directory'
 import admin from './admin'
+import selftest from './selftest'
 
 /** Everything the console says; the meeting page loads only `common` and `room`. */
-export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin }
+export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest }

@@ -7,6 +7,9 @@ export type AuditVerdict = Schema<'AuditVerdict'>
 
 export type SystemStatus = Schema<'SystemStatus'>
 
+export type SelfTest = Schema<'SelfTest'>
+
 export const listAudit = (http: Http, query: Query): Promise<{ items: AuditEntry[] }> => http.get('/audit', query)
 export const verifyAudit = (http: Http): Promise<AuditVerdict> => http.post('/audit/verify')
 export const fetchSystem = (http: Http): Promise<SystemStatus> => http.get('/system')
+export const runSelfTest = (http: Http): Promise<SelfTest> => http.get('/system/check')
