@@ -153,7 +153,7 @@ class Mux:
             session = self._by_key.get(key)
             if session is None:
                 self.counters.unknown_source += 1
-            elif session.on_dtls(bytes(memory[base : base + size]), key):
+            elif session.on_dtls(bytes(memory[base : base + size]), key, now):
                 self._start_handshake(session)
         else:
             self.counters.bad_class += 1
@@ -195,8 +195,9 @@ class Mux:
         ufrag = stun.requested_ufrag(data)
         session = self._by_ufrag.get(ufrag) if ufrag else None
         password = session.password_of(ufrag) if session and ufrag else None
-        check = stun.authenticate(data, password) if password else None
-        if session is None or password is None or check is None or session.is_closed:
+        # What a flood repeats ends before anything is parsed.
+        is_ours = password is not None and stun.is_intact(data, password)
+        if session is None or password is None or not is_ours or session.is_closed:
             self.counters.bad_stun += 1
             return
         owner = self._by_key.get(key)
@@ -204,8 +205,12 @@ class Mux:
         if taken and owner is not None and now - owner.heard_at < HIJACK_GUARD_S:
             self.counters.bad_stun += 1  # somebody else is talking from there
             return
-        if session.is_replayed(check.transaction_id, key):
+        if session.is_replayed(stun.transaction_of(data), key) or not session.checks.take(now):
             self.counters.replayed_stun += 1
+            return
+        check = stun.authenticate(data, password)
+        if check is None:
+            self.counters.bad_stun += 1
             return
         known = session.candidates.get(key) or endpoint or Endpoint(key)
         pushed_out = session.add_candidate(known, len(data), now)

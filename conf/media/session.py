@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from conf.media import stun
+from conf.media.bucket import Bucket
 from conf.media.dtls import DtlsLink, HandshakeFailed
 from conf.media.srtp import SrtpContexts
 from conf.media.twcc import SendHistory
@@ -18,7 +19,10 @@ from conf.media.udp import Endpoint
 
 MAX_CANDIDATES: Final = 8
 REMEMBERED_TRANSACTIONS: Final = 128
+TRANSMISSIONS: Final = 8  # of one check: seven by RFC 8489 §6.2.1, and one
 AMPLIFICATION: Final = 3  # bytes sent per byte received before the handshake ends
+CHECKS: Final = (100.0, 100.0)  # connectivity checks answered, a second and at once
+DTLS_RECORDS: Final = (100.0, 50.0)  # a handshake has a dozen datagrams, the call after it one
 
 
 class PacketSink(Protocol):
@@ -65,12 +69,13 @@ class Session:
         self.srtp: SrtpContexts | None = None
         self.context: object | None = None  # srtp.send, one look-up less in the forwarding loop
         self.history = SendHistory()
+        self.checks, self._records = Bucket(*CHECKS), Bucket(*DTLS_RECORDS)
         self.heard_at = now
         self.is_closed = False
         self.is_handshaking = False
         self.profile = 0
         self._dtls: DtlsLink | None = None
-        self._transactions: OrderedDict[bytes, bytes] = OrderedDict()
+        self._transactions: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
         self._received = 0
         self._sent = 0
 
@@ -94,11 +99,14 @@ class Session:
         return previous.password if previous and ufrag == previous.ufrag else None
 
     def is_replayed(self, transaction_id: bytes, key: bytes) -> bool:
-        """Has this transaction id been used from another address? Remembers it otherwise."""
-        known = self._transactions.setdefault(transaction_id, key)
+        """Has this transaction id been used from another address, or too often? Remembers it."""
+        known, times = self._transactions.get(transaction_id, (key, 0))
+        if known != key or times >= TRANSMISSIONS:
+            return True
+        self._transactions[transaction_id] = known, times + 1
         if len(self._transactions) > REMEMBERED_TRANSACTIONS:
             self._transactions.popitem(last=False)
-        return known != key
+        return False
 
     def add_candidate(self, endpoint: Endpoint, size: int, now: float) -> bytes | None:
         """A check of `size` bytes is authentic; returns the key pushed out to make room, if any."""
@@ -137,9 +145,12 @@ class Session:
             self._paused_key = self.endpoint.key
         self.endpoint, self.pointer = None, 0
 
-    def on_dtls(self, datagram: bytes, key: bytes) -> bool:
-        """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`)."""
-        if self.is_closed:
+    def on_dtls(self, datagram: bytes, key: bytes, now: float) -> bool:
+        """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`).
+
+        More than a handshake needs is dropped: anybody can send them from a member's address.
+        """
+        if self.is_closed or not self._records.take(now):
             return False
         if self.srtp is None:
             self._received += len(datagram)
@@ -201,3 +212,5 @@ class Session:
         self.srtp = self.context = None
         self.pointer = 0
         self.endpoint = None
+        for endpoint in self.candidates.values():
+            endpoint.hang_up()

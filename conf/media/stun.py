@@ -4,6 +4,7 @@ Pure functions over bytes; the codec is aioice's. A cheap look at the fixed head
 parsing, so that a flood of noise costs a few comparisons a datagram.
 """
 
+import hmac
 import secrets
 import string
 import struct
@@ -17,6 +18,8 @@ from conf.media.udp import unpack_sockaddr
 _HEADER = struct.Struct("!HHI12s")
 _BINDING_REQUEST: Final = 0x0001
 _USERNAME: Final = 0x0006
+_INTEGRITY: Final = 0x0008
+_ATTRIBUTE = struct.Struct("!HH")
 _ICE_CHARS: Final = string.ascii_letters + string.digits
 
 
@@ -55,14 +58,35 @@ def requested_ufrag(data: bytes) -> str | None:
     kind, length, cookie, _ = _HEADER.unpack_from(data)
     if kind != _BINDING_REQUEST or cookie != stun.COOKIE or length + 20 != len(data):
         return None
+    at, size = _find(data, _USERNAME)
+    ours, colon, _ = data[at : at + min(size, 513)].partition(b":")
+    return ours.decode("ascii", "replace") if colon else None
+
+
+def _find(data: bytes, wanted: int) -> tuple[int, int]:
+    """Where the value of the first attribute `wanted` begins, and its size; (0, 0): nowhere."""
     at = 20
     while at + 4 <= len(data):
-        name, size = struct.unpack_from("!HH", data, at)
-        if name == _USERNAME:
-            ours, colon, _ = data[at + 4 : at + 4 + min(size, 513)].partition(b":")
-            return ours.decode("ascii", "replace") if colon else None
+        name, size = _ATTRIBUTE.unpack_from(data, at)
+        if name == wanted:
+            return at + 4, size
         at += 4 + size + (-size % 4)
-    return None
+    return 0, 0
+
+
+def transaction_of(data: bytes) -> bytes:
+    """The transaction id of what `requested_ufrag` took for a binding request."""
+    return data[8:20]
+
+
+def is_intact(data: bytes, password: str) -> bool:
+    """Does the MESSAGE-INTEGRITY hold (RFC 8489 §14.5)? Some microseconds, whatever `data` is."""
+    at, size = _find(data, _INTEGRITY)
+    if size != 20 or at + size > len(data):
+        return False
+    covered = data[:2] + (at + size - 20).to_bytes(2, "big") + data[4 : at - 4]
+    digest = hmac.digest(password.encode(), covered, "sha1")
+    return hmac.compare_digest(digest, data[at : at + size])
 
 
 def authenticate(data: bytes, password: str) -> Check | None:

@@ -87,6 +87,9 @@ class Endpoint:
         """Only TCP endpoints take frames."""
         raise NotImplementedError
 
+    def hang_up(self) -> None:
+        """Its member has left; only TCP endpoints have a connection to end."""
+
     @property
     def source(self) -> bytes:
         """The raw sockaddr."""

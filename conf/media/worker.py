@@ -308,6 +308,7 @@ class Worker:
             "packets_forwarded_total": float(self.forwarder.forwarded),
             "packets_sent_total": float(self.outbox.packets),
             "packets_refused_total": float(self.outbox.failed + self.port.dropped_sends),
+            "tcp_refused_total": float(self.tcp.refused),
             "packets_late_total": float(self.forwarder.late),
             "packets_duplicate_total": float(self.forwarder.duplicates),
             "rooms": float(len(self.rooms)),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.bridge_guard import KINDS, run
+from conf.media.session import TRANSMISSIONS
 from tests.support.bridge import running_bridge, stream, take_seat
 from tests.support.bridge_client import Site, random_datagram
 
@@ -82,6 +84,29 @@ async def test_a_flood_costs_little(tmp_path: Path) -> None:
         stranger.close()
         await a.close()
         await b.close()
+
+
+@pytest.mark.slow
+async def test_no_kind_of_flood_costs_a_voice() -> None:
+    """The short form of bench/bridge_guard.py: noise, forged and repeated packets, connections."""
+    for result in await run(KINDS, rate=3000, seconds=1.0):
+        assert result.lost == 0, result.kind
+        assert result.gap_s < float("inf"), result.kind
+
+
+async def test_a_check_is_answered_no_more_often_than_it_may_be_sent(tmp_path: Path) -> None:
+    """A captured one, repeated from its own address for ever, is answered eight times."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = await take_seat(bridge, "room", Site("a"))
+        before, captured = a.stun_replies, a.binding_request()
+        for _ in range(100):
+            a.send_raw(captured)
+        await asyncio.sleep(0.1)
+        assert a.stun_replies <= before + TRANSMISSIONS + 1  # and one keep-alive
+        assert (await bridge.worker.stats())["datagrams_replayed_stun_total"] == 92
+        await a.check()  # its own fresh ones are still answered
+        await a.close()
 
 
 async def test_media_does_not_follow_a_replayed_check(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
 
 from conf.media import udp
+from conf.media.tcp import FIRST_FRAME_TIMEOUT_S, MAX_STRANGE_FRAMES, SETTLED_S
 from conf.settings import MediaSettings
 from tests.support.bridge import LOOPBACK, Bridge, running_bridge, stream, take_seat
 from tests.support.bridge_client import Site
@@ -50,6 +51,46 @@ async def test_a_mute_tcp_connection_is_cut(tmp_path: Path) -> None:
                     assert await reader.read(1) == b""
         for _, writer in (idle, wrong):
             writer.close()
+
+
+async def test_idle_connections_lock_nobody_out(tmp_path: Path) -> None:
+    """Hundreds that say nothing, from the same address: a site still joins over TCP."""
+    async with running_bridge(tmp_path) as bridge:
+        idle = []
+        for _ in range(600):
+            idle.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            idle[-1].setblocking(False)
+            idle[-1].connect_ex(("127.0.0.1", bridge.worker.port))
+        await asyncio.sleep(SETTLED_S + 0.2)
+        assert (await bridge.worker.stats())["tcp_refused_total"] > 0
+        await exchange(bridge, TcpSite("a"), Site("b"))
+        for sock in idle:
+            sock.close()
+
+
+async def test_a_stranger_may_say_little(tmp_path: Path) -> None:
+    """After a few frames that are no check of ours it is cut, long before the five seconds."""
+    async with running_bridge(tmp_path) as bridge:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bridge.worker.port)
+        start = asyncio.get_running_loop().time()
+        writer.write((b"\x00\x04" + bytes(4)) * (MAX_STRANGE_FRAMES + 1))
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read(1) == b""
+        assert asyncio.get_running_loop().time() - start < FIRST_FRAME_TIMEOUT_S
+        writer.close()
+
+
+async def test_who_leaves_has_no_connection_left(tmp_path: Path) -> None:
+    """The bridge hangs up a member's TCP connection once its seat is free."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = await take_seat(bridge, "room", TcpSite("a"))
+        await bridge.worker.leave("a")
+        asyncio.get_running_loop().remove_reader(a.socket.fileno())
+        async with asyncio.timeout(5):
+            while await asyncio.get_running_loop().sock_recv(a.socket, 2000):
+                pass
+        await a.close()
 
 
 async def test_the_older_srtp_profile_works_too(tmp_path: Path) -> None:
