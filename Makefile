@@ -20,12 +20,13 @@ test: ## Run every check and test, with real Redis, PostgreSQL and Chromium
 	@$(PREPARE) dev services pages
 	@exec $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
-lint: prepare-dev ## Format, lint, types, import contracts, types of the pages
+lint: prepare-dev ## Format, lint, types, import contracts; types and tests of the pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(PREPARE) npm typecheck
+	@$(PREPARE) npm test
 
 fmt: prepare-dev ## Format the Python code and mend what ruff can mend
 	$(BIN)/ruff format .

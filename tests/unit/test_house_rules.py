@@ -191,3 +191,10 @@ def test_each_decision_has_its_own_number_and_fits_a_page() -> None:
 def test_the_test_files_have_unique_names() -> None:
     names = [file.name for file in _files("tests") if file.name.startswith("test_")]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_every_file_named_in_pyproject_is_there() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    named = re.findall(r"\b((?:tests|docs|conf|core|sms|signaling)/[\w/.-]+\.\w+)", text)
+    assert len(named) >= 4
+    assert [name for name in named if not (ROOT / name).exists()] == []

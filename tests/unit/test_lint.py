@@ -1,5 +1,6 @@
 """What `make lint` checks, as tests, so that one summary tells the whole truth."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +16,7 @@ TOOLS = {
     "types": [BIN / "mypy"],
     "contracts": [BIN / "lint-imports"],
     "types-of-the-pages": [sys.executable, "tools/prepare.py", "npm", "typecheck"],
-    "tests-of-the-pages": [
-        sys.executable,
-        "tools/prepare.py",
-        "npm",
-        "test",
-        "--",
-        "--passWithNoTests",
-    ],
+    "tests-of-the-pages": [sys.executable, "tools/prepare.py", "npm", "test"],
 }
 
 
@@ -42,3 +36,17 @@ def test_tool_finds_nothing(tool: str) -> None:
     if done.returncode:
         print(done.stdout[-8000:])
         pytest.fail(f"`make lint` would fail: {tool}, its output is below", pytrace=False)
+
+
+def test_make_lint_runs_the_same_tools() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = re.findall(r"^\t@?(.+)", makefile.partition("\nlint:")[2].partition("\n\n")[0], re.M)
+    wanted = [
+        " ".join(str(word) for word in words)
+        .replace(f"{BIN}/", "$(BIN)/")
+        .replace(f"{sys.executable} tools/prepare.py", "$(PREPARE)")
+        for words in TOOLS.values()
+    ]
+    assert recipe == [
+        line.replace("$(BIN)/python tools/prepare.py", "$(PREPARE)") for line in wanted
+    ]
