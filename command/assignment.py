@@ -161,6 +161,7 @@ class Assignment:
     """One person called for one call-out. `number` is whole here and masked on the wire.
 
     `asked`: how often this person was asked; the message of the last time is `message_id`.
+    `rung_at`: when ringing them awake was ordered; `ring_result`: what came of it, if it is over.
     """
 
     id: AssignmentId
@@ -189,6 +190,8 @@ class Assignment:
     acknowledged_how: AnsweredBy | None = None
     acknowledged_by: str = ""
     answer: str = ""
+    rung_at: datetime | None = None
+    ring_result: str = ""
 
 
 _ACKNOWLEDGING = frozenset({"1", "收到", "已收到", "确认", "明白", "好的", "是"})

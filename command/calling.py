@@ -29,6 +29,7 @@ from command.ports import (
     ReplyChoice,
     Submission,
 )
+from command.ringing import Ringing
 from command.scene import Scene
 from command.store import responses
 from command.task import TaskState
@@ -49,6 +50,7 @@ class Calling:
 
     def __init__(self, messenger: Messenger) -> None:
         self._messenger = messenger
+        self.ringing = Ringing(messenger)
 
     async def hold(self, scene: Scene, callout: Callout) -> None:
         """Show whom `callout` will call first; they are called when the order is confirmed."""
@@ -93,6 +95,7 @@ class Calling:
     ) -> None:
         """A human has answered: the chain stops at once."""
         known = assignment.state is AssignmentState.ACKNOWLEDGED
+        await self.ringing.answered(scene, assignment)
         assignment = replace(
             assignment,
             state=transition(assignment.state, AssignmentAction.ACKNOWLEDGE),
@@ -126,6 +129,7 @@ class Calling:
     ) -> None:
         """The person cannot come: the next link is called at once, if this one still counted."""
         had_acknowledged = assignment.state is AssignmentState.ACKNOWLEDGED
+        await self.ringing.answered(scene, assignment)
         assignment = replace(
             _unacknowledged(assignment),
             state=transition(assignment.state, AssignmentAction.DECLINE),
@@ -259,7 +263,8 @@ class Calling:
 
     async def _give_up(self, scene: Scene, callout: Callout) -> None:
         called = await responses.called_for(scene.uow, callout.id)
-        for each in responses.unanswered(called):
+        for waiting in responses.unanswered(called):
+            each = await self.ringing.wake(scene, waiting)
             await scene.journal.change(
                 replace(
                     each,

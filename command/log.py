@@ -19,6 +19,7 @@ class LogKind(enum.StrEnum):
     REVOKED = "revoked"
     MEETING = "meeting"
     CALLED = "called"
+    RUNG = "rung"
     HELD = "held"
     DELIVERED = "delivered"
     FAILED = "failed"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from core.auth.model import Principal
 from core.database import UnitOfWork
-from core.ids import IncidentId, MeetingId, MessageId, PersonId, UnitId
+from core.ids import AssignmentId, IncidentId, MeetingId, MessageId, PersonId, UnitId
 
 ACKNOWLEDGE = "1"
 DECLINE = "2"
@@ -56,6 +56,30 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class RingOrder:
+    """Ring somebody awake for `ring_s` seconds; the ring is the message, the text says the rest."""
+
+    key: str
+    addressee: Addressee
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    unit_path: str
+    ring_s: int
+
+
+@dataclass(frozen=True)
+class RingEnded:
+    """A ring-out is over; handed in by signaling.adapters from the sms event.
+
+    `result`: answered, no_answer, busy, rejected, failed; anything else: nobody was rung.
+    """
+
+    assignment_id: AssignmentId
+    result: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class TextMeasure:
     """What a text costs on the air, and how the handset shows it (`wire_text`).
 
@@ -76,6 +100,15 @@ class Messenger(Protocol):
 
         Raises: InvalidInput: the number or text cannot be sent.
         """
+
+    async def ring(self, uow: UnitOfWork, order: "RingOrder") -> None:
+        """Queue a ring-out in the caller's transaction; the same key is one call.
+
+        Raises: InvalidInput: the number cannot be dialled.
+        """
+
+    async def stop_ringing(self, uow: UnitOfWork, key: str) -> None:
+        """Take a ring-out back that has not begun."""
 
     def measure(self, text: str, *, is_drill: bool) -> TextMeasure:
         """Segments and units of `text` (3GPP TS 23.038, 23.040 §9.2.3.24); sends nothing."""

@@ -33,6 +33,7 @@ Snapshot of topic `incident:ID`, also `GET /api/v1/incidents/{id}`::
                   acknowledged|declined|escalated|failed", state_name "未发|已提交|已送达|已确认|
                   已拒绝|已升级|失败", message_id, submitted_at, delivered_at, acknowledged_at,
                   acknowledged_how "sms|phone|console"|null, acknowledged_by, answer, failure,
+                  rung_at, ring_result "answered|no_answer|busy|rejected|failed|…" (empty: rings),
                   next_escalation_at|null}]       one for each person called, in order of calling
     log         [{id, at, kind, actor, text, data {}}]                        oldest first
     meeting     null | {meeting_id, title, ends_at, sites: [{unit_id, name, role "chair|site"}]}
@@ -81,7 +82,14 @@ from command.grading import Holding
 from command.incident import Incident, IncidentDraft
 from command.isolation import Question
 from command.log import LogKind
-from command.ports import Delivery, DeliveryOutcome, MeetingOpener, Messenger, Reply
+from command.ports import (
+    Delivery,
+    DeliveryOutcome,
+    MeetingOpener,
+    Messenger,
+    Reply,
+    RingEnded,
+)
 from command.preview import preview
 from command.registers import DutyRoster, HazardRegister, grade, isolate
 from command.response import TASK_DUE, UNCONFIRMED, Parts, ResponseDesk
@@ -223,6 +231,16 @@ class CommandService:
                 )
             case DeliveryOutcome.SENT:
                 return True
+        await found.journal.publish()
+        return True
+
+    async def on_ring_ended(self, uow: UnitOfWork, ring: RingEnded) -> bool:
+        """How ringing somebody awake ended. Returns: whether we had ordered it."""
+        incident_id = await responses.incident_of(uow, Assignment, ring.assignment_id)
+        if incident_id is None:
+            return False
+        found, assignment = await self._assigned(uow, incident_id, ring.assignment_id)
+        await self._calling.ringing.ended(found, assignment, ring)
         await found.journal.publish()
         return True
 

@@ -261,6 +261,8 @@ def assignment(value: Assignment, of_callout: Callout) -> Wire:
         "acknowledged_by": value.acknowledged_by,
         "answer": value.answer,
         "failure": value.failure,
+        "rung_at": moment(value.rung_at),
+        "ring_result": value.ring_result,
         "next_escalation_at": moment(of_callout.next_at) if is_being_called else None,
     }
 

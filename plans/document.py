@@ -131,4 +131,6 @@ def _escalation_faults(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "escalation.links", "every link waits at least a minute"
     if not 1 <= policy.rounds <= 5:
         yield "escalation.rounds", "from 1 to 5 rounds"
+    if policy.ring_s != 0 and not 5 <= policy.ring_s <= 60:
+        yield "escalation.ring_s", "0, or from 5 to 60 seconds"
     yield from _missing_roles(plan, "escalation.leader_role", (policy.leader_role,))

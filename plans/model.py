@@ -164,13 +164,15 @@ class EscalationPolicy(Document):
     """Principal, each deputy in turn, then the principal holder of `leader_role`.
 
     `rounds`: how often the chain is walked. `ack_expires_min`: an acknowledgement without any task
-    begun is asked again after this; 0: never.
+    begun is asked again after this; 0: never. `ring_s`: how long the telephone of somebody who has
+    not answered the SMS in time is rung; 0: never.
     """
 
     links: tuple[EscalationLink, ...]
     leader_role: str
     rounds: int
     ack_expires_min: int
+    ring_s: int = 0
 
 
 @dataclass(frozen=True)

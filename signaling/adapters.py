@@ -5,13 +5,15 @@ from command.service import CommandService
 from conf import model as conf_model
 from conf.links import new_token, path_of
 from conf.service import Meetings
-from core.audit import Actor, Audit
+from core.audit import SYSTEM, Actor, Audit
 from core.database import UnitOfWork
 from core.events import EventDispatcher
-from core.ids import MessageId, PersonId
+from core.ids import AssignmentId, MessageId, PersonId
 from sms import model as sms_model
 from sms.pdu.user_data import Alphabet
-from sms.service import SmsPlatform
+from sms.service import CallOrder, SmsPlatform
+
+RING_EXPIRES_MINUTES = 10
 
 
 class AuditedRooms:
@@ -34,14 +36,35 @@ class AuditedRooms:
 
 
 class SmsMessenger:
-    """command.ports.Messenger: alerts through the SMS platform."""
+    """command.ports.Messenger: alerts and ring-outs through the SMS platform."""
 
-    def __init__(self, sms: SmsPlatform) -> None:
+    def __init__(self, sms: SmsPlatform, audit: Audit) -> None:
         self._sms = sms
+        self._audit = audit
 
     async def submit(self, uow: UnitOfWork, submission: command_ports.Submission) -> MessageId:
         """Accept one alert to one person in the caller's transaction."""
         return await self._sms.submit(uow, _alert(submission))
+
+    async def ring(self, uow: UnitOfWork, order: command_ports.RingOrder) -> None:
+        """Queue a ring-out in the caller's transaction."""
+        person = order.addressee
+        call_id = await self._sms.ring(
+            uow,
+            CallOrder(
+                person.number, order.key, person.name, order.unit_path, order.ring_s,
+                expires_minutes=RING_EXPIRES_MINUTES,
+                context={"incident_id": order.incident_id, "assignment_id": order.assignment_id},
+            ),
+        )  # fmt: skip
+        await self._audit.append(
+            uow, actor=SYSTEM, action="sms.ring", target=f"call:{call_id}",
+            detail={"incident_id": order.incident_id, "assignment_id": order.assignment_id},
+        )  # fmt: skip
+
+    async def stop_ringing(self, uow: UnitOfWork, key: str) -> None:
+        """Take a ring-out back that has not begun."""
+        await self._sms.stop_ringing(uow, key)
 
     def measure(self, text: str, *, is_drill: bool) -> command_ports.TextMeasure:
         """What the text costs with mark and signature."""
@@ -121,6 +144,7 @@ class SmsFacts:
         events.subscribe(sms_model.RecipientDelivered, "command.delivery", self._delivered)
         events.subscribe(sms_model.RecipientFailed, "command.delivery", self._failed)
         events.subscribe(sms_model.RecipientUnknown, "command.delivery", self._unknown)
+        events.subscribe(sms_model.CallEnded, "command.ring", self._ring_ended)
 
     async def _answered(self, uow: UnitOfWork, fact: sms_model.RecipientAnswered) -> None:
         reply = command_ports.Reply(
@@ -133,6 +157,11 @@ class SmsFacts:
             at=fact.at,
         )
         await self._command.on_reply(uow, reply)
+
+    async def _ring_ended(self, uow: UnitOfWork, fact: sms_model.CallEnded) -> None:
+        if assignment_id := fact.context.get("assignment_id"):
+            ring = command_ports.RingEnded(AssignmentId(assignment_id), fact.result, fact.at)
+            await self._command.on_ring_ended(uow, ring)
 
     async def _sent(self, uow: UnitOfWork, fact: sms_model.RecipientSent) -> None:
         await self._pass_on(uow, fact, command_ports.DeliveryOutcome.SENT)

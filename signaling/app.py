@@ -173,7 +173,7 @@ def _assemble(
         ),
         plans=plans,
         sms=sms,
-        command=CommandService(database, directory, plans, SmsMessenger(sms), opener, audit),
+        command=CommandService(database, directory, plans, SmsMessenger(sms, audit), opener, audit),
         started_at=clock.now(),
         is_demo=is_demo,
     )

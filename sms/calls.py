@@ -1,6 +1,7 @@
 """Ring-outs: a modem dials a number to wake somebody; the ring is the message.
 
-A lane of their own: a modem rings when no text is due on it. A call cut off by a crash ends as
+A lane of their own between replies and notices: a modem rings when no alert, command or reply is
+due on it, and while others can send at most half of them ring. A call cut off by a crash ends as
 failed; whether to ring again is the caller's business (it may have rung).
 """
 
@@ -21,6 +22,7 @@ from sms.store.book import CallRow
 CALLS = "sms.calls"
 """Signal: somebody is to be rung."""
 LATE = "not rung in time"
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ async def end(uow: UnitOfWork, call_id: str, result: str) -> None:
     fact = CallEnded(row.id, row.number, row.result, row.context, at=uow.now)
     await events.record(uow, fact, key=f"call:{row.id}")
     await _show(uow, row)
+
+
+async def withdraw(uow: UnitOfWork, key: str) -> None:
+    """Take back the call ordered with this key, if it only waits."""
+    row = await store.call_by_key(uow, key)
+    if row is not None and row.state is CallState.QUEUED:
+        await end(uow, row.id, WITHDRAWN)
 
 
 async def end_cut_off(uow: UnitOfWork, modem: str) -> None:

@@ -188,8 +188,10 @@ class ModemOwner:
                 return
             if not self._driver.is_ready or self._errands.recovery_wanted:
                 return  # _own calls recover()
-            if not await self._ring_next():
-                await self._nap(self._nap_s())
+            if self._may_ring:
+                await self._ring_next()
+                continue  # whoever finds nobody to ring looks for notices at once
+            await self._nap(self._nap_s())
 
     @property
     def _can_send(self) -> bool:
@@ -251,6 +253,8 @@ class ModemOwner:
         )  # fmt: skip
         if lane == NOTHING:
             return None
+        if self._may_ring:
+            lane = min(lane, TALK)  # a ring overtakes notices and bulletins
         serves = self._settings.serves
         return Taker(
             modem=self._settings.name,
@@ -379,21 +383,29 @@ class ModemOwner:
             if not errand.done.done():
                 errand.done.set_exception(ModemUnavailable(Reason.CLOSED, "the server stops"))
 
-    async def _ring_next(self) -> bool:
-        """Ring out, if somebody is to be woken and no text is due. Returns: whether one was."""
-        if not self._can_send or self._settings.driver == "smpp":  # a line cannot ring
-            return False
+    @property
+    def _may_ring(self) -> bool:
+        """Whether to look for somebody to be woken; an SMPP line cannot ring."""
+        return (
+            self._can_send
+            and self._settings.driver != "smpp"
+            and self._around.pool.may_ring(
+                self._settings.name, is_simulated=self._settings.is_simulated
+            )
+        )
+
+    async def _ring_next(self) -> None:
+        """Ring out, if somebody is to be woken; alerts, commands and replies have gone before."""
         call = await self._around.pool.next_call(
             self._settings.name, is_simulated=self._settings.is_simulated
         )
         if call is None:
-            return False
+            return
         result = CallResult.FAILED
         try:
             result = await self._driver.dial(call.number, call.ring_s)
         finally:
-            await self._around.pool.call_ended(call, result)
-        return True
+            await self._around.pool.call_ended(self._settings.name, call, result)
 
     def _nap_s(self) -> float:
         rest = self._rest_until - self._clock.monotonic()

@@ -86,6 +86,7 @@ class ModemPool:
         self._health = SimHealth()
         self._fleet = Fleet(database, node or this_process(), settings.lease_s)
         self._may_call = {False: True, True: True}  # looked for at start, then when one is ordered
+        self._ringing: set[str] = set()
         self._stopping = asyncio.Event()
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
@@ -136,14 +137,33 @@ class ModemPool:
         self._health.forgive(modem)
 
     async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
-        if not self._may_call[is_simulated]:
+        if not self.may_ring(modem, is_simulated=is_simulated):
             return None
-        async with self._database.write() as uow:
-            call = await calls.claim(uow, modem, is_simulated=is_simulated)
+        self._ringing.add(modem)
+        try:
+            async with self._database.write() as uow:
+                call = await calls.claim(uow, modem, is_simulated=is_simulated)
+        except BaseException:
+            self._ringing.discard(modem)
+            raise
         self._may_call[is_simulated] = call is not None
+        if call is None:
+            self._ringing.discard(modem)
         return call
 
-    async def call_ended(self, call: PendingCall, result: CallResult) -> None:
+    def may_ring(self, modem: str, *, is_simulated: bool) -> bool:
+        if not self._may_call[is_simulated]:
+            return False
+        ready = [
+            view
+            for view in (owner.view for owner in self._owners.values())
+            if view.state is ModemState.READY and view.is_simulated is is_simulated
+        ]
+        # A ring takes half a minute: an alert that comes meanwhile finds every other modem free.
+        return len(self._ringing - {modem}) < max(1, len(ready) // 2)
+
+    async def call_ended(self, modem: str, call: PendingCall, result: CallResult) -> None:
+        self._ringing.discard(modem)
         async with self._database.write() as uow:
             await calls.end(uow, call.id, result)
 
@@ -230,6 +250,7 @@ class ModemPool:
             present = [view.name for view in self._all_ready()]
             if present:
                 await self._ledger.renew_stranded(uow, present)
+        self._may_call = {False: True, True: True}  # another node may have ordered one
         await self._inbox.join_stale()
         for chore in self.chores:
             await chore()

@@ -326,6 +326,10 @@ class SmsPlatform:
         """Ring somebody awake; the same key gives the same call. Raises: InvalidInput."""
         return await calls.order(uow, order)
 
+    async def stop_ringing(self, uow: UnitOfWork, key: str) -> None:
+        """Take back a ring-out ordered with this key, if nobody has been rung yet."""
+        await calls.withdraw(uow, key)
+
     async def calls(
         self, uow: UnitOfWork, *, before: str | None = None, limit: int = 50
     ) -> list[CallRow]:

@@ -52,7 +52,10 @@ class Pool(Protocol):
     async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
         """Claim the next ring-out."""
 
-    async def call_ended(self, call: PendingCall, result: CallResult) -> None:
+    def may_ring(self, modem: str, *, is_simulated: bool) -> bool:
+        """Whether somebody may be waiting to be rung, and enough other modems stay free."""
+
+    async def call_ended(self, modem: str, call: PendingCall, result: CallResult) -> None:
         """Store how it ended."""
 
 

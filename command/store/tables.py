@@ -309,6 +309,8 @@ class AssignmentRow(Base):
     )
     acknowledged_by: Mapped[str] = mapped_column(String(80))
     answer: Mapped[str] = mapped_column(String(500))
+    rung_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ring_result: Mapped[str] = mapped_column(String(20))
 
 
 class ShiftRow(Base):

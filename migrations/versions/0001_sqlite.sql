@@ -801,7 +801,7 @@ CREATE TABLE incident_log (
   CONSTRAINT pk_incident_log PRIMARY KEY (id),
   CONSTRAINT uq_incident_log_incident_id_number UNIQUE (incident_id, number),
   CONSTRAINT fk_incident_log_incident_id_incident FOREIGN KEY(incident_id) REFERENCES incident (id),
-  CONSTRAINT ck_incident_log_kind CHECK (kind IN ('reported', 'changed', 'note', 'activated', 'confirmed', 'revoked', 'meeting', 'called', 'held', 'delivered', 'failed', 'acknowledged', 'declined', 'replied', 'escalated', 'exhausted', 'asked_again', 'task', 'overdue', 'closed'))
+  CONSTRAINT ck_incident_log_kind CHECK (kind IN ('reported', 'changed', 'note', 'activated', 'confirmed', 'revoked', 'meeting', 'called', 'rung', 'held', 'delivered', 'failed', 'acknowledged', 'declined', 'replied', 'escalated', 'exhausted', 'asked_again', 'task', 'overdue', 'closed'))
 );
 
 CREATE TABLE sms_segment (
@@ -960,6 +960,8 @@ CREATE TABLE assignment (
   acknowledged_how VARCHAR(40),
   acknowledged_by VARCHAR(80) NOT NULL,
   answer VARCHAR(500) NOT NULL,
+  rung_at DATETIME,
+  ring_result VARCHAR(20) NOT NULL,
   CONSTRAINT pk_assignment PRIMARY KEY (id),
   CONSTRAINT uq_assignment_callout_id_step_person_id UNIQUE (callout_id, step, person_id),
   CONSTRAINT ck_assignment_acknowledged_has_time CHECK ((state = 'acknowledged') = (acknowledged_at IS NOT NULL)),

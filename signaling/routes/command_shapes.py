@@ -261,6 +261,8 @@ class Assignment(ApiModel):
     acknowledged_by: str
     answer: str
     failure: str
+    rung_at: str | None
+    ring_result: str
     next_escalation_at: str | None
 
 

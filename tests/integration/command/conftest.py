@@ -22,7 +22,7 @@ from command.model import (
 from command.service import CommandService
 from conf.service import Meetings
 from core import events
-from core.audit import Audit
+from core.audit import Audit, AuditQuery
 from core.auth.model import Grant, Principal, Role
 from core.clock import MovableClock
 from core.database import Database
@@ -33,8 +33,9 @@ from directory.model import PersonDraft, UnitDraft, UnitKind, demo_number
 from directory.service import Directory, Register
 from plans.service import Plans
 from signaling.adapters import ConferenceOpener, SmsFacts, SmsMessenger
+from sms import calls as ring_out
 from sms.model import RecipientAnswered, RecipientDelivered, RecipientFailed
-from sms.service import SmsPlatform
+from sms.service import CallRow, SmsPlatform
 from sms.settings import SmsSettings
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
@@ -210,6 +211,22 @@ class County:
     async def delivered_to(self, person: str, incident_id: IncidentId) -> None:
         await self._fact(person, incident_id, RecipientDelivered)
 
+    async def calls(self) -> list[CallRow]:
+        """Ring-outs ordered so far, oldest first."""
+        async with self.database.read() as uow:
+            return list(reversed(await self.sms.calls(uow)))
+
+    async def ring_ends(self, call: CallRow, result: str) -> None:
+        """A modem has rung somebody."""
+        async with self.database.write() as uow:
+            await ring_out.end(uow, call.id, result)
+        await self.settle()
+
+    async def audited(self, action: str) -> int:
+        """How many entries of the audit log are of this kind."""
+        async with self.database.read() as uow:
+            return len(await self.audit.entries(uow, AuditQuery(action=action)))
+
     async def failed_to(self, person: str, incident_id: IncidentId) -> None:
         await self._fact(person, incident_id, RecipientFailed, cause="空号")
 
@@ -222,7 +239,9 @@ async def county(database_url: str, tmp_path: Path) -> AsyncIterator[County]:
         directory, plans = Directory(), Plans(audit)
         sms = SmsPlatform(SmsSettings(), database)
         opener = ConferenceOpener(Meetings(_nothing, _nothing), BASE_URL)
-        command = CommandService(database, directory, plans, SmsMessenger(sms), opener, audit)
+        command = CommandService(
+            database, directory, plans, SmsMessenger(sms, audit), opener, audit
+        )
         timers = TimerRunner(database, clock)
         command.register_timers(timers)
         dispatcher = EventDispatcher(database, clock)

@@ -157,6 +157,38 @@ async def test_silence_escalates_to_deputy_then_leader_then_says_so(county: Any)
     assert len(await county.texts_to("消防副队长")) == 1
 
 
+async def test_who_does_not_answer_the_text_is_rung_awake(county: Any) -> None:
+    """When the wait is over the deputy gets the text and the silent one's telephone rings."""
+    incident = await county.record()
+    await county.activate(incident)
+    assert await county.calls() == []
+    await county.fast_forward(minutes=3)
+    rung = await county.calls()
+    assert "消防队长" in [call.name for call in rung]
+    (call,) = [call for call in rung if call.name == "消防队长"]
+    await county.ring_ends(call, "no_answer")
+    board = await county.board(incident.id)
+    IncidentBoard.model_validate(board)
+    shown = {each["person"]: each for each in board["assignments"]}
+    assert shown["消防队长"]["ring_result"] == "no_answer"
+    assert shown["消防队长"]["rung_at"] is not None
+    assert shown["消防副队长"]["rung_at"] is None
+    said = [entry["text"] for entry in board["log"] if entry["kind"] == "rung"]
+    assert "短信无人确认,电话振铃消防队长" in said
+    assert said[-1] == "电话振铃消防队长:无人接听"
+    assert await county.audited("sms.ring") == len(rung)
+
+
+async def test_who_answers_meanwhile_is_not_rung(county: Any) -> None:
+    incident = await county.record()
+    await county.activate(incident)
+    await county.fast_forward(minutes=3)
+    await county.replies("消防队长", incident.id, "1", choice="1")
+    results = {call.name: call.result for call in await county.calls()}
+    assert results.pop("消防队长") == "withdrawn"
+    assert set(results.values()) == {None}
+
+
 async def test_a_late_answer_still_counts(county: Any) -> None:
     incident = await county.record()
     await county.activate(incident)

@@ -146,3 +146,35 @@ async def test_a_ring_out_tells_what_happened(
             return call.result == CallResult(result)
 
         await world.until(is_over, within_s=20)
+
+
+@pytest.mark.timeout(60)
+async def test_a_ring_overtakes_queued_notices_but_no_alert(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Sleep is broken while the mass mailing still runs, and the alert goes before both."""
+    async with sms_world(sqlite_url, tmp_path, modems=1, radio_s=0.2) as world:
+        await world.air.do("behave", number=demo_number(99), call="busy")
+        await world.send("notice", *(demo_number(n) for n in range(60)))
+        async with world.database.write() as uow:
+            await world.platform.ring(uow, CallOrder(demo_number(99), "wake-1", ring_s=5))
+            people = (Recipient(demo_number(98)),)
+            alert = await world.platform.submit(
+                uow, Submission(MessageClass.ALERT, "alert", people, "a")
+            )
+
+        async def is_rung() -> bool:
+            async with world.database.read() as uow:
+                (call,) = await world.platform.calls(uow)
+            return call.result is not None
+
+        await world.until(is_rung, within_s=30)
+        async with world.database.read() as uow:
+            (call,) = await world.platform.calls(uow)
+            (row,) = await world.platform.recipients(uow, alert)
+            counts = (await world.platform.message(uow, next(iter(world.messages)))).counts
+    assert call.result == "busy"
+    assert counts.get("queued", 0) > 0
+    assert row.sent_at is not None
+    assert call.started_at is not None
+    assert row.sent_at <= call.started_at

@@ -8,7 +8,7 @@ const callout = (id: string, state: Callout['state']): Callout => ({
 })
 const person = (id: string, calloutId: string, more: Partial<Assignment> = {}): Assignment => ({
   id, callout_id: calloutId, role: calloutId, role_name: '', person_id: id, person: `人员${id}`, title: '局长', unit_id: 'u', unit: '', number: '100****0001', step: 0, step_name: '主责', state: 'delivered', state_name: '已送达',
-  message_id: 'm', submitted_at: '2026-11-21T00:00:00Z', delivered_at: '2026-11-21T00:00:05Z', acknowledged_at: null, acknowledged_how: null, acknowledged_by: '', answer: '', failure: '', next_escalation_at: null, ...more,
+  message_id: 'm', submitted_at: '2026-11-21T00:00:00Z', delivered_at: '2026-11-21T00:00:05Z', acknowledged_at: null, acknowledged_how: null, acknowledged_by: '', answer: '', failure: '', rung_at: null, ring_result: '', next_escalation_at: null, ...more,
 })
 const board = {
   callouts: [callout('a', 'acknowledged'), callout('b', 'calling'), callout('c', 'exhausted')],
@@ -30,6 +30,10 @@ describe('who has confirmed', () => {
     await view.find('[data-test="decline"]').trigger('click')
     expect((view.emitted('acknowledge')![0]![0] as Assignment).id).toBe('2')
     expect((view.emitted('decline')![0]![0] as Assignment).id).toBe('2')
+  })
+  it('says what ringing somebody awake came to', () => {
+    const rung = { ...board, assignments: [person('4', 'b', { state: 'escalated', rung_at: '2026-11-21T00:05:00Z', ring_result: 'no_answer' })] }
+    expect(show(CalloutMatrix, { board: rung, canAct: true }).find('[data-test="rung"]').text()).toBe('电话无人接听')
   })
   it('offers nothing to who may only look', () => {
     expect(show(CalloutMatrix, { board, canAct: false }).findAll('[data-test="ack"], [data-test="decline"]')).toHaveLength(0)

@@ -117,3 +117,10 @@ export function matrixOf(board: Pick<IncidentBoard, 'callouts' | 'assignments' |
     }))
     .sort((a, b) => URGENCY[a.callout.state] - URGENCY[b.callout.state])
 }
+
+const RING_RESULTS = ['answered', 'no_answer', 'busy', 'rejected', 'failed']
+/** What ringing somebody awake came to; `none`: answered or too late before anybody was rung. */
+export const ringOf = (one: Pick<Assignment, 'ring_result'>): string => {
+  if (!one.ring_result) return 'ringing'
+  return RING_RESULTS.includes(one.ring_result) ? one.ring_result : 'none'
+}

@@ -101,6 +101,7 @@ export default {
       place: 'place',
     },
   },
+  ring: { ringing: 'Ringing the phone', answered: 'Phone answered', no_answer: 'Phone not answered', busy: 'Phone busy', rejected: 'Call not put through', failed: 'Call failed', none: 'Not rung' },
   board: {
     declineByPhone: 'Cannot come',
     declineHint: 'Said by phone: cannot come; the next one is called at once',
