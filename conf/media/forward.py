@@ -17,6 +17,7 @@ from conf.media.downslot import VOICES, DownSlot
 from conf.media.errors import DecodeError
 from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import SourceKind
+from conf.media.opened import OpenPictures
 from conf.media.outbox import Outbox
 from conf.media.picture import Picture, inspect
 from conf.media.rtp import HeaderForm, Packet, read_red
@@ -58,6 +59,7 @@ class Forwarder:
         self._ntp_now = ntp_now
         self._on_level = on_level
         self._pending: dict[tuple[Layer, HeaderForm, CodecName], Burst] = {}
+        self.open = OpenPictures()
         self.forwarded = 0
         self.late = 0
         self.duplicates = 0
@@ -93,8 +95,10 @@ class Forwarder:
             return
         if layer.waiting and (picture is None or picture.is_key):
             self._switch_waiting(layer, ext, packet, picture, now)
-        for form in layer.groups:
+        for form, slots in layer.groups.items():
             self._keep(layer, form, ext, packet, codec, picture, memory, now)
+            if picture is not None and ext == layer.highest:
+                self.open.note(layer, len(slots), now, is_last=packet.marker)
 
     def _switch_waiting(
         self, layer: Layer, ext: int, packet: Packet, picture: Picture | None, now: float
@@ -157,6 +161,7 @@ class Forwarder:
         if not self._pending:
             return
         pending, self._pending = self._pending, {}
+        self.open.clear()
         for (layer, form, _), burst in pending.items():
             slots = layer.groups.get(form)
             if slots and burst[0].is_stripped:

@@ -11,9 +11,10 @@ from typing import Final
 from pylibsrtp._binding import ffi as srtp_ffi
 
 from conf.media import stun
+from conf.media.opened import WAIT_S, OpenPictures
 from conf.media.session import Session
 from conf.media.srtp import OK, unprotect, unprotect_rtcp
-from conf.media.udp import HEADROOM, MAX_DATAGRAM, Endpoint, MmsgPort, SlotArray
+from conf.media.udp import HEADROOM, MAX_DATAGRAM, RX_SLOTS, Endpoint, MmsgPort, SlotArray
 
 BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
 HIJACK_GUARD_S: Final = 3.0
@@ -60,8 +61,10 @@ class Mux:
         clock: Callable[[], float],
         start_handshake: Callable[[Session], None],
         after_batch: Callable[[float], None],
+        pictures: OpenPictures,
     ) -> None:
         """`after_batch` sends what the batch's packets put into the outbox."""
+        self._pictures = pictures
         self._port = port
         self._clock = clock
         self._start_handshake = start_handshake
@@ -88,22 +91,36 @@ class Mux:
                 del self._by_key[key]
 
     def on_readable(self) -> None:
-        """Take what has arrived, batch by batch."""
+        """Take what has arrived, batch by batch, and what ends the pictures among it."""
+        wait_until = 0.0
+        for _ in range(BATCHES_PER_WAKE):
+            count = self._port.receive()
+            if count:
+                now = self._clock()
+                self._accept_all(count, now)
+            if count < RX_SLOTS:
+                if not self._pictures.lack_rest():
+                    break
+                now = self._clock()
+                wait_until = wait_until or now + WAIT_S
+                if not self._port.wait(wait_until - now):
+                    self._pictures.give_up(self._clock())
+                    break
+                self._pictures.waits += 1
+            else:
+                self._after_batch(now)
+        self._after_batch(self._clock())
+
+    def _accept_all(self, count: int, now: float) -> None:
         port, memory, bases = self._port, self._port.rx.memory, self._port.rx.bases
         pointers = port.rx.pointers
-        for _ in range(BATCHES_PER_WAKE):
-            count = port.receive()
-            if not count:
-                return  # asked until empty: cheaper than another turn of the loop
-            now = self._clock()
-            self.counters.received += count
-            for i in range(count):
-                size = port.received_length(i)
-                if size < 1 or size > MAX_DATAGRAM:
-                    self.counters.bad_size += 1
-                    continue
-                self._accept(memory, bases[i], pointers[i], size, port.received_key(i), None, now)
-            self._after_batch(now)
+        self.counters.received += count
+        for i in range(count):
+            size = port.received_length(i)
+            if size < 1 or size > MAX_DATAGRAM:
+                self.counters.bad_size += 1
+                continue
+            self._accept(memory, bases[i], pointers[i], size, port.received_key(i), None, now)
 
     def on_stream_packet(self, data: bytes, endpoint: Endpoint) -> None:
         """A packet unframed from a TCP connection (RFC 4571); the same guard applies."""

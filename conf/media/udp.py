@@ -9,6 +9,7 @@ Layout relied upon and checked at import: 64-bit little-endian, `mmsghdr` of 64 
 """
 
 import errno
+import select
 import socket
 import struct
 import sys
@@ -34,6 +35,9 @@ _ffi.cdef(
     struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
     int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, void *timeout);
     int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags);
+    struct pollfd { int fd; short events; short revents; };
+    struct timespec { long tv_sec; long tv_nsec; };
+    int ppoll(struct pollfd *fds, unsigned long n, const struct timespec *wait, void *mask);
     ssize_t sendto(int fd, const void *data, size_t size, int flags, void *name, unsigned int n);
     """
 )
@@ -56,7 +60,7 @@ def _load_mmsg() -> Any | None:
         return None
     try:
         lib = _ffi.dlopen(None)
-        _ = lib.recvmmsg, lib.sendmmsg
+        _ = lib.recvmmsg, lib.sendmmsg, lib.ppoll
     except (OSError, AttributeError):
         return None
     return lib
@@ -196,6 +200,8 @@ class MmsgPort:
         self._fd = sock.fileno()
         name_size = 28 if sock.family == socket.AF_INET6 else 16
         self.name_size = name_size
+        self._poll = _ffi.new("struct pollfd *", {"fd": self._fd, "events": select.POLLIN})
+        self._pause = _ffi.new("struct timespec *")
         self.rx = SlotArray(RX_SLOTS, HEADROOM)
         self.tx = SlotArray(TX_SLOTS)
         self._rx_names = _ffi.new("char[]", RX_SLOTS * name_size)
@@ -221,6 +227,14 @@ class MmsgPort:
         """Fill the receive slots with what has arrived; returns how many, 0 when nothing."""
         n: int = self._lib.recvmmsg(self._fd, self.rx.headers, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
         return max(n, 0)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait less than a millisecond, which a loop's timers cannot; has something arrived?"""
+        if seconds <= 0:
+            return False
+        self._pause.tv_nsec = int(seconds * 1e9)
+        ready: int = self._lib.ppoll(self._poll, 1, self._pause, _ffi.NULL)
+        return ready > 0
 
     def received_length(self, i: int) -> int:
         """Bytes of received datagram i (cut to the slot: more than 1500 means over-long)."""
@@ -342,6 +356,10 @@ class PlainPort(MmsgPort):
             self._sizes[i] = size
             self._keys[i] = pack_sockaddr(self._sock.family, address)
         return RX_SLOTS
+
+    def wait(self, seconds: float) -> bool:
+        """As in MmsgPort, but it never waits: there is no segmented send to gain."""
+        return False
 
     def received_length(self, i: int) -> int:
         """As in MmsgPort."""

@@ -61,7 +61,13 @@ class Worker:
         self.outbox = Outbox(self.port)
         self.forwarder = Forwarder(self.outbox, self._on_level)
         self.certificates = CertificateStore()
-        self.mux = Mux(self.port, self.clock, self._start_handshake, self._after_batch)
+        self.mux = Mux(
+            self.port,
+            self.clock,
+            self._start_handshake,
+            self._after_batch,
+            self.forwarder.open,
+        )
         self.rooms: dict[str, Room] = {}
         self.seats: dict[str, Seat] = {}
         self.arrived: set[Seat] = set()  # whose packets no feedback has told of yet
@@ -307,6 +313,9 @@ class Worker:
         worker |= {
             "packets_forwarded_total": float(self.forwarder.forwarded),
             "packets_sent_total": float(self.outbox.packets),
+            "messages_sent_total": float(self.outbox.sends),
+            "picture_waits_total": float(self.forwarder.open.waits),
+            "picture_waits_in_vain_total": float(self.forwarder.open.in_vain),
             "packets_refused_total": float(self.outbox.failed + self.port.dropped_sends),
             "tcp_refused_total": float(self.tcp.refused),
             "packets_late_total": float(self.forwarder.late),
