@@ -1,25 +1,31 @@
 """Weak links: what a site hears and sees through loss, little bandwidth and long ways.
 
-    python -m bench.bridge_links                       the whole matrix, and one step down
+    python -m bench.bridge_links                       the whole matrix, and steps down
     python -m bench.bridge_links --rtt 120 --seconds 20
 
-One site publishes three layers (150, 500 and 1500 kbit/s) and a voice; a synthetic viewer per cell
-of the matrix sits behind its own link, one on a clean link beside them. Loss and delay go both
-ways, the rate is downwards; the link's queue holds 300 ms. Times from the second half of a run.
+A real browser at the end of the link: bench/bridge_browser_links.py.
+One site publishes three layers (150, 500 and 1500 kbit/s) and a voice; four links at a time have
+a synthetic viewer each behind them, one on a clean link sits beside them. Loss and delay go both
+ways, the rate is downwards; the link's queue holds 300 ms. Figures from the second half of a run,
+switches from all of it. Writes bench/results/bridge_links.json. Exit 1 when a target is missed:
+no rise within 10 s of the switch before, down within 1 s, 95 % of the voices at 30 % loss up to
+120 ms, others' bitrate within 5 %.
 """
 
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise, product
 from pathlib import Path
 
 from conf.media.client import StatsReport
+from conf.media.lag import LagMeter
 from tests.support.bridge import Bridge, running_bridge
 from tests.support.bridge_client import Site
 from tests.support.bridge_link import Impairment, Link, link_to
@@ -29,17 +35,24 @@ LOSSES = (0.0, 0.05, 0.10, 0.30)
 RATES = (2_000_000, 1_000_000, 500_000, 300_000)
 TRIPS_MS = (20, 120, 400)
 FEW = ((0.0, 2_000_000), (0.0, 300_000), (0.10, 500_000), (0.30, 1_000_000))
+AT_ONCE = 4
 VOICE_BYTES = 80  # 32 kbit/s
 # Bytes per packet and packets per picture: 150, 500, 1500 kbit/s at 30 pictures a second, and the
 # size tells the layer at the receiver.
 LAYERS = {"q": (600, 1), "h": (1020, 2), "f": (1240, 5)}
+ORDER = "qhf"
 KEY_FACTOR = 5  # a key frame is so many times a picture
-OVERHEAD = 60
+HOLD_S = 9.0  # 10 s at the bridge, less what a fall needs to show on the wire
+DOWN_S = 1.0
+RESULTS = Path(__file__).parent / "results" / "bridge_links.json"
 
 
 @dataclass
 class Cell:
-    """One link and what came through it. `voices`: share played, 0..1."""
+    """One link and what came through it. `voices`: share played, 0..1.
+
+    `switches`: seconds since the join, layer before, layer after.
+    """
 
     loss: float
     rate_bps: int
@@ -49,9 +62,50 @@ class Cell:
     freezes: int = 0
     frozen_s: float = 0.0
     layer: str = "-"
-    switches: int = 0
+    switches: list[tuple[float, str, str]] = field(default_factory=list)
     carried_bps: float = 0.0
     estimate_bps: float = 0.0
+    others: float = 1.0
+    client_late_ms: float = 0.0
+
+    @property
+    def swings(self) -> int:
+        """Rises that were taken back."""
+        return sum(_is_rise(a) and not _is_rise(b) for a, b in pairwise(self.switches))
+
+    def missed(self) -> list[str]:
+        """Targets this link did not reach."""
+        found = [f"rise after {after:.1f} s" for after in hasty_rises(self.switches)]
+        if self.loss >= 0.3 and self.trip_ms <= 120 and self.voices < 0.95:
+            found.append(f"voices {self.voices:.1%}")
+        if self.others and abs(1 - self.others) >= 0.05:
+            found.append(f"others at {self.others:.1%}")
+        return found
+
+
+def _is_rise(switch: tuple[float, str, str]) -> bool:
+    return ORDER.index(switch[2]) > ORDER.index(switch[1])
+
+
+def switches_of(sizes: Sequence[tuple[float, int]]) -> list[tuple[float, str, str]]:
+    """When the layer changed, by the sizes of main's packets; from the first packet on."""
+    told = [(at, layer_of(size)) for at, size in sizes]
+    return [
+        (round(at - told[0][0], 2), before, after)
+        for (_, before), (at, after) in pairwise(told)
+        if before != after
+    ]
+
+
+def hasty_rises(switches: Sequence[tuple[float, str, str]]) -> list[float]:
+    """Seconds from a switch to a rise that came too soon; before the first fall all may rise."""
+    falls = [i for i, switch in enumerate(switches) if not _is_rise(switch)]
+    after_fall = switches[falls[0] :] if falls else []
+    return [
+        later[0] - earlier[0]
+        for earlier, later in pairwise(after_fall)
+        if _is_rise(later) and later[0] - earlier[0] < HOLD_S
+    ]
 
 
 async def publish(site: Site, seconds: float) -> None:
@@ -88,16 +142,14 @@ def fill(cell: Cell, viewer: Viewer, seconds: float, begun: float) -> None:
     screen = viewer.screen
     cell.pictures_hz, cell.freezes = screen.pictures / seconds, screen.freezes
     cell.frozen_s = screen.frozen_s
-    sizes = [(at, size) for at, size in viewer.sizes if at >= begun]
-    layers = [layer_of(size) for _, size in sizes]
+    layers = [layer_of(size) for at, size in viewer.sizes if at >= begun]
     cell.layer = max(set(layers), key=layers.count) if layers else "-"
-    cell.switches = sum(1 for a, b in pairwise(layers) if a != b)
+    cell.switches = switches_of(viewer.sizes)
 
 
 def forget(viewer: Viewer) -> None:
-    """Count from now on."""
+    """Count from now on; what the layer was is kept."""
     viewer.voices.clear()
-    viewer.sizes.clear()
     screen = viewer.screen
     screen.pictures = screen.freezes = 0
     screen.frozen_s = 0.0
@@ -111,28 +163,74 @@ async def seat(bridge: Bridge, viewer: Viewer, link: Link | None) -> None:
     await viewer.connect(answer)
 
 
+@dataclass
+class Stage:
+    """A room with who publishes, and a viewer on a clean link."""
+
+    bridge: Bridge
+    publisher: Site
+    clean: Viewer
+    lag: LagMeter = field(default_factory=LagMeter)
+
+    async def watch_lag(self) -> None:
+        """Run as a task: how late this process, the client of all, is."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + 0.02
+            await asyncio.sleep(0.02)
+            self.lag.add(loop.time() - due)
+
+
+@contextlib.asynccontextmanager
+async def open_stage(names: Sequence[str]) -> AsyncIterator[Stage]:
+    """A bridge with publisher and clean viewer seated; `names` may join."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with running_bridge(Path(directory)) as bridge:
+            stage = Stage(bridge, Site("pub"), Viewer("clean"))
+            await bridge.open("room", "pub", "clean", *names, broadcast="pub")
+            answer = await bridge.worker.join("room", "pub", stage.publisher.offer())
+            await stage.publisher.connect(answer.answer_sdp)
+            await seat(bridge, stage.clean, None)
+            tasks = [
+                asyncio.create_task(publish(stage.publisher, 36_000)),
+                asyncio.create_task(stage.clean.repair()),
+                asyncio.create_task(stage.watch_lag()),
+            ]
+            try:
+                yield stage
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                for site in (stage.clean, stage.publisher):
+                    await site.close(says_goodbye=False)
+
+
 async def run(
     cells: Sequence[Cell], seconds: float, seed: int, settle_s: float = 12.0
 ) -> tuple[list[Cell], float]:
-    """All cells at once; the clean viewer's bitrate, second half over first, comes with them."""
+    """Four cells at a time; with them the clean viewer's bitrate that differed most from alone."""
     names = [f"v{i}" for i in range(len(cells))]
-    viewers = [Viewer(name) for name in names]
-    clean, publisher = Viewer("clean"), Site("pub")
+    async with open_stage(names) as stage:
+        await asyncio.sleep(settle_s)  # until the clean viewer is shown the highest layer
+        for at in range(0, len(cells), AT_ONCE):
+            some = list(zip(cells, names, strict=True))[at : at + AT_ONCE]
+            await run_some(stage, some, seconds, seed + 2 * at)
+    return list(cells), max((cell.others for cell in cells), key=lambda share: abs(1 - share))
+
+
+async def run_some(
+    stage: Stage, some: Sequence[tuple[Cell, str]], seconds: float, seed: int
+) -> None:
+    """These cells at once, beside the clean viewer."""
+    bridge, clean = stage.bridge, stage.clean
+    before = clean.main().octets
+    await asyncio.sleep(3)
+    alone = clean.main().octets - before
+    viewers = [Viewer(name) for _, name in some]
     async with contextlib.AsyncExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        bridge = await stack.enter_async_context(running_bridge(Path(directory)))
-        await bridge.open("room", "pub", "clean", *names, broadcast="pub")
-        answer = await bridge.worker.join("room", "pub", publisher.offer())
-        await publisher.connect(answer.answer_sdp)
-        await seat(bridge, clean, None)
-        tasks = [asyncio.create_task(publish(publisher, 600))]
-        tasks.append(asyncio.create_task(clean.repair()))
-        await asyncio.sleep(settle_s)  # until it shows the highest layer
-        before = clean.main().octets
-        await asyncio.sleep(3)
-        alone = clean.main().octets - before
         joins, ways = [], []
-        for i, (cell, viewer) in enumerate(zip(cells, viewers, strict=True)):
+        for i, ((cell, _), viewer) in enumerate(zip(some, viewers, strict=True)):
             up = Impairment(0.0, cell.trip_ms / 2000)
             down = Impairment(0.0, cell.trip_ms / 2000, cell.rate_bps)
             link = await stack.enter_async_context(
@@ -143,97 +241,106 @@ async def run(
         await asyncio.gather(*joins)
         for loss, up, down in ways:  # not before: a handshake lost for good is another matter
             up.loss = down.loss = loss
-        tasks += [asyncio.create_task(viewer.repair()) for viewer in viewers]
+        repairs = [asyncio.create_task(viewer.repair()) for viewer in viewers]
         await asyncio.sleep(seconds)
         for viewer in viewers:
             forget(viewer)
         octets = [sum(s.octets for s in viewer.streams.values()) for viewer in viewers]
         begun, before = asyncio.get_running_loop().time(), clean.main().octets
+        stage.lag = LagMeter()
         await asyncio.sleep(seconds - 2)
-        with_them = (clean.main().octets - before) * 3 / (seconds - 2)
-        for cell, viewer, old in zip(cells, viewers, octets, strict=True):
+        others = (clean.main().octets - before) * 3 / (seconds - 2) / max(alone, 1)
+        reports = [event for event in bridge.seen if isinstance(event, StatsReport)]
+        for (cell, name), viewer, old in zip(some, viewers, octets, strict=True):
             fill(cell, viewer, seconds - 2, begun)
             came = sum(s.octets for s in viewer.streams.values()) - old
-            cell.carried_bps = came * 8 / (seconds - 2)
-        reports = [event for event in bridge.seen if isinstance(event, StatsReport)]
-        for cell, name in zip(cells, names, strict=True):
+            cell.carried_bps, cell.others = came * 8 / (seconds - 2), others
             cell.estimate_bps = reports[-1].participants.get(name, {}).get("estimate_bps", 0.0)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for site in (*viewers, clean, publisher):
-            await site.close(says_goodbye=False)
-    return list(cells), with_them / max(alone, 1)
+            cell.client_late_ms = stage.lag.p99() * 1000
+        await end(repairs, viewers, bridge)
+
+
+async def end(
+    repairs: Sequence[asyncio.Task[None]], viewers: Sequence[Viewer], bridge: Bridge
+) -> None:
+    """These viewers leave."""
+    for task in repairs:
+        task.cancel()
+    await asyncio.gather(*repairs, return_exceptions=True)
+    for viewer in viewers:
+        await viewer.close(says_goodbye=False)
+        await bridge.worker.leave(viewer.name)
 
 
 async def step_down(seed: int = 1) -> tuple[float, float]:
     """A good link falls to 300 kbit/s: (s until less is sent for the main picture, of a voice)."""
-    publisher, viewer = Site("pub"), Viewer("v")
-    down = Impairment(0.0, 0.02, 4_000_000)
-    async with contextlib.AsyncExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        bridge = await stack.enter_async_context(running_bridge(Path(directory)))
-        await bridge.open("room", "pub", "v", broadcast="pub")
-        answer = await bridge.worker.join("room", "pub", publisher.offer())
-        await publisher.connect(answer.answer_sdp)
-        link = await stack.enter_async_context(
-            link_to(bridge.worker.port, up=Impairment(0.0, 0.02), down=down, seed=seed)
-        )
-        await seat(bridge, viewer, link)
-        task = asyncio.create_task(publish(publisher, 60))
-        repair = asyncio.create_task(viewer.repair())
-        await asyncio.sleep(25)
-        loop = asyncio.get_running_loop()
-        high = layer_of(viewer.sizes[-1][1])
-        forget(viewer)
-        down.rate_bps, fell = 300_000, loop.time()
-        await asyncio.sleep(8)
-        later = [at for at, size in viewer.sizes if layer_of(size) == high]
-        voices = len(viewer.voices) / 400
-        for one in (task, repair):
-            one.cancel()
-        await asyncio.gather(task, repair, return_exceptions=True)
-        for site in (viewer, publisher):
-            await site.close(says_goodbye=False)
+    viewer, down = Viewer("v"), Impairment(0.0, 0.02, 4_000_000)
+    async with open_stage(["v"]) as stage:
+        port = stage.bridge.worker.port
+        async with link_to(port, up=Impairment(0.0, 0.02), down=down, seed=seed) as link:
+            await seat(stage.bridge, viewer, link)
+            repair = asyncio.create_task(viewer.repair())
+            await asyncio.sleep(25)
+            loop = asyncio.get_running_loop()
+            high = layer_of(viewer.sizes[-1][1])
+            forget(viewer)
+            down.rate_bps, fell = 300_000, loop.time()
+            await asyncio.sleep(8)
+            later = [at for at, size in viewer.sizes if at >= fell and layer_of(size) == high]
+            voices = len(viewer.voices) / 400
+            await end([repair], [viewer], stage.bridge)
     return (later[-1] - fell if later else 0.0), voices
 
 
 def print_table(cells: Sequence[Cell]) -> None:
     """A row per link."""
+    print("\n| rtt ms | loss | link kbit/s | voices | layer | pictures/s | freezes (s) ", end="")
     print(
-        "\n| rtt ms | loss | link kbit/s | voices | layer | pictures/s | freezes | frozen s |",
-        end="",
+        "| switches at s | swings | carried kbit/s | estimate kbit/s | others | late ms | missed |"
     )
-    print(" switches | carried kbit/s | estimate kbit/s |\n|" + "---|" * 11)
+    print("|" + "---|" * 14)
     for c in cells:
+        switches = " ".join(f"{at:.0f}{before}{after}" for at, before, after in c.switches)
         print(
             f"| {c.trip_ms} | {c.loss:.0%} | {c.rate_bps // 1000} | {c.voices:.1%} | {c.layer} | "
-            f"{c.pictures_hz:.1f} | {c.freezes} | {c.frozen_s:.1f} | {c.switches} | "
-            f"{c.carried_bps / 1000:.0f} | {c.estimate_bps / 1000:.0f} |"
+            f"{c.pictures_hz:.1f} | {c.freezes} ({c.frozen_s:.1f}) | {switches} | {c.swings} | "
+            f"{c.carried_bps / 1000:.0f} | {c.estimate_bps / 1000:.0f} | {c.others:.1%} | "
+            f"{c.client_late_ms:.0f} | {', '.join(c.missed())} |"
         )
 
 
-def main() -> None:
+def main() -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--rtt", type=int, action="append", help="ms")
+    parser.add_argument("--loss", type=float, action="append", help="0..1")
+    parser.add_argument("--rate", type=int, action="append", help="bit/s")
     parser.add_argument("--seconds", type=float, default=15.0, help="warm-up, then as long again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--few", action="store_true", help="four links: for a busy machine")
-    parser.add_argument("--step", action="store_true", help="only the step down")
-    arguments = parser.parse_args()
+    parser.add_argument("--steps", type=int, default=3, help="how often to step down")
+    given = parser.parse_args()
     print(f"load before: {os.getloadavg()[0]:.1f}", file=sys.stderr)
-    if not arguments.step:
-        for trip_ms in arguments.rtt or TRIPS_MS:
-            links = FEW if arguments.few else tuple(product(LOSSES, RATES))
-            cells = [Cell(loss, rate, trip_ms) for loss, rate in links]
-            cells, clean = asyncio.run(run(cells, arguments.seconds, arguments.seed))
-            print_table(cells)
-            print(f"\nclean site's bitrate with all of them, against alone: {clean:.1%}")
-    fell_s, voices = asyncio.run(step_down(arguments.seed))
-    print(f"\n4 Mbit/s → 300 kbit/s: last packet of the high layer after {fell_s:.2f} s, ", end="")
-    print(f"voices in the 8 s after {voices:.1%}; load {os.getloadavg()[0]:.1f}")
+    links = FEW if given.few else tuple(product(given.loss or LOSSES, given.rate or RATES))
+    cells: list[Cell] = []
+    for trip_ms in given.rtt or TRIPS_MS:
+        some = [Cell(loss, rate, trip_ms) for loss, rate in links]
+        cells += asyncio.run(run(some, given.seconds, given.seed))[0]
+        print_table(some)
+    downs = [asyncio.run(step_down(i)) for i in range(given.steps)]
+    for fell_s, voices in downs:
+        print(
+            f"4 Mbit/s to 300 kbit/s: last packet of the high layer after {fell_s:.2f} s, ", end=""
+        )
+        print(f"voices in the 8 s after {voices:.1%}")
+    load = os.getloadavg()[0]
+    print(f"load {load:.1f}")
+    RESULTS.parent.mkdir(exist_ok=True)
+    told = {"load": load, "cells": [asdict(cell) for cell in cells], "downs": downs}
+    RESULTS.write_text(json.dumps(told, indent=1))
+    is_bad = any(cell.missed() for cell in cells) or any(fell > DOWN_S for fell, _ in downs)
+    return 1 if is_bad else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

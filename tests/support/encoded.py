@@ -4,6 +4,7 @@ import math
 import struct
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import av
 
@@ -22,7 +23,7 @@ def video_frames(
     codec: str, count: int = 50, width: int = 320, height: int = 180, b_frames: int = 0
 ) -> list[bytes]:
     """A key frame each second (of 25), as the encoder gives them."""
-    encoder = av.CodecContext.create(codec, "w")
+    encoder: Any = av.CodecContext.create(codec, "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
     encoder.bit_rate, encoder.gop_size = 300_000, 25
@@ -59,7 +60,7 @@ def h264_frames(**more: int) -> list[bytes]:
 @cache
 def opus_packets(count: int = 100) -> list[bytes]:
     """Two seconds of a tone, 20 ms each."""
-    encoder = av.CodecContext.create("libopus", "w")
+    encoder: Any = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.format, encoder.layout = 48_000, "s16", "stereo"
     encoder.bit_rate = 32_000
     packets = []
