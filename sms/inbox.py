@@ -47,6 +47,7 @@ class Inbox:
         audit: Audit | None = None,
     ) -> None:
         self._database = database
+        self._progress = progress
         self._ledger = ledger
         self._polite = polite
         self._audit = audit
@@ -231,6 +232,7 @@ class Inbox:
             "recipient.answered",
             {"recipient_id": recipient.id, "choice": choice, "text": inbound.text},
         )
+        self._progress.note_after(uow, message.id, recipient.id, recipient.state)
 
     async def _announce(self, uow: UnitOfWork, inbound: InboundRow) -> None:
         await uow.session.flush()

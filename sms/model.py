@@ -49,6 +49,24 @@ class RecipientState(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+class BoardFilter(enum.StrEnum):
+    """Which recipients of a message a person looks at: a state, or several that belong together."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    WENT_OUT = "went_out"  # sent or delivered
+    LOST = "lost"  # failed or expired
+    WAITING = "waiting"  # queued or sending
+    ANSWERED = "answered"
+    SILENT = "silent"
+
+
 class AttemptState(enum.StrEnum):
     """One try to put a segment on the air; `started` after a crash means unknown."""
 

@@ -7,6 +7,8 @@ what a crash kept from being told is read again.
 from core import changes
 from core.database import UnitOfWork
 from sms.model import RecipientState
+from sms.store import outbox as store
+from sms.store.rows import RecipientRow
 
 _MOST_IN_ONE = 200
 
@@ -32,9 +34,25 @@ class Progress:
         return not self._waiting
 
     async def publish(self, uow: UnitOfWork) -> None:
-        """`recipients.changed` on each `message:ID`; above 200 recipients without the list."""
+        """`recipients.changed` on each `message:ID` with its counts, as `outbox.funnel`.
+
+        Up to 200 recipients come with what a board shows of them; above, the counts alone.
+        """
         waiting, self._waiting = self._waiting, {}
+        counts = await store.funnel(uow, list(waiting))
         for message_id, states in waiting.items():
-            items = [{"recipient_id": key, "state": state.value} for key, state in states.items()]
-            data = {"count": len(items), "items": items if len(items) <= _MOST_IN_ONE else []}
+            few = len(states) <= _MOST_IN_ONE
+            rows = await store.recipients_by_id(uow, list(states)) if few else []
+            data = {
+                "count": len(states), "counts": counts[message_id],
+                "items": [_item(row) for row in rows],
+            }  # fmt: skip
             await changes.publish(uow, f"message:{message_id}", "recipients.changed", data)
+
+
+def _item(row: RecipientRow) -> dict[str, str | None]:
+    return {
+        "recipient_id": row.id, "state": row.state.value, "cause": row.cause, "modem": row.modem,
+        "sent_at": row.sent_at.isoformat() if row.sent_at else None,
+        "reported_at": row.reported_at.isoformat() if row.reported_at else None,
+    }  # fmt: skip

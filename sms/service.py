@@ -21,6 +21,7 @@ from sms.inbox import Inbox
 from sms.ledger import UNKNOWN_TIMER, Ledger
 from sms.lifecycle import LANES
 from sms.model import (
+    BoardFilter,
     InboundState,
     MessageClass,
     Recipient,
@@ -254,14 +255,30 @@ class SmsPlatform:
         return row.unit_path
 
     async def recipients(
-        self, uow: UnitOfWork, message_id: str, *, after: int = -1, limit: int = 500
+        self,
+        uow: UnitOfWork,
+        message_id: str,
+        *,
+        which: BoardFilter | None = None,
+        after: int = -1,
+        limit: int = 500,
     ) -> list[RecipientRow]:
         """Recipients of a message, a page at a time by position."""
-        return await outbox_store.recipients_of(uow, message_id, after=after, limit=limit)
+        return await outbox_store.recipients_of(
+            uow, message_id, which=which, after=after, limit=limit
+        )
 
     async def attempts(self, uow: UnitOfWork, recipient_id: str) -> list[tuple[AttemptRow, int]]:
         """Every try for one recipient, with the part it sent."""
         return await outbox_store.attempts_of(uow, recipient_id)
+
+    async def text_of(self, uow: UnitOfWork, message_id: str, recipient_id: str) -> str:
+        """What one recipient of a message reads. Raises: NotFound."""
+        recipient = await outbox_store.recipient(uow, recipient_id)
+        message = await outbox_store.message(uow, message_id)
+        if recipient is None or message is None or recipient.message_id != message_id:
+            raise NotFound("there is no such recipient")
+        return recipient.text or message.wire_text
 
     async def inbound(
         self,

@@ -14,7 +14,7 @@ from signaling.context import AppContext
 from signaling.http import Request, Route
 from signaling.routes.sms_sending import require_class
 from signaling.topics import Topics, Visitor
-from sms.model import InboundState, MessageClass, RecipientState
+from sms.model import InboundState, MessageClass
 from sms.numbers import masked
 from sms.service import MessageView
 
@@ -32,13 +32,6 @@ class InboxPage(Page):
     """`state`: only texts in this state."""
 
     state: InboundState | None = None
-
-
-class RecipientPage(ApiModel):
-    """`after`: the position the page before ended with."""
-
-    after: int = Field(-1, ge=-1)
-    limit: int = Field(200, ge=1, le=500)
 
 
 class Message(ApiModel):
@@ -64,29 +57,6 @@ class MessageList(ApiModel):
     """Newest first."""
 
     items: tuple[Message, ...]
-
-
-class RecipientItem(ApiModel):
-    """One recipient on the delivery board; the number is masked."""
-
-    id: str
-    position: int
-    name: str
-    number: str
-    state: RecipientState
-    cause: str | None
-    modem: str | None
-    sent_at: datetime | None
-    reported_at: datetime | None
-    answer: str | None
-    choice: str | None
-    answered_at: datetime | None
-
-
-class RecipientList(ApiModel):
-    """In order of position."""
-
-    items: tuple[RecipientItem, ...]
 
 
 class Cancelled(ApiModel):
@@ -160,26 +130,6 @@ async def show_message(request: Request[None, None]) -> Message:
         await access_message(uow, request, Permission.SMS_READ)
         view = await request.app.sms.message(uow, request.path["message_id"])
     return _message(view)
-
-
-async def list_recipients(request: Request[RecipientPage, None]) -> RecipientList:
-    """The delivery board of a message."""
-    async with request.read() as uow:
-        await access_message(uow, request, Permission.SMS_READ)
-        rows = await request.app.sms.recipients(
-            uow, request.path["message_id"], after=request.query.after, limit=request.query.limit
-        )
-    return RecipientList(
-        items=tuple(
-            RecipientItem(
-                id=row.id, position=row.position, name=row.name, number=masked(row.number),
-                state=row.state, cause=row.cause, modem=row.modem, sent_at=row.sent_at,
-                reported_at=row.reported_at, answer=row.answer, choice=row.choice,
-                answered_at=row.answered_at,
-            )
-            for row in rows
-        )
-    )  # fmt: skip
 
 
 async def cancel(request: Request[None, Empty]) -> Cancelled:
@@ -311,9 +261,6 @@ ROUTES = [
           response=MessageList, summary="Messages, newest first"),
     Route("GET", f"{_SMS}/messages/{{message_id}}", show_message, permission=Permission.SMS_READ,
           response=Message, summary="One message with its counts"),
-    Route("GET", f"{_SMS}/messages/{{message_id}}/recipients", list_recipients,
-          permission=Permission.SMS_READ, query=RecipientPage, response=RecipientList,
-          summary="The delivery board of a message"),
     Route("POST", f"{_SMS}/messages/{{message_id}}/cancel", cancel, body=Empty,
           permission=Permission.SMS_SEND, response=Cancelled,
           summary="Withdraw what is not on the air"),

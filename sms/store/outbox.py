@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.database import UnitOfWork
-from sms.model import AttemptState, RecipientState, SegmentState
+from sms.model import AttemptState, BoardFilter, RecipientState, SegmentState
 from sms.store.book import NumberRow
 from sms.store.rows import (
     QUEUED_ONLY,
@@ -260,17 +260,45 @@ async def unsettled_messages(uow: UnitOfWork, since: datetime) -> list[str]:
     return list(rows)
 
 
+_TOGETHER = {
+    BoardFilter.WENT_OUT: (RecipientState.SENT, RecipientState.DELIVERED),
+    BoardFilter.LOST: (RecipientState.FAILED, RecipientState.EXPIRED),
+    BoardFilter.WAITING: (RecipientState.QUEUED, RecipientState.SENDING),
+}
+
+
+def _is_one_of(which: BoardFilter) -> ColumnElement[bool]:
+    if which is BoardFilter.ANSWERED:
+        return RecipientRow.answered_at.is_not(None)
+    if which is BoardFilter.SILENT:
+        return and_(
+            RecipientRow.answered_at.is_(None), RecipientRow.state != RecipientState.CANCELLED
+        )
+    states = _TOGETHER.get(which) or (RecipientState(which.value),)
+    return RecipientRow.state.in_(states)
+
+
 async def recipients_of(
-    uow: UnitOfWork, message_id: str, *, after: int = -1, limit: int = 500
+    uow: UnitOfWork,
+    message_id: str,
+    *,
+    which: BoardFilter | None = None,
+    after: int = -1,
+    limit: int = 500,
 ) -> list[RecipientRow]:
     """Recipients of a message in their order, a page at a time."""
-    rows = await uow.session.scalars(
-        select(RecipientRow)
-        .where(RecipientRow.message_id == message_id, RecipientRow.position > after)
-        .order_by(RecipientRow.position)
-        .limit(limit)
+    statement = select(RecipientRow).where(
+        RecipientRow.message_id == message_id, RecipientRow.position > after
     )
+    if which is not None:
+        statement = statement.where(_is_one_of(which))
+    rows = await uow.session.scalars(statement.order_by(RecipientRow.position).limit(limit))
     return list(rows)
+
+
+async def recipients_by_id(uow: UnitOfWork, ids: Sequence[str]) -> list[RecipientRow]:
+    """These recipients, at most a few hundred."""
+    return list(await uow.session.scalars(select(RecipientRow).where(RecipientRow.id.in_(ids))))
 
 
 async def messages(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { bars, countsOf, filtered } from '@/features/sms/delivery'
+import { beside, countsAfter, funnel, withChange } from '@/features/sms/boardRows'
+import { bars } from '@/features/sms/delivery'
 import { sharedVariables, withoutDoubles } from '@/features/sms/listed'
 import { cost } from '@/features/sms/segments'
 import type { MessageRecipient } from '@/protocol/api/sms'
@@ -33,15 +34,26 @@ describe('lists of recipients', () => {
 })
 
 describe('delivery board', () => {
-  const row = (id: string, state: MessageRecipient['state'], answered: string | null = null): MessageRecipient =>
-    ({ id, state, answered_at: answered }) as MessageRecipient
-  const rows = [row('a', 'delivered', 'x'), row('b', 'unknown'), row('c', 'failed')]
-  it('never counts unknown as delivered', () => {
-    expect(countsOf(rows)).toMatchObject({ all: 3, delivered: 1, unknown: 1, failed: 1, answered: 1, silent: 2 })
+  const row = (id: string, state: MessageRecipient['state']): MessageRecipient => ({ id, state, answered_at: null }) as MessageRecipient
+  const counts = { queued: 10, sent: 20, delivered: 60, unknown: 4, failed: 3, expired: 2, cancelled: 1, answered: 40 }
+  it('is a funnel with the drop-off before each step; unknown is never delivered', () => {
+    expect(funnel(counts, 100, true)).toEqual([
+      { filter: 'all', n: 100, dropped: 0 }, { filter: 'went_out', n: 80, dropped: 20 }, { filter: 'delivered', n: 60, dropped: 20 }, { filter: 'answered', n: 40, dropped: 20 },
+    ])
+    expect(funnel({}, 5, false).map((step) => step.n)).toEqual([5, 0, 0])
+    expect(beside(counts, 100, true)).toEqual([{ filter: 'waiting', n: 10 }, { filter: 'unknown', n: 4 }, { filter: 'lost', n: 5 }, { filter: 'cancelled', n: 1 }, { filter: 'silent', n: 59 }])
+    expect(beside({ delivered: 3 }, 3, false)).toEqual([])
   })
-  it('filters by state and by silence', () => {
-    expect(filtered(rows, 'silent').map((one) => one.id)).toEqual(['b', 'c'])
-    expect(filtered(rows, 'unknown').map((one) => one.id)).toEqual(['b'])
+  it('takes counts and rows from a change, and leaves the other rows as they are', () => {
+    const rows = [row('a', 'queued'), row('b', 'queued')]
+    const item = { recipient_id: 'a', state: 'delivered', cause: null, modem: 'm1', sent_at: 's', reported_at: 'r' }
+    const change = { kind: 'recipients.changed', at: 'x', data: { count: 1, counts: { delivered: 1 }, items: [item] } }
+    const after = withChange(rows, change)
+    expect(after[0]).toMatchObject({ state: 'delivered', modem: 'm1', reported_at: 'r' })
+    expect(after[1]).toBe(rows[1])
+    expect(countsAfter({ queued: 2 }, change)).toEqual({ delivered: 1 })
+    expect(withChange(rows, { ...change, data: { count: 900, counts: {}, items: [] } })).toBe(rows)
+    expect(withChange(rows, { kind: 'recipient.answered', at: 'x', data: { recipient_id: 'b', choice: '1', text: '1' } })[1]).toMatchObject({ choice: '1', answered_at: 'x' })
   })
   it('shows bars for a signal', () => {
     expect([null, -113, -100, -90, -80, -60].map(bars)).toEqual([0, 0, 1, 2, 3, 4])

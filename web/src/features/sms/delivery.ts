@@ -1,4 +1,4 @@
-import type { MessageRecipient, RecipientState } from '@/protocol/api/sms'
+import type { RecipientState } from '@/protocol/api/sms'
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | ''
 
@@ -7,26 +7,8 @@ export const STATE_TONE: Record<RecipientState, Tone> = {
   queued: '', sending: 'info', sent: 'info', delivered: 'ok', unknown: 'warn', failed: 'bad', expired: 'bad', cancelled: '',
 }
 
-export const STATES = Object.keys(STATE_TONE) as RecipientState[]
-
-export type BoardFilter = RecipientState | 'answered' | 'silent' | 'all'
-
-export function filtered(rows: readonly MessageRecipient[], filter: BoardFilter): MessageRecipient[] {
-  if (filter === 'all') return [...rows]
-  if (filter === 'answered') return rows.filter((row) => row.answered_at !== null)
-  if (filter === 'silent') return rows.filter((row) => row.answered_at === null)
-  return rows.filter((row) => row.state === filter)
-}
-
-export function countsOf(rows: readonly MessageRecipient[]): Record<BoardFilter, number> {
-  const counts = { all: rows.length, answered: 0, silent: 0 } as Record<BoardFilter, number>
-  for (const state of STATES) counts[state] = 0
-  for (const row of rows) {
-    counts[row.state] += 1
-    counts[row.answered_at === null ? 'silent' : 'answered'] += 1
-  }
-  return counts
-}
+/** What a person looks at: a state, or several that belong together; the server filters. */
+export type BoardFilter = RecipientState | 'went_out' | 'lost' | 'waiting' | 'answered' | 'silent' | 'all'
 
 const MODEM_TONE: Record<string, Tone> = { ready: 'ok', starting: 'warn', offline: 'warn', quarantined: 'bad', faulted: 'bad', stopped: '' }
 

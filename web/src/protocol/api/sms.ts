@@ -8,6 +8,9 @@ export type Message = Schema<'Message'>
 
 export type MessageRecipient = Schema<'RecipientItem'>
 
+/** Every try for one recipient, and what they were sent. */
+export type Attempts = Schema<'AttemptList'>
+
 export type Inbound = Schema<'InboundItem'>
 
 export type Modem = Schema<'ModemItem'>
@@ -37,13 +40,6 @@ export const listModems = (http: Http): Promise<{ items: Modem[] }> => http.get(
 export const listHandsets = (http: Http): Promise<{ items: Handset[] }> => http.get('/demo/phones')
 export const answerFrom = (http: Http, number: string, text: string): Promise<unknown> => http.post(`/demo/phones/${encodeURIComponent(number)}/answers`, { text })
 
-/** The whole delivery board, page by page of 500. */
-export async function listRecipients(http: Http, id: string): Promise<MessageRecipient[]> {
-  const found: MessageRecipient[] = []
-  for (;;) {
-    const after = found.at(-1)?.position ?? -1
-    const { items } = await http.get<{ items: MessageRecipient[] }>(`/sms/messages/${id}/recipients`, { after, limit: 500 })
-    found.push(...items)
-    if (items.length < 500) return found
-  }
-}
+/** A page of the delivery board; `after`: the position the page before ended with. */
+export const listRecipients = (http: Http, id: string, query: { state?: string; after?: number; limit?: number }): Promise<{ items: MessageRecipient[] }> => http.get(`/sms/messages/${id}/recipients`, query)
+export const listAttempts = (http: Http, id: string, recipientId: string): Promise<Attempts> => http.get(`/sms/messages/${id}/recipients/${recipientId}/attempts`)

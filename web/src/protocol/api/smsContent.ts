@@ -71,7 +71,9 @@ export const approveOrder = (http: Http, id: string): Promise<SmsOrder> => http.
 export const refuseOrder = (http: Http, id: string, reason: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/refuse`, { reason })
 export const cancelOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/cancel`)
 /** `confirmedCount`: typed by the sender above 100 recipients. `order_id`: it waits for somebody's agreement. */
-export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string, confirmedCount?: number): Promise<{ message_id: string; order_id?: string }> => http.post(`/sms/messages/${id}/again`, { to, key, ...(confirmedCount ? { confirmed_count: confirmedCount } : {}) })
+/** `confirmed`: how many, typed by the sender, above 100. */
+export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string, confirmed?: number): Promise<{ message_id: string; order_id: string }> =>
+  http.post(`/sms/messages/${id}/again`, { to, key, ...(confirmed === undefined ? {} : { confirmed_count: confirmed }) })
 export const exportAddress = (id: string, kind: 'csv' | 'xlsx'): string => `/api/v1/sms/messages/${id}/export.${kind}`
 export const monthStatistics = (http: Http, month: string): Promise<{ items: UnitMonth[] }> => http.get('/sms/statistics', { month })
 export const modemDetail = (http: Http, name: string): Promise<ModemDetail> => http.get(`/sms/modems/${encodeURIComponent(name)}`)

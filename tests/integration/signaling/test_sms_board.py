@@ -1,0 +1,121 @@
+"""The delivery board: filtered pages, counts with each change, every try of one recipient."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.auth.model import Grant, Principal, Role
+from core.ids import UserId
+from directory.model import UnitDraft, UnitKind
+from sms.model import AttemptState, RecipientState
+from sms.numbers import demo_number
+from sms.progress import Progress
+from sms.store import outbox as store
+from sms.store.rows import AttemptRow
+
+SMS = "/api/v1/sms"
+SYSTEM = Principal(UserId("system"), "system", None, (Grant(Role.ADMIN, ""),))
+COUNTY = UnitDraft("青澜县", UnitKind.COUNTY, None, id="county")
+pytestmark = pytest.mark.timeout(60)
+
+
+async def _sent(server: Any, duty: Any, count: int) -> str:
+    body = {
+        "key": "board-001", "unit_id": "county", "text": "今晚八点开会", "confirmed_count": count,
+        "numbers": [demo_number(n) for n in range(count)], "choices": {"1": "到", "2": "假"},
+    }  # fmt: skip
+    status, sent = await duty.call("POST", f"{SMS}/messages", body)
+    assert status == 201, sent
+    return str(sent["message_id"])
+
+
+@pytest.fixture
+async def board(small_county: Any) -> Any:
+    """A signed-in duty officer and a message to 250: delivered, sent, failed, the rest queued."""
+    duty = await small_county.signed_in("duty")
+    message_id = await _sent(small_county, duty, 250)
+    async with small_county.app.database.write() as uow:
+        for row in await store.recipients_of(uow, message_id, limit=6):
+            if row.position < 3:
+                row.state, row.reported_at, row.sent_at = RecipientState.DELIVERED, uow.now, uow.now
+            elif row.position < 5:
+                row.state, row.sent_at = RecipientState.SENT, uow.now
+            else:
+                row.state, row.cause = RecipientState.FAILED, "refused"
+            if row.position == 0:
+                row.answer, row.choice, row.answered_at = "1", "1", uow.now
+    return small_county, duty, message_id
+
+
+@pytest.fixture
+async def small_county(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> Any:
+    """An edge with a county unit and a duty officer."""
+    async with edge(make_settings(sqlite_url)) as server:
+        await found_county(server)
+        yield server
+
+
+async def found_county(server: Any) -> None:
+    """The one unit these tests need."""
+    register = server.app.part("register")
+    async with server.app.database.write() as uow:
+        await register.create_unit(uow, SYSTEM, COUNTY)
+    await server.add_user("duty", Grant(Role.DUTY_OFFICER, "county/"), must_change_password=False)
+
+
+async def test_a_board_is_read_by_outcome_a_page_at_a_time(board: Any) -> None:
+    _, duty, message_id = board
+    path = f"{SMS}/messages/{message_id}/recipients"
+    for which, count in (
+        ("went_out", 5), ("delivered", 3), ("lost", 1), ("answered", 1), ("waiting", 100),
+        ("unknown", 0), ("silent", 100),
+    ):  # fmt: skip
+        status, page = await duty.call("GET", f"{path}?state={which}&limit=100")
+        assert (status, len(page["items"])) == (200, count), which
+    _, second = await duty.call("GET", f"{path}?state=waiting&limit=200&after=105")
+    assert [len(second["items"]), second["items"][0]["position"]] == [144, 106]
+    assert (await duty.call("GET", f"{path}?state=never"))[0] == 422
+
+
+async def test_a_change_brings_the_counts_so_that_nobody_reads_the_board_again(board: Any) -> None:
+    server, duty, message_id = board
+    line = await duty.socket()
+    await line.ask("topic.subscribe", {"topic": f"message:{message_id}"})
+    async with server.app.database.read() as uow:
+        rows = await store.recipients_of(uow, message_id)
+    for changed, listed in ((rows[:2], 2), (rows, 0)):
+        progress = Progress()
+        for row in changed:
+            progress.note(message_id, row.id, row.state)
+        async with server.app.database.write() as uow:
+            await progress.publish(uow)
+        change = await line.next("change")
+        assert change["data"]["counts"] == {
+            "delivered": 3, "sent": 2, "failed": 1, "queued": 244, "answered": 1,
+        }  # fmt: skip
+        assert len(change["data"]["items"]) == listed
+    assert change["data"]["count"] == 250
+
+
+async def test_every_try_for_a_recipient_is_told_with_what_was_sent(board: Any) -> None:
+    server, duty, message_id = board
+    async with server.app.database.write() as uow:
+        recipient = (await store.recipients_of(uow, message_id, limit=1))[0]
+        segment = (await store.segments_of(uow, recipient.id))[0]
+        for key, state in (("a1", AttemptState.NOT_SENT), ("a2", AttemptState.SENT)):
+            uow.session.add(
+                AttemptRow(
+                    id=key, segment_id=segment.id, modem="m1", imsi="460", number=recipient.number,
+                    state=state, is_extra_copy=False, round=0, error="CMS 500", detail="",
+                    started_at=uow.now, ended_at=uow.now,
+                )
+            )  # fmt: skip
+    path = f"{SMS}/messages/{message_id}/recipients"
+    status, told = await duty.call("GET", f"{path}/{recipient.id}/attempts")
+    assert (status, told["text"]) == (200, "【县应急指挥中心】今晚八点开会")
+    assert [(one["state"], one["part"]) for one in told["items"]] == [("not_sent", 1), ("sent", 1)]
+    assert recipient.number not in str(told)
+    assert (await duty.call("GET", f"{path}/none/attempts"))[0] == 404
