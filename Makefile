@@ -1,7 +1,7 @@
 # Two commands: `make run` starts a demo county, `make test` proves the whole thing.
 # What they need is made by tools/prepare.py; docs/operations.md says how long it takes.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt web bench soak clean prepare-run prepare-dev
+.PHONY: help run install test lint fmt web bench soak clean prepare-dev
 
 BIN := .venv/bin
 PREPARE = python=$$(sh tools/python.sh) && "$$python" tools/prepare.py
@@ -15,6 +15,9 @@ help: ## Show this list
 run: ## Start the demo county: installs, builds, seeds, prints addresses and logins
 	@$(PREPARE) run pages
 	@exec $(BIN)/python server.py demo $(ARGS)
+
+install: ## Make the environment and the pages for a real installation; start nothing
+	@$(PREPARE) run pages
 
 test: ## Run every check and test, with real Redis, PostgreSQL and Chromium
 	@$(PREPARE) dev services pages

@@ -16,6 +16,7 @@ from signaling.api import ApiModel
 from signaling.http import AnyRequest, File, Request, Route
 from signaling.selftest import service as selftest
 from signaling.settings import Settings
+from sms.modem_view import ModemState
 
 
 class Health(ApiModel):
@@ -100,8 +101,23 @@ async def metrics(request: Request[None, None]) -> web.StreamResponse:
     """Prometheus text format; with the permission system.read, or with http.metrics_token."""
     if not _bears_token(request):
         request.require(Permission.SYSTEM_READ)
-    body = generate_latest() + request.app.rooms.metrics().encode()
+    body = generate_latest() + request.app.rooms.metrics().encode() + await _states(request)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _states(request: AnyRequest) -> bytes:
+    """Components, modems and disk as gauges: what an operator's alarms go by."""
+    data = request.app.settings.data.dir
+    free = (await asyncio.to_thread(shutil.disk_usage, data)).free
+    ready = {f'component="{one.name}"': one.is_ready for one in await _components(request)}
+    modems = {
+        f'modem="{view.name}"': view.state is ModemState.READY for view in request.app.sms.modems()
+    }
+    lines = ["# TYPE fengsui_disk_free_bytes gauge", f"fengsui_disk_free_bytes {free}"]
+    for name, found in (("component_ready", ready), ("modem_ready", modems)):
+        lines.append(f"# TYPE fengsui_{name} gauge")
+        lines += [f"fengsui_{name}{{{label}}} {value:d}" for label, value in found.items()]
+    return "\n".join([*lines, ""]).encode()
 
 
 def _bears_token(request: AnyRequest) -> bool:

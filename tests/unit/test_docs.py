@@ -1,11 +1,13 @@
 """What the pages of docs/ and the README name is there: commands, settings, variables, places."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from signaling.settings import CONFIG_VARIABLE, variables
+from server import COMMANDS
+from signaling.settings import CONFIG_VARIABLE, Settings, load, variables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -49,3 +51,50 @@ def test_every_variable_named_is_one_the_settings_accept(file: Path) -> None:
     known = {variable for variable, _ in variables()} | {CONFIG_VARIABLE}
     named = set(re.findall(r"FENGSUI_[A-Z0-9_]*[A-Z0-9](?!_*<)", file.read_text("utf-8")))
     assert named - known == set()
+
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
+def test_every_command_is_in_the_operations_page() -> None:
+    assert [name for name in COMMANDS if f"`{name}`" not in OPERATIONS] == []
+
+
+def test_every_command_the_pages_show_exists() -> None:
+    shown = set()
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        shown |= set(re.findall(r"server\.py ([a-z][a-z-]+)", text))
+    shown |= set(re.findall(r"^fengsui ([a-z-]+)", OPERATIONS, re.MULTILINE))
+    assert len(shown) > 8
+    assert shown - COMMANDS.keys() == set()
+
+
+def test_every_section_of_the_settings_is_in_the_operations_page() -> None:
+    assert [name for name in Settings.model_fields if f"`{name}`" not in OPERATIONS] == []
+
+
+def test_every_setting_the_operations_page_names_is_known() -> None:
+    sections = "|".join(Settings.model_fields)
+    named = set(re.findall(rf"`((?:{sections})\.[a-z_.]+)[ `]", OPERATIONS))
+    assert len(named) > 12
+    assert named - {path for _, path in variables()} == set()
+
+
+def test_the_settings_of_the_example_load() -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", OPERATIONS, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 2
+    for block in blocks:
+        load({}, overrides=tomllib.loads(block))
+
+
+def test_the_unit_starts_a_server_and_lets_it_end_its_children() -> None:
+    unit = (ROOT / "tools" / "fengsui.service").read_text("utf-8")
+    start = re.search(
+        r"^ExecStart=/opt/fengsui/\.venv/bin/python server\.py .*", unit, re.MULTILINE
+    )
+    assert start is not None
+    assert start[0].endswith(" serve")
+    assert "KillMode=mixed" in unit, "a SIGTERM to the workers would end meetings before the drain"
+    for place in ("/opt/fengsui", "/etc/fengsui/fengsui.toml", "tools/fengsui.service"):
+        assert place in OPERATIONS

@@ -1,9 +1,13 @@
 """What /readyz and /metrics say, and to whom."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from core.version import VERSION
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 async def test_a_disk_that_fills_is_told_before_it_is_full(
@@ -32,3 +36,17 @@ async def test_alive_and_status_name_the_same_version(county: Any) -> None:
     admin = await county.signed_in("admin")
     assert (await admin.call("GET", "/healthz"))[1] == {"status": "ok", "version": VERSION}
     assert (await admin.call("GET", "/api/v1/system"))[1]["version"] == VERSION
+
+
+async def test_every_figure_the_alarm_rules_name_is_told(county: Any) -> None:
+    """docs/prometheus-rules.yml is what docs/operations.md tells an operator to load."""
+    admin = await county.signed_in("admin")
+    status, text = await admin.call("GET", "/metrics")
+    assert status == 200
+    assert 'fengsui_component_ready{component="database"} 1' in text
+    rules = (ROOT / "docs" / "prometheus-rules.yml").read_text("utf-8")
+    named = set(re.findall(r"\bfengsui_\w+", rules))
+    told = set(re.findall(r"^# TYPE (fengsui_\w+)", text, re.MULTILINE))
+    told |= {f"{name}_{part}" for name in told for part in ("bucket", "count", "sum")}
+    assert len(named) >= 5
+    assert named - told == set()
