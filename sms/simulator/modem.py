@@ -47,6 +47,7 @@ class Session:
     caller_id: bool = False
     is_unlocked: bool = False
     caller_name_format: int = 0  # +COPS format
+    character_set: str = "GSM"  # +CSCS
     memory: str = "SM"  # +CPMS mem1: where +CMGL and +CMGD work
 
 

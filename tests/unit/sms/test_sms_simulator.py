@@ -13,6 +13,7 @@ from sms.simulator.air import Air, SimCard, WaitingPdu
 from sms.simulator.faults import Armed, Fault
 from sms.simulator.handsets import Behaviour, Handset
 from sms.simulator.journal import Journal
+from sms.simulator.modem import PERSONALITIES, SimulatedModem
 
 NUMBER, MODEM = "+8610055500001", "+8610055599901"
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -90,3 +91,23 @@ def test_a_journal_cut_off_by_a_crash_is_read_to_its_last_whole_line(tmp_path: P
     third = Journal(lambda: AT, path)
     assert [entry["text"] for entry in third.entries] == ["a", "b"]
     third.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("AT+CSCS=?", b'+CSCS: ("GSM","IRA","UCS2")'),
+        ("AT+CSCS?", b'+CSCS: "GSM"'),
+        ("AT+CFUN=1", b"OK"),
+    ],
+)
+def test_what_gammu_asks_before_it_sends_is_answered(command: str, answer: bytes) -> None:
+    said = bytearray()
+    sim = SimCard("460001", MODEM)
+    modem = SimulatedModem(
+        "modem-1", Air(Agenda()), sim, PERSONALITIES["generic"], radio_s=0.0,
+        write=said.extend, unplug=lambda _: None, plug=lambda: None,
+    )  # fmt: skip
+    modem.feed(f"{command}\r".encode())
+    assert answer in said
+    assert b"ERROR" not in said
