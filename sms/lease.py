@@ -48,6 +48,12 @@ class Lease:
         self._device = f"{_HOST}:{path}"
         self._lasts = timedelta(seconds=lasts_s)
         self._owner = owner or this_process()
+        self._predecessor = ""
+
+    @property
+    def holders(self) -> tuple[str, str]:
+        """This process and the one that had the device before."""
+        return self._owner, self._predecessor
 
     async def take(self) -> str:
         """Take or renew it. Returns: "" if we have it, else who does. Raises: Unavailable."""
@@ -68,4 +74,6 @@ class Lease:
                 return before
         until = now + self._lasts
         is_ours = store.write_lease(connection, self._device, self._owner, until, before)
+        if is_ours and before not in (None, self._owner):
+            self._predecessor = before or ""
         return "" if is_ours else "another process"

@@ -5,7 +5,7 @@ everything else takes the careful path here. Both move a segment only by `lifecy
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core import changes, events, timers
@@ -14,7 +14,7 @@ from core.ids import MessageId, RecipientId, SegmentId, new_id
 from sms import segments
 from sms.driver import SendOutcome, SendState
 from sms.errors_cms import ErrorAction
-from sms.lifecycle import SegmentFact, copies_allowed, summarise, transition
+from sms.lifecycle import LANES, SegmentFact, copies_allowed, summarise, transition
 from sms.model import (
     AttemptState,
     Outgoing,
@@ -150,6 +150,24 @@ class Ledger:
             segment.avoid_modem = attempt.modem if verdict.avoid_modem else None
         await self.happen(uow, segment, verdict.fact, cause=verdict.cause, modem=attempt.modem)
 
+    async def withdraw(self, uow: UnitOfWork, attempt_id: str) -> None:
+        """An attempt journaled ahead never began: its segment waits as if never claimed."""
+        await self.settle(uow, attempt_id, SendOutcome(SendState.NOT_SENT, detail="not begun"))
+        attempt = await store.attempt(uow, attempt_id)
+        segment = await store.segment(uow, attempt.segment_id) if attempt is not None else None
+        if segment is not None and segment.state is SegmentState.QUEUED:
+            segment.attempts = max(0, segment.attempts - 1)
+
+    async def give_way(self, uow: UnitOfWork, ahead: Outgoing, taker: Taker) -> bool:
+        """Withdraw what was journaled ahead if this modem may send something more urgent."""
+        lane = min(taker.max_lane, LANES[ahead.class_] - 1)
+        connection = await uow.session.connection()
+        found = await connection.run_sync(turns.next_due, uow.now, replace(taker, max_lane=lane))
+        if found is None:
+            return False
+        await self.withdraw(uow, ahead.attempt_id)
+        return True
+
     async def settle_report(self, uow: UnitOfWork, imsi: str, report: StatusReport) -> bool:
         """Join a status report to its attempt. Returns: whether there was one."""
         number = to_e164(report.recipient.value)
@@ -182,13 +200,21 @@ class Ledger:
         await self.happen(uow, segment, fact, cause=report.words, modem=attempt.modem)
         return True
 
-    async def adopt_open_attempts(self, uow: UnitOfWork, modem: str) -> int:
-        """After a crash: attempts without an end are of unknown outcome. Returns: how many."""
-        attempts = await store.open_attempts(uow, modem)
-        for attempt in attempts:
+    async def adopt_open_attempts(self, uow: UnitOfWork, modem: str, last: str) -> int:
+        """After a crash: attempts without an end are of unknown outcome. Returns: how many.
+
+        `last`: the attempt the modem was given last, empty if not known; later ones never began.
+        """
+        given_last = await store.attempt(uow, last) if last else None
+        unknown = 0
+        for attempt in await store.open_attempts(uow, modem):
+            if given_last is not None and attempt.started_at > given_last.started_at:
+                await self.withdraw(uow, attempt.id)
+                continue
+            unknown += 1
             outcome = SendOutcome(SendState.UNKNOWN, detail="the server stopped while it was sent")
             await self.settle(uow, attempt.id, outcome)
-        return len(attempts)
+        return unknown
 
     async def on_unknown_timer(self, uow: UnitOfWork, timer: timers.Timer) -> None:
         """No report came for an alert of unknown outcome: order its one extra copy."""

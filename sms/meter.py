@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 from sms.lifecycle import LANES
 from sms.model import MessageClass
+from sms.settings import ModemSettings
 
 COUNTY_TIME = timezone(timedelta(hours=8))
 """Days, months and quiet hours are the county's; mainland China has one zone and no summer time."""
@@ -20,6 +21,11 @@ class Limits:
     per_day: int
     per_month: int
     reserve: int
+
+
+def limits_of(modem: ModemSettings) -> Limits:
+    """As the settings say."""
+    return Limits(modem.per_minute, modem.per_day, modem.per_month, modem.alert_reserve)
 
 
 def day_start(now: datetime) -> datetime:
@@ -63,6 +69,11 @@ class Meter:
         self.day += 1
         self.month += 1
         self._tokens -= 1
+
+    def take_back(self) -> None:
+        """A segment that was counted did not go out after all."""
+        self.day, self.month = max(0, self.day - 1), max(0, self.month - 1)
+        self._tokens += 1
 
     def highest_lane(self, now: datetime) -> int:
         """The highest lane that may still send, `NOTHING` if none may."""

@@ -14,7 +14,9 @@ import structlog
 
 from core import changes
 from core.errors import AppError
-from sms import calls, segments
+from sms import calls
+from sms.ahead import FAST_AIR_S, PATIENCE_S, Ahead
+from sms.air_mark import AirMark
 from sms.credit import Credit
 from sms.driver import (
     CallResult,
@@ -36,10 +38,11 @@ from sms.driver import (
 from sms.errors_cms import ErrorAction
 from sms.lease import Lease
 from sms.ledger import Done
-from sms.meter import NOTHING, TALK, Limits, Meter, day_start, is_quiet, month_start
+from sms.lifecycle import LANES
+from sms.meter import NOTHING, TALK, Meter, day_start, is_quiet, limits_of, month_start
 from sms.model import Outgoing
 from sms.modem_view import ModemState, ModemView
-from sms.pdu.submit import SubmitPdu
+from sms.planning import pdu_of
 from sms.settings import ModemSettings
 from sms.store import sims as sims_store
 from sms.store.turns import Taker
@@ -71,13 +74,16 @@ class ModemOwner:
         self._clock = around.clock
         self._wake = wake
         self._lease = Lease(around.database, settings.path, around.sms.lease_s, around.fleet.node)
+        self._mark = AirMark(settings.path, self._lease.holders[0])
         self._errands = Errands()
         self._stopping = False
         self._swept_at = self._looked_at = self._leased_at = float("-inf")
         self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
         self._out_for_s = _SIM_AGAIN_FIRST_S
-        self._meter = Meter(_limits(settings), around.database.clock.now())
+        self._meter = Meter(limits_of(settings), around.database.clock.now())
         self._credit = Credit(settings, around.sms, around.database)
+        self._ahead = Ahead(around, lambda: self._meter.take_back())
+        self._air_s = float("inf")  # how long the last text took
         self.view = ModemView(
             name=settings.name, path=settings.path, is_simulated=settings.is_simulated,
             state=ModemState.STARTING, since=around.database.clock.now(),
@@ -99,6 +105,7 @@ class ModemOwner:
                 reader.cancel()
         finally:
             await asyncio.shield(self._driver.close())
+            self._mark.close()
             with suppress(AppError):  # it runs out by itself
                 await self._lease.give_back()
             self._refuse_errands()
@@ -122,6 +129,7 @@ class ModemOwner:
         is_open = False
         while not self._stopping:
             try:
+                await self._ahead.give_back()
                 if holder := await self._lease.take():
                     is_open = False
                     await self._driver.close()
@@ -151,13 +159,14 @@ class ModemOwner:
             self.view, imsi=info.imsi, model=f"{info.manufacturer} {info.model}".strip(),
             own_number=info.own_number, smsc=info.smsc,
         )  # fmt: skip
+        last = self._mark.last_of(*self._lease.holders)
         async with self._database.write() as uow:
-            adopted = await self._ledger.adopt_open_attempts(uow, self._settings.name)
+            adopted = await self._ledger.adopt_open_attempts(uow, self._settings.name, last)
             await calls.end_cut_off(uow, self._settings.name)
             now = uow.now
             day = await sims_store.sent_since(uow, info.imsi, day_start(now))
             month = await sims_store.sent_since(uow, info.imsi, month_start(now))
-            self._meter = Meter(_limits(self._settings), now, day, month)
+            self._meter = Meter(limits_of(self._settings), now, day, month)
             self.view = await self._credit.take_over(uow, self.view)
         if adopted:
             log.warning("attempts_of_unknown_outcome", modem=self.view.name, count=adopted)
@@ -178,10 +187,13 @@ class ModemOwner:
                 await self._look_after()
                 if self._errands.balance_wanted or (self._credit.is_due and not is_busy):
                     await self._ask_balance()
-            outgoing = await self._turn(done, may_claim=self._can_send)
-            done = None
+            outgoing = await self._next_ahead()
+            if outgoing is None:
+                self._ahead.looks()
+                outgoing = await self._turn(done, may_claim=self._can_send)
+                done = None
             if outgoing is not None:
-                done = Done(outgoing, await self._send(outgoing), self._settings.name)
+                done = await self._send(outgoing, done)
                 await self._after(done.outcome)
                 continue
             if self._stopping:
@@ -203,10 +215,12 @@ class ModemOwner:
             and self._clock.monotonic() >= self._rest_until
         )
 
-    async def _turn(self, done: Done | None, *, may_claim: bool) -> Outgoing | None:
+    async def _turn(
+        self, done: Done | None, *, may_claim: bool, min_lane: int = 0
+    ) -> Outgoing | None:
         """One transaction: store the last outcome and late ones, journal the next attempt."""
         late, self._errands.late = self._errands.late, []
-        taker = self._taker() if may_claim else None
+        taker = self._taker(min_lane) if may_claim else None
         if done is None and not late and taker is None:
             return None
         is_usual = not late and (done is None or done.is_usual)
@@ -241,7 +255,7 @@ class ModemOwner:
             self._meter.count(self._database.clock.now())
         return outgoing
 
-    def _taker(self) -> Taker | None:
+    def _taker(self, min_lane: int = 0) -> Taker | None:
         """What this modem may take now; None if nothing."""
         now = self._database.clock.now()
         lane = self._meter.highest_lane(now)
@@ -262,12 +276,44 @@ class ModemOwner:
             is_simulated=self._settings.is_simulated,
             ready=self._around.pool.ready(is_simulated=self._settings.is_simulated),
             max_lane=lane,
+            min_lane=min_lane,
             serves=(*serves, *self._around.pool.unserved()) if serves else None,
         )
 
-    async def _send(self, outgoing: Outgoing) -> SendOutcome:
-        left = outgoing.expires_at - self._database.clock.now()
-        return await self._driver.send_pdu(_pdu(outgoing, left), Ticket(outgoing.attempt_id))
+    async def _next_ahead(self) -> Outgoing | None:
+        """What was journaled ahead, if it may still go; else it is given back."""
+        taker = self._taker() if self._ahead.held is not None and self._can_send else None
+        if taker is None:
+            await self._ahead.give_back()
+        else:
+            await self._ahead.give_way(taker)
+        return self._ahead.take()
+
+    async def _send(self, outgoing: Outgoing, before: Done | None) -> Done:
+        """Send; on a fast line store meanwhile how the one before ended, and journal the next."""
+        pdu = pdu_of(outgoing, outgoing.expires_at - self._database.clock.now())
+        began, fault = self._clock.monotonic(), None
+        self._mark.put(outgoing.attempt_id)
+        async with asyncio.TaskGroup() as both:
+            sending = both.create_task(self._driver.send_pdu(pdu, Ticket(outgoing.attempt_id)))
+            if before is not None or self._air_s < FAST_AIR_S:
+                fault = await self._meanwhile(LANES[outgoing.class_], before, sending)
+        self._air_s = self._clock.monotonic() - began
+        if fault is not None:
+            await self._turn(before, may_claim=False)
+        return Done(outgoing, sending.result(), self._settings.name)
+
+    async def _meanwhile(
+        self, lane: int, before: Done | None, sending: asyncio.Task[SendOutcome]
+    ) -> AppError | None:
+        try:
+            self._ahead.held = await self._turn(before, may_claim=self._can_send, min_lane=lane)
+            await asyncio.wait({sending}, timeout=PATIENCE_S)
+            if not sending.done():
+                await self._ahead.give_back()
+        except AppError as fault:  # the text on the air is not to suffer
+            return fault
+        return None
 
     async def _after(self, outcome: SendOutcome) -> None:
         """Draw the consequences for this modem."""
@@ -457,18 +503,3 @@ class ModemOwner:
                 await self._around.fleet.show(uow, self.view)
         except AppError as fault:
             log.warning("modem_state_not_shown", modem=self.view.name, cause=fault.message)
-
-
-def _limits(settings: ModemSettings) -> Limits:
-    return Limits(settings.per_minute, settings.per_day, settings.per_month, settings.alert_reserve)
-
-
-def _pdu(outgoing: Outgoing, left: timedelta) -> SubmitPdu:
-    parts = segments.split(outgoing.text, outgoing.concat_reference)
-    return segments.to_pdu(
-        parts[outgoing.part - 1],
-        outgoing.number,
-        validity=max(left, timedelta(minutes=5)),
-        is_flash=outgoing.is_flash,
-        rejects_duplicates=outgoing.is_extra_copy,
-    )

@@ -1,4 +1,4 @@
-"""When a message goes out, how long it takes, what to look at before (pure)."""
+"""When a message goes out, how long it takes, what to look at before, what is sent (pure)."""
 
 import calendar
 import re
@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from core.errors import InvalidInput
+from sms import segments
 from sms.meter import COUNTY_TIME
-from sms.model import MessageClass
+from sms.model import MessageClass, Outgoing
 from sms.numbers import is_sendable, to_e164
+from sms.pdu.submit import SubmitPdu
 
 REPEATS = ("daily", "workdays", "weekly", "monthly")
 _NEVER_WAITS = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
@@ -92,3 +94,15 @@ def _person(cells: Sequence[str]) -> tuple[str, str]:
         elif cell and not cell.isdigit():
             words.append(cell)
     return number, words[0][:40] if words else ""
+
+
+def pdu_of(outgoing: Outgoing, left: timedelta) -> SubmitPdu:
+    """The PDU of one attempt. `left`: until its text expires."""
+    parts = segments.split(outgoing.text, outgoing.concat_reference)
+    return segments.to_pdu(
+        parts[outgoing.part - 1],
+        outgoing.number,
+        validity=max(left, timedelta(minutes=5)),
+        is_flash=outgoing.is_flash,
+        rejects_duplicates=outgoing.is_extra_copy,
+    )

@@ -90,6 +90,7 @@ class ModemPool:
         self._stopping = asyncio.Event()
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
+        self._queue_changes = 0
         self.beside: list[Callable[[], Awaitable[None]]] = []
         self.chores: list[Callable[[], Awaitable[None]]] = []
         for modem in settings.modems:
@@ -115,6 +116,10 @@ class ModemPool:
         self._owners[modem.name] = ModemOwner(modem, driver, around, wake)
 
     # What the owners ask
+
+    @property
+    def queue_changes(self) -> int:
+        return self._queue_changes
 
     def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
         return tuple(view.name for view in self._all_ready() if view.is_simulated is is_simulated)
@@ -230,6 +235,7 @@ class ModemPool:
 
     def wake(self) -> None:
         """Let every modem look at the queue."""
+        self._queue_changes += 1
         for wake in self._wakes:
             wake.set()
 

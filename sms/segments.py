@@ -7,6 +7,7 @@ an 8-bit one 153 or 67.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from core.errors import InvalidInput
 from sms.pdu import gsm7
@@ -132,14 +133,15 @@ def to_pdu(
     )
 
 
-def _cut(text: str, *, is_wide: bool) -> tuple[Alphabet, list[str]]:
+@lru_cache(maxsize=32)  # one text goes to thousands, and is cut anew for each attempt
+def _cut(text: str, *, is_wide: bool) -> tuple[Alphabet, tuple[str, ...]]:
     _refuse_lone_surrogates(text)
     alphabet = alphabet_of(text)
     costs = [_cost(char, alphabet) for char in text]
     if sum(costs) <= _ALONE[alphabet]:
-        return alphabet, [text]
+        return alphabet, (text,)
     capacity = (_JOINED_WIDE if is_wide else _JOINED_NARROW)[alphabet]
-    return alphabet, list(_pieces(text, costs, capacity))
+    return alphabet, tuple(_pieces(text, costs, capacity))
 
 
 def _pieces(text: str, costs: Sequence[int], capacity: int) -> Iterator[str]:

@@ -37,6 +37,10 @@ class Errand:
 class Pool(Protocol):
     """What an owner asks about the other modems."""
 
+    @property
+    def queue_changes(self) -> int:
+        """How often something was queued since the start, by this process."""
+
     def ready(self, *, is_simulated: bool) -> tuple[str, ...]:
         """Names of the modems, of every node, that can send now."""
 

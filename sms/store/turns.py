@@ -50,7 +50,8 @@ _AVOIDED_FOR = timedelta(seconds=10)
 class Taker:
     """The modem that asks for work, and what it may take.
 
-    `max_lane`: highest lane its quota and rate leave it (−1: nothing). `serves`: carriers, None =
+    `max_lane`: highest lane its quota and rate leave it (−1: nothing). `min_lane`: what is more
+    urgent is left to whichever modem is free first. `serves`: carriers, None =
     all. `ready`: modems that can send now, this one included; what prefers or is told to avoid a
     modem looks there.
     """
@@ -60,6 +61,7 @@ class Taker:
     is_simulated: bool
     ready: tuple[str, ...]
     max_lane: int = 99
+    min_lane: int = 0
     serves: tuple[str, ...] | None = None
 
 
@@ -70,7 +72,7 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
     conditions: list[ColumnElement[bool]] = [
         text(f"sms_segment.{QUEUED_ONLY}"),  # type: ignore[list-item]
         s.is_demo == taker.is_simulated,
-        s.lane <= taker.max_lane,
+        s.lane.between(taker.min_lane, taker.max_lane),
         s.not_before <= now,
         s.expires_at > now,
         m.cancelled_at.is_(None),

@@ -1,0 +1,125 @@
+"""A fast line journals its next text while one is on the air; it must cost no promise."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from sms.air_mark import AirMark
+from sms.ledger import Ledger
+from sms.model import MessageClass, Outgoing, Recipient, Submission
+from sms.numbers import demo_number
+from sms.progress import Progress
+from sms.service import SmsPlatform
+from sms.settings import SmsSettings
+from sms.store.turns import Taker
+from tests.support.sms_checker import losses, violations
+from tests.support.sms_world import SmsWorld, sms_world
+
+TAKER = Taker("m1", "imsi", is_simulated=True, ready=("m1",))
+
+
+async def _on_air(world: SmsWorld) -> list[str]:
+    return [entry["recipient"] for entry in await world.air.on_air()]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("modems", [1, 4])
+async def test_an_alert_overtakes_what_is_journaled_ahead(
+    modems: int, sqlite_url: str, tmp_path: Path
+) -> None:
+    """After it is accepted, at most the one text in flight on each modem goes before it."""
+    alert = demo_number(999)
+    async with sms_world(sqlite_url, tmp_path, modems=modems, radio_s=0.05) as world:
+        await world.send("notice", *(demo_number(n) for n in range(500)))
+
+        async def is_in_full_flow() -> bool:
+            return len(await _on_air(world)) >= 6 * modems
+
+        await world.until(is_in_full_flow)
+        await world.send("alert", alert, class_=MessageClass.ALERT)
+        before = len(await _on_air(world))
+
+        async def is_out() -> bool:
+            return alert in await _on_air(world)
+
+        await world.until(is_out)
+        order = await _on_air(world)
+    assert order.index(alert) - before <= modems
+
+
+async def _claim(database: Database, ledger: Ledger) -> Outgoing:
+    found = await database.at_once(lambda c, now: ledger.claim(c, now, TAKER))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given_last", "states"),
+    [
+        ("first", ["unknown", "queued"]),
+        ("second", ["unknown", "unknown"]),
+        ("", ["unknown", "unknown"]),
+    ],
+)
+async def test_after_a_kill_only_what_the_modem_was_given_is_of_unknown_outcome(
+    given_last: str, states: list[str], database: Database
+) -> None:
+    platform = SmsPlatform(SmsSettings(), database)
+    ledger = Ledger(SmsSettings(), Progress())
+    async with database.write() as uow:
+        people = tuple(Recipient(demo_number(n)) for n in range(2))
+        message = Submission(MessageClass.NOTICE, "notice", people, "n")
+        message_id = await platform.submit(uow, message)
+    first, second = await _claim(database, ledger), await _claim(database, ledger)
+    last = {"first": first.attempt_id, "second": second.attempt_id, "": ""}[given_last]
+    async with database.write() as uow:
+        assert await ledger.adopt_open_attempts(uow, "m1", last) == states.count("unknown")
+    async with database.read() as uow:
+        rows = {r.number: r for r in await platform.recipients(uow, message_id)}
+    assert [rows[out.number].state.value for out in (first, second)] == states
+
+
+@pytest.mark.timeout(60)
+async def test_what_waits_behind_a_silent_modem_goes_out_through_another(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Its second text is answered late; the third, journaled by then, goes out elsewhere."""
+    async with sms_world(sqlite_url, tmp_path, modems=2, radio_s=0.05) as world:
+        await world.air.fault("answer_late", "modem-1", seconds=4, after=1)
+        await world.send("notice", *(demo_number(n) for n in range(16)))
+        await world.until(world.is_settled)
+        journal, claims = await world.journal(), await world.claims()
+    assert violations(journal, claims) + losses(journal, claims) == []
+    via = [entry["modem"] for entry in journal if entry["kind"] == "submitted"]
+    assert via.count("modem-1") == 2
+
+
+def test_a_mark_is_believed_only_of_who_held_the_modem(tmp_path: Path) -> None:
+    device = str(tmp_path / "modem")
+    mark = AirMark(device, "host:1:1")
+    assert mark.last_of("host:1:1") == ""
+    mark.put("attempt-1")
+    mark.put("attempt-22")
+    later = AirMark(device, "host:2:2")
+    assert later.last_of("host:2:2", "host:1:1") == "attempt-22"
+    assert later.last_of("host:2:2", "host:3:3") == ""
+    later.put("a")
+    assert later.last_of("host:2:2") == "a"
+    mark.close()
+    later.close()
+    assert later.last_of("host:2:2") == ""
+
+
+def test_a_planted_mark_is_not_followed(tmp_path: Path) -> None:
+    mark = AirMark(str(tmp_path / "modem"), "host:1:1")
+    target = tmp_path / "target"
+    target.write_text("host:1:1 forged")
+    os.symlink(target, mark._path)
+    try:
+        assert mark.last_of("host:1:1") == ""
+        mark.put("attempt")
+        assert target.read_text() == "host:1:1 forged"
+    finally:
+        mark._path.unlink()
