@@ -19,7 +19,6 @@ from typing import Any
 
 import structlog
 
-from bench.sms_throughput import simulator
 from core.clock import SystemClock
 from core.database import Base, Database
 from core.events import EventDispatcher
@@ -28,8 +27,8 @@ from sms.model import MessageClass, Recipient, Submission
 from sms.numbers import demo_number
 from sms.service import SmsPlatform
 from sms.settings import ModemSettings, SmsSettings
-from sms.simulator.client import SimulatorClient
 from tests.support.driver_cases import CASES, FaultCase
+from tests.support.modem_sim import ModemSim, modem_sim
 
 MESSAGES = 12
 WITH_TWO = 50
@@ -62,7 +61,7 @@ async def _trial(case: FaultCase, radio_s: float, modems: int) -> tuple[float, s
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         async with (
-            simulator(directory, modems, radio_s) as air,
+            modem_sim(directory, modems=modems, radio_s=radio_s) as air,
             Database(f"sqlite+aiosqlite:///{directory / 'bench.db'}") as database,
         ):
             async with database.engine.begin() as connection:
@@ -76,7 +75,7 @@ async def _trial(case: FaultCase, radio_s: float, modems: int) -> tuple[float, s
 
 
 async def _measure(
-    case: FaultCase, platform: SmsPlatform, database: Database, air: SimulatorClient, modems: int
+    case: FaultCase, platform: SmsPlatform, database: Database, air: ModemSim, modems: int
 ) -> tuple[float, str]:
     clock = SystemClock()
     timers, events = TimerRunner(database, clock), EventDispatcher(database, clock)
@@ -113,7 +112,7 @@ async def _measure(
     return max(gaps, default=LONGEST_S), f"{sum(count > 0 for count in each)}/{doubled}"
 
 
-async def _until_quiet(air: SimulatorClient, count: int) -> list[dict[str, Any]]:
+async def _until_quiet(air: ModemSim, count: int) -> list[dict[str, Any]]:
     """Everything on the air, once all is out or nothing has come for long."""
     waited = 0.0
     sent: list[dict[str, Any]] = []

@@ -16,9 +16,10 @@ _START_S = 10.0
 
 
 class ModemSim:
-    """A running simulator. Orders are those of `sms.simulator.control`."""
+    """A running simulator. Orders are those of `sms.simulator.control`. `pid`: its process."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, pid: int = 0) -> None:
+        self.pid = pid
         self.directory = directory
         self._client = SimulatorClient(directory / SOCKET_NAME)
 
@@ -68,7 +69,7 @@ async def modem_sim(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sms.simulator", *arguments, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
-    sim = ModemSim(directory)
+    sim = ModemSim(directory, process.pid)
     try:
         await _until_it_answers(sim, process)
         yield sim
