@@ -6,7 +6,6 @@ only looks like VP8 and Opus and carries its send time. As a command: see `--hel
 
 import asyncio
 import contextlib
-import os
 import random
 import secrets
 import socket
@@ -487,12 +486,6 @@ class Site:
                     for ssrc, s in list(self.streams.items())[:31]
                 )
                 self.send_rtcp(rtcp.ReceiverReport(1, blocks))
-
-
-def random_datagram(rng: random.Random) -> bytes:
-    """Noise, or something that begins like STUN, DTLS or SRTP."""
-    first = rng.choice((b"", b"\x00\x01", b"\x16\xfe\xff", b"\x80\x60", b"\x80\xc8"))
-    return first + os.urandom(rng.randrange(0, 1400))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,16 @@ from pathlib import Path
 
 from aioice import stun
 
-from tests.support.bridge_client import Site, random_datagram
+from tests.support.bridge_client import Site
 
 POOL = 500
 STEP_S = 0.002
+
+
+def random_datagram(rng: random.Random) -> bytes:
+    """Noise, or something that begins like STUN, DTLS or SRTP."""
+    first = rng.choice((b"", b"\x00\x01", b"\x16\xfe\xff", b"\x80\x60", b"\x80\xc8"))
+    return first + os.urandom(rng.randrange(0, 1400))
 
 
 def noise(rng: random.Random) -> list[bytes]:

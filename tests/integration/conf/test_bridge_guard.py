@@ -11,7 +11,8 @@ import pytest
 from bench.bridge_guard import KINDS, run
 from conf.media.session import TRANSMISSIONS
 from tests.support.bridge import running_bridge, stream, take_seat
-from tests.support.bridge_client import Site, random_datagram
+from tests.support.bridge_client import Site
+from tests.support.bridge_flood import random_datagram
 
 pytestmark = pytest.mark.timeout(60)
 SIZES = (0, 1, 2, 11, 12, 13, 19, 20, 28, 1499, 1500, 1501, 2047, 2048, 2049, 9000, 65507)
