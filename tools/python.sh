@@ -16,7 +16,7 @@ makes_environments() { "$1" -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
 # The machine's own python3 first, then the releases the requirements were compiled for, newest first.
 candidates() {
-    echo "${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14 /usr/bin/python3}"
+    echo "${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14 ${SYSTEM_PYTHON:-/usr/bin/python3}}"
 }
 
 find_complete() {

