@@ -280,8 +280,11 @@ async def step_down(seed: int = 1) -> tuple[float, float]:
         async with link_to(port, up=Impairment(0.0, 0.02), down=down, seed=seed) as link:
             await seat(stage.bridge, viewer, link)
             repair = asyncio.create_task(viewer.repair())
-            await asyncio.sleep(25)
             loop = asyncio.get_running_loop()
+            async with asyncio.timeout(90):
+                while not viewer.sizes or layer_of(viewer.sizes[-1][1]) != "f":
+                    await asyncio.sleep(0.5)
+            await asyncio.sleep(5)
             high = layer_of(viewer.sizes[-1][1])
             forget(viewer)
             down.rate_bps, fell = 300_000, loop.time()
