@@ -36,6 +36,12 @@ class DemoCounty:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def database_url(self) -> str:
+        return self.extra.get(
+            "FENGSUI_DATABASE__URL", f"sqlite+aiosqlite:///{self.folder / 'fengsui.sqlite3'}"
+        )
+
+    @property
     def air(self) -> SimulatorClient:
         return SimulatorClient(self.folder / "modem-sim.sock")
 
