@@ -72,6 +72,8 @@ with people {person_id, person, title, number}.
 import dataclasses
 from typing import Any
 
+import structlog
+
 from command import figures, levels, tables, wire
 from command.access import access_incident
 from command.activation import Activation, Order
@@ -100,7 +102,7 @@ from command.views import Views
 from core.audit import SYSTEM, Actor, Audit
 from core.auth.model import Permission, Principal
 from core.database import Database, UnitOfWork
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from core.ids import AssignmentId, IncidentId, TaskId
 from core.timers import Timer, TimerRunner
 from directory.service import Directory
@@ -115,6 +117,8 @@ __all__ = [
     "reference",
     "suggest",
 ]
+
+log = structlog.get_logger(__name__)
 
 
 class CommandService:
@@ -360,8 +364,12 @@ class CommandService:
         await self.responses.on_unconfirmed(uow, IncidentId(timer.payload["incident_id"]))
 
     async def _write_audit_head(self) -> None:
-        async with self._database.read() as uow:
-            await self._audit.write_head_file(uow)
+        """After the order is stored: a full disk must not make it look as if it had failed."""
+        try:
+            async with self._database.read() as uow:
+                await self._audit.write_head_file(uow)
+        except (Unavailable, OSError) as error:  # housekeeping writes it within the hour
+            log.error("audit_head_not_written", cause=str(error))
 
 
 def reference() -> dict[str, Any]:
