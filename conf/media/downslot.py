@@ -60,6 +60,43 @@ class DownSlot:
     `layer`: what feeds it now; `wanted`: what shall feed it from the next key frame on.
     """
 
+    # So many are read per packet and subscriber that a dictionary between would cost.
+    __slots__ = (
+        "ciphertexts",
+        "clock_hz",
+        "form",
+        "from_ext",
+        "generation",
+        "kind",
+        "last",
+        "last_at",
+        "last_ts",
+        "layer",
+        "loss",
+        "mid",
+        "newest",
+        "octets",
+        "offset",
+        "packets",
+        "picture_offset",
+        "repaired",
+        "rtx_number",
+        "rtx_ssrc",
+        "rtx_types",
+        "segments",
+        "session",
+        "shaper",
+        "skipped_picture",
+        "ssrc",
+        "switches",
+        "thinner",
+        "tl0_offset",
+        "track",
+        "ts_offset",
+        "types",
+        "wanted",
+    )
+
     def __init__(self, session: "Session", section: Section, stream: DownStream) -> None:
         self.session = session
         self.mid = section.mid

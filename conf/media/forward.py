@@ -167,25 +167,19 @@ class Forwarder:
             if slots and burst[0].is_stripped:
                 slots = [slot for slot in slots if CodecName.RED not in slot.types]
             if slots:
-                self._send_burst(slots, burst, now)
+                self._copy(slots, burst, now)
 
-    def _send_burst(self, slots: list[DownSlot], burst: Burst, now: float) -> None:
-        plain, oldest, codec = [], min(burst, key=_ext).ext, burst[0].codec
-        for slot in slots:
-            session = slot.session
-            if session.context is None or session.endpoint is None or codec not in slot.types:
-                continue
-            if slot.shaper is not None:
-                payload_type = slot.types[codec]
-                self.forwarded += slot.shaper.send(slot, burst, payload_type, now)
-            elif oldest >= slot.from_ext:
-                plain.append(slot)
-            else:  # without what belongs to before its switch
-                later = [sent for sent in burst if sent.ext >= slot.from_ext]
-                if later:
-                    self._copy([slot], later, now)
-        if plain:
-            self._copy(plain, burst, now)
+    def _send_apart(self, slot: DownSlot, burst: Burst, now: float) -> None:
+        """A slot that cannot be sent the burst as it is: not now, not by us, not all."""
+        session, payload_type = slot.session, slot.types.get(burst[0].codec)
+        if session.context is None or session.endpoint is None or payload_type is None:
+            return
+        if slot.shaper is not None:
+            self.forwarded += slot.shaper.send(slot, burst, payload_type, now)
+            return
+        later = [sent for sent in burst if sent.ext >= slot.from_ext]  # the rest is of before
+        if later:
+            self._copy([slot], later, now)
 
     def _copy(self, slots: list[DownSlot], burst: Burst, now: float) -> None:
         """The one loop whose every line costs per forwarded packet.
@@ -201,15 +195,20 @@ class Forwarder:
         has_transport, tag = form.has_transport, form.tag
         wide: int | bytes = b""  # the transport-wide number
         items = [_item(sent) for sent in burst]
-        newest, octets = max(burst, key=_ext), sum(len(sent.template) for sent in burst)
+        newest, oldest_ext = max(burst, key=_ext), min(burst, key=_ext).ext
+        octets = sum(len(sent.template) for sent in burst)
         cuts = port.cut([len(sent.template) for sent in burst])
         for slot in slots:
             session = slot.session
             context, endpoint, history = session.context, session.endpoint, session.history
+            payload_type, voices = slot.types.get(codec), slot.ciphertexts
+            is_apart = slot.shaper is not None or oldest_ext < slot.from_ext
+            if is_apart or context is None or endpoint is None or payload_type is None:
+                self._send_apart(slot, burst, now)
+                continue
             if outbox.count + count > TX_SLOTS:
                 outbox.flush()
             i = first = outbox.count
-            payload_type, voices = slot.types[codec], slot.ciphertexts
             offset, ts_offset, ssrc = slot.offset, slot.ts_offset, slot.ssrc
             sequence, sent_us, sent_sizes = history.next_sequence, history.sent_us, history.sizes
             for ext, ts, head, size, write, word, middle, rest, picture, tl0 in items:
@@ -249,7 +248,7 @@ class Forwarder:
                     voices[number & _VOICE_MASK] = bytes(memory[base : base + lengths[2 * i + 1]])
                 i += 1
             history.next_sequence = sequence
-            if i == first or endpoint is None:
+            if i == first:
                 continue
             if i - first == 1 and endpoint.pointer:  # as outbox.deliver does
                 at = 64 * outbox.messages

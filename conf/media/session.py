@@ -48,6 +48,32 @@ class PacketSink(Protocol):
 class Session:
     """Owner: the worker's loop. `pointer` is 0 while there is no address or it is a TCP one."""
 
+    __slots__ = (
+        "_dtls",
+        "_fingerprints",
+        "_paused_key",
+        "_received",
+        "_records",
+        "_send",
+        "_sent",
+        "_transactions",
+        "candidates",
+        "certificate",
+        "checks",
+        "context",
+        "credentials",
+        "endpoint",
+        "heard_at",
+        "history",
+        "is_closed",
+        "is_handshaking",
+        "pointer",
+        "previous_credentials",
+        "profile",
+        "sink",
+        "srtp",
+    )
+
     def __init__(
         self,
         certificate: RTCCertificate,
