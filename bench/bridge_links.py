@@ -272,6 +272,12 @@ async def end(
         await bridge.worker.leave(viewer.name)
 
 
+async def reached(viewer: Viewer, rid: str) -> None:
+    """Wait until that layer is shown."""
+    while not viewer.sizes or layer_of(viewer.sizes[-1][1]) != rid:  # noqa: ASYNC110 - far away
+        await asyncio.sleep(0.5)
+
+
 async def step_down(seed: int = 1) -> tuple[float, float]:
     """A good link falls to 300 kbit/s: (s until less is sent for the main picture, of a voice)."""
     viewer, down = Viewer("v"), Impairment(0.0, 0.02, 4_000_000)
@@ -282,8 +288,7 @@ async def step_down(seed: int = 1) -> tuple[float, float]:
             repair = asyncio.create_task(viewer.repair())
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(90):
-                while not viewer.sizes or layer_of(viewer.sizes[-1][1]) != "f":
-                    await asyncio.sleep(0.5)
+                await reached(viewer, "f")
             await asyncio.sleep(5)
             high = layer_of(viewer.sizes[-1][1])
             forget(viewer)
