@@ -1,7 +1,9 @@
 """Guards around every test: our code may not block the event loop, nor lose a task's error.
 
-asyncio's debug mode is on for all tests (pyproject.toml); a test that measures the media path
-turns it off with `asyncio.get_running_loop().set_debug(False)`.
+asyncio's debug mode notes the whole stack at every task and future: half of the processor time of
+a test with a database. What it would find is found here at no cost: callbacks that hold the loop,
+calls from a foreign thread, errors nobody awaited. `make test ARGS="-o asyncio_debug=true"` adds
+where each task was made.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ import gc
 import logging
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,12 +25,16 @@ OURS = tuple(str(ROOT / name) for name in PACKAGES)
 TESTS = str(ROOT / "tests")
 FILE_OF_OURS = re.compile("|".join(re.escape(path) for path in OURS))
 CALLBACK_CPU_S = 0.5
-"""Processor time, in debug mode, that one callback may take; a busy machine does not change it."""
+"""Processor time that one callback may take; a busy machine does not change it."""
 
 BLOCKING = frozenset({
     "time.sleep", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
     "sqlite3.connect", "subprocess.Popen", "os.system",
 })  # fmt: skip
+
+
+class ForeignThread(AssertionError):
+    """A thread used a loop that is not its own; `call_soon_threadsafe` is due."""
 
 
 class BlockingCall(AssertionError):
@@ -102,7 +109,20 @@ def _timed_run(self: asyncio.Handle) -> None:
         _slow.append(f"{spent_s:.2f} s in {self!r}")
 
 
+_call_soon = asyncio.BaseEventLoop._call_soon
+
+
+def _checked_call_soon(self: asyncio.BaseEventLoop, *given: Any) -> asyncio.Handle:
+    """Of `call_soon` and `call_soon_threadsafe`, which alone may come from elsewhere."""
+    if self._thread_id not in (None, threading.get_ident()):
+        name = sys._getframe(1).f_code.co_name
+        if name != "call_soon_threadsafe":
+            raise ForeignThread(f"{name} from another thread: {given[0]!r}")
+    return _call_soon(self, *given)
+
+
 def pytest_configure() -> None:
+    asyncio.BaseEventLoop._call_soon = _checked_call_soon
     sys.addaudithook(_audit)
     time.sleep = _watched_sleep
     gc.callbacks.append(_clock_collections)
@@ -126,6 +146,7 @@ def event_loop_guard(request: pytest.FixtureRequest) -> Iterator[None]:
     _slow.clear()
     yield
     gc.collect()  # what a test lost speaks up when it is collected: let that be in its own test
+    gc.freeze()  # what is left outlives the tests: to look at it after each of them takes minutes
     logging.getLogger("asyncio").removeHandler(log)
     assert not log.errors, "an error nobody awaited:\n" + "\n".join(log.errors)
     if request.node.get_closest_marker("holds_loop") is None:

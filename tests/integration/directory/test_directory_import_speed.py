@@ -52,7 +52,6 @@ def _processor_s() -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(90)
 async def test_five_thousand_rows_are_previewed_committed_and_undone(place: Place) -> None:
-    asyncio.get_running_loop().set_debug(False)
     imports = Imports(place.database, place.audit, place.register, DirectorySettings())
     villages = ["杏湾村", "柳坝村"]
     rows = [

@@ -31,7 +31,7 @@ async def test_ten_thousand_recipients_are_accepted_within_two_seconds(sqlite_ur
         before = time.process_time()
         async with database.write() as uow:
             message_id = await platform.submit(uow, _to(*numbers))
-        assert time.process_time() - before < MOST_CPU_S * 2  # asyncio's debug mode is on
+        assert time.process_time() - before < MOST_CPU_S
         async with database.read() as uow:
             view = await platform.message(uow, message_id)
     assert (view.recipient_count, view.segment_count) == (10_000, 10_000)

@@ -77,3 +77,15 @@ def test_only_lost_errors_of_our_code_count(path: str, is_ours: bool) -> None:
     text = f"Task exception was never retrieved: running at {ROOT / path}:12"
     log.emit(logging.LogRecord("asyncio", logging.ERROR, "", 0, text, None, None))
     assert bool(log.errors) is is_ours
+
+
+async def test_a_foreign_thread_may_not_call_soon() -> None:
+    loop = asyncio.get_running_loop()
+    with pytest.raises(guards.ForeignThread, match="call_soon from another thread"):
+        await asyncio.to_thread(loop.call_soon, print)
+
+
+async def test_a_foreign_thread_may_call_soon_threadsafe() -> None:
+    loop, called = asyncio.get_running_loop(), asyncio.Event()
+    await asyncio.to_thread(loop.call_soon_threadsafe, called.set)
+    await called.wait()
