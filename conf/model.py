@@ -93,6 +93,14 @@ class TrackState:
 
 
 @dataclass(frozen=True)
+class LineCaps:
+    """Hard ceilings of a unit's line, bits per second, set by an administrator; None: none."""
+
+    max_up_bps: int | None = None
+    max_down_bps: int | None = None
+
+
+@dataclass(frozen=True)
 class Seat:
     """One participant of a room: a site, a person or a camera, whether connected or not.
 
@@ -115,6 +123,7 @@ class Seat:
     quality: str = "good"
     may_be_taken: bool = False
     note: str = ""
+    caps: LineCaps = LineCaps()
 
 
 @dataclass(frozen=True)

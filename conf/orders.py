@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from conf.media.model import ParticipantState
 from conf.media.model import RoomState as MediaState
-from conf.model import Order, OrderKind, RoomView, Seat, SiteRole, TrackState
+from conf.model import LineCaps, Order, OrderKind, RoomView, Seat, SiteRole, TrackState
 from conf.recording.lamp import Lamp
 from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import ParticipantId
@@ -46,7 +46,8 @@ def seated(state: RoomView, seat: Seat) -> RoomView:
     known = state.seats.get(seat.participant_id)
     if known is not None:
         seat = replace(
-            known, name=seat.name, is_connected=True, quality="good", may_be_taken=False,
+            known, name=seat.name, caps=seat.caps, is_connected=True, quality="good",
+            may_be_taken=False,
             audio=replace(known.audio, is_published=False),
             camera=replace(known.camera, is_published=False),
             screen=TrackState(is_muted=known.screen.is_muted),
@@ -58,6 +59,17 @@ def seated(state: RoomView, seat: Seat) -> RoomView:
         for track in tracks:
             seat = _mute_track(seat, track, is_muted=True)
     return replace(with_seat(state, seat), version=state.version + 1)
+
+
+def capped(state: RoomView, caps: Mapping[str, LineCaps]) -> RoomView:
+    """The room with each unit's ceilings as they are now; the same object when none differs."""
+    seats = {
+        key: replace(seat, caps=caps.get(seat.unit_id, LineCaps()))
+        for key, seat in state.seats.items()
+    }
+    if seats == state.seats:
+        return state
+    return replace(state, seats=seats, version=state.version + 1)
 
 
 def vacated(state: RoomView, participant_id: ParticipantId) -> RoomView:
@@ -145,6 +157,8 @@ def media_state(state: RoomView) -> MediaState:
             may_screen=not seat.screen.is_muted,
             view=seat.view,
             sees_all=seat.role.may_order,
+            max_up_bps=seat.caps.max_up_bps,
+            max_down_bps=seat.caps.max_down_bps,
         )
         for seat in state.seats.values()
     }

@@ -19,7 +19,6 @@ from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import (
     ChatLine,
-    Device,
     MeetingState,
     Order,
     OrderKind,
@@ -88,7 +87,7 @@ class Room(Turns):
         self._audit = audit
         self._deliver = deliver
         self._recordings = recordings
-        self._seating = Seating(self.meeting_id, database)
+        self._seating = Seating(self.meeting_id, database, meetings)
         self._cameras = CameraSeats(self.meeting_id, database, clock, worker, cameras)
         self._kept: deque[Change] = deque(maxlen=KEPT)
         self._emits: dict[ParticipantId, tuple[object, Emit]] = {}
@@ -141,7 +140,6 @@ class Room(Turns):
         self,
         applicant: Applicant,
         offer: str,
-        device: Device,
         resume: str | None,
         connection: object,
         emit: Emit,
@@ -155,9 +153,7 @@ class Room(Turns):
         await self._worker.apply(self.meeting_id, orders.media_state(state))
         self._become(state)
         try:
-            answer = await self._worker.join(
-                self.meeting_id, seat.participant_id, offer, device=device.value
-            )
+            answer = await self._worker.join(self.meeting_id, seat.participant_id, offer)
         except AppError:
             await self.leave(seat.participant_id, "no_media")
             raise
@@ -196,8 +192,15 @@ class Room(Turns):
                 orders.with_seat(self.state, replace(seat, is_connected=False, quality="lost"))
             )
 
+    async def recap(self) -> None:
+        """Hold every line to its ceilings as they are stored now."""
+        state = orders.capped(self.state, await self._seating.caps(self.state))
+        if state is not self.state:
+            await self._enforce(state)
+
     async def tidy(self) -> None:
         """Let go of seats that have been away too long, and end a meeting past its time."""
+        await self.recap()  # they may have been changed through another node
         now = self._clock.monotonic()
         gone = [key for key, since in self._away.items() if now - since >= GONE_AFTER_S]
         for participant_id in gone:

@@ -13,7 +13,7 @@ import structlog
 from conf.cameras.service import Cameras
 from conf.media import model as media
 from conf.media.client import MediaWorker
-from conf.model import Device, MeetingState, Order
+from conf.model import MeetingState, Order
 from conf.placement import Placement
 from conf.ports import RoomAudit
 from conf.quality import exposition, site_qualities, slot_rows
@@ -115,16 +115,13 @@ class Rooms:
         applicant: Applicant,
         offer: str,
         *,
-        device: Device,
         resume: str | None,
         connection: object,
         emit: Emit,
     ) -> tuple[Room, Joined]:
         """Take a seat. Raises: NotFound, Conflict, NotAllowed, InvalidInput, Unavailable."""
         room = await self._room(meeting_id)
-        joined = await room.ask(
-            lambda: room.join(applicant, offer, device, resume, connection, emit)
-        )
+        joined = await room.ask(lambda: room.join(applicant, offer, resume, connection, emit))
         self._room_of[joined.participant_id] = room
         return room, joined
 
@@ -139,6 +136,11 @@ class Rooms:
         """An order from outside the room (the console); the caller has checked the permission."""
         room = await self._room(meeting_id)
         await room.ask(lambda: room.obey(order, by, by_name))
+
+    def recap(self) -> None:
+        """Some line's ceilings were changed: every room looks, and follows at once."""
+        for room in self._rooms.values():
+            room.tell(room.recap)
 
     async def _room(self, meeting_id: str) -> Room:
         room = self._rooms.get(meeting_id)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from conf import links, store
 from conf.media import model as media
-from conf.model import Link, MeetingState, RoomView, Seat, SiteRole
+from conf.model import LineCaps, Link, MeetingState, RoomView, Seat, SiteRole
+from conf.service import Meetings
 from conf.store import PresenceRow, SeatRow
 from core.database import Database
 from core.errors import Conflict, NotAllowed
@@ -44,8 +45,9 @@ class Joined:
 class Seating:
     """The seats of one meeting."""
 
-    def __init__(self, meeting_id: str, database: Database) -> None:
+    def __init__(self, meeting_id: str, database: Database, meetings: Meetings) -> None:
         self._meeting_id = meeting_id
+        self._meetings = meetings
         self._database = database
 
     async def take(
@@ -79,11 +81,17 @@ class Seating:
             meeting = await store.meeting(uow, self._meeting_id)
             if meeting is not None and meeting.state is MeetingState.SCHEDULED:
                 meeting.state = MeetingState.OPEN
+            caps = await self._meetings.caps(uow, [row.unit_id])
             seat = Seat(
                 ParticipantId(row.participant_id), row.unit_id, row.site, row.name, row.role,
-                joined_at=uow.now,
+                joined_at=uow.now, caps=caps.get(row.unit_id, LineCaps()),
             )  # fmt: skip
         return seat, secret
+
+    async def caps(self, state: RoomView) -> dict[str, LineCaps]:
+        """The ceilings of the units present."""
+        async with self._database.read() as uow:
+            return await self._meetings.caps(uow, {seat.unit_id for seat in state.seats.values()})
 
     async def end_stay(self, participant_id: ParticipantId, reason: str) -> None:
         """The stay is over; idempotent."""

@@ -1,13 +1,14 @@
 """The conference's face: `Meetings` stores meetings and links; `conf.rooms.Rooms` runs them."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from conf import links, store
 from conf.model import (
+    LineCaps,
     Link,
     MeetingOrder,
     MeetingState,
@@ -15,7 +16,7 @@ from conf.model import (
     SiteInvite,
     SiteRole,
 )
-from conf.store import LinkRow, MeetingRow, PresenceRow, SitePinRow
+from conf.store import LinkRow, MeetingRow, PresenceRow, SiteCapRow, SitePinRow
 from core import changes, events
 from core.database import UnitOfWork
 from core.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -26,6 +27,8 @@ MAX_SITES = 200
 WRONG_PINS_ALLOWED = 5
 VALID_BEFORE = timedelta(hours=24)
 LONGEST_MEETING = timedelta(hours=24)
+LEAST_CAP_BPS = 64_000
+MOST_CAP_BPS = 100_000_000
 
 HashPin = Callable[[str], Awaitable[str]]
 VerifyPin = Callable[[str | None, str], Awaitable[bool]]
@@ -198,6 +201,22 @@ class Meetings:
             uow.session.add(row)
         row.pin_hash, row.set_at = await self._hash_pin(pin), uow.now
         return pin
+
+    async def set_caps(self, uow: UnitOfWork, unit_id: str, caps: LineCaps) -> None:
+        """Hold a unit's line to these ceilings in every meeting. Raises: InvalidInput."""
+        for name, bps in (("max_up_bps", caps.max_up_bps), ("max_down_bps", caps.max_down_bps)):
+            if bps is not None and not LEAST_CAP_BPS <= bps <= MOST_CAP_BPS:
+                raise InvalidInput("between 64 kbit/s and 100 Mbit/s", field=name)
+        row = next(iter(await store.site_caps(uow, [unit_id])), None)
+        if row is None:
+            row = SiteCapRow(unit_id=unit_id)
+            uow.session.add(row)
+        row.max_up_bps, row.max_down_bps, row.set_at = caps.max_up_bps, caps.max_down_bps, uow.now
+
+    async def caps(self, uow: UnitOfWork, unit_ids: Iterable[str]) -> dict[str, LineCaps]:
+        """The ceilings of those units that have any."""
+        rows = await store.site_caps(uow, unit_ids)
+        return {row.unit_id: LineCaps(row.max_up_bps, row.max_down_bps) for row in rows}
 
     async def meeting(self, uow: UnitOfWork, meeting_id: str) -> MeetingView:
         """One meeting. Raises: NotFound."""

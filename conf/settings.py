@@ -71,6 +71,12 @@ class MediaSettings(BaseModel):
         le=100_000_000,
         description="Ceiling of what one participant may send, bits per second.",
     )
+    max_screen_bps: int = Field(
+        default=2_500_000,
+        ge=64_000,
+        le=100_000_000,
+        description="Ceiling of a shared screen alone, within max_up_bps, bits per second.",
+    )
     drain_s: float = Field(
         default=0.0,
         ge=0.0,

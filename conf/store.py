@@ -76,6 +76,17 @@ class SitePinRow(Base):
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class SiteCapRow(Base):
+    """The ceilings of a unit's line, in every meeting; None: only everybody's limit."""
+
+    __tablename__ = "site_cap"
+
+    unit_id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    max_up_bps: Mapped[int | None]
+    max_down_bps: Mapped[int | None]
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class SeatRow(Base):
     """A seat in a meeting: who may return to it, proven by the resume secret."""
 
@@ -215,6 +226,12 @@ async def link_by_hash(uow: UnitOfWork, token_hash: str) -> LinkRow | None:
 async def pin(uow: UnitOfWork, unit_id: str) -> SitePinRow | None:
     """A unit's PIN."""
     return await uow.session.get(SitePinRow, unit_id)
+
+
+async def site_caps(uow: UnitOfWork, unit_ids: Iterable[str]) -> list[SiteCapRow]:
+    """The ceilings of those units that have any."""
+    rows = await uow.session.scalars(select(SiteCapRow).where(SiteCapRow.unit_id.in_(unit_ids)))
+    return list(rows)
 
 
 async def seat(uow: UnitOfWork, meeting_id: str, seat_key: str) -> SeatRow | None:

@@ -31,6 +31,8 @@ _RANKS: Final = {
 # The last picture is planned at less than it costs: without it so little is sent that the estimate,
 # which follows what arrives, would never again reach what one picture needs.
 LAST_PICTURE_BPS: Final = 60_000
+PAYLOAD_SHARE: Final = 0.94  # of a ceiling; the rest is for encryption's tags and reports
+CEILING_MARGIN: Final = 1.15  # as a rise and its probe need
 CONTENT_S: Final = 1.2
 VOICE_BPS: Final = 16_000  # at least, of a voice that is given a slot
 PADDING: Final = 220
@@ -46,9 +48,8 @@ class DownBudget:
         self._session = session
         self._slots = slots
         self._outbox = outbox
-        ceiling_bps = settings.max_down_bps
         self._start_bps = settings.start_down_bps
-        self._ceiling_bps = ceiling_bps
+        self._ceiling_bps = settings.max_down_bps
         self.restart()
         # Without transport-wide numbers there is nothing to estimate from but the site's own cap.
         self._is_blind = not any(slot.form.has_transport for slot in slots)
@@ -73,9 +74,9 @@ class DownBudget:
         self.has_feedback = False
 
     def set_ceiling(self, bps: int) -> None:
-        """The site's administrative cap."""
-        self._ceiling_bps = bps
-        self.estimate.set_ceiling(bps)
+        """The site's administrative cap on all that is sent to it."""
+        self._ceiling_bps = int(bps * PAYLOAD_SHARE)
+        self.estimate.set_ceiling(self._ceiling_bps)
 
     @property
     def is_probing(self) -> bool:
@@ -154,6 +155,8 @@ class DownBudget:
             least = next((n for n, rate in enumerate(rates) if rate > 0), 0)
             is_thinnable = track.layers[least].is_thinnable(now)
             rungs = ladder(rates, is_thinnable=is_thinnable, top_layer=top)
+            most = (self._ceiling_bps - audio_bps) / CEILING_MARGIN
+            rungs = tuple(rung for rung in rungs if rung.bps <= most)  # the others never fit
             if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
                 rungs = (replace(rungs[0], bps=LAST_PICTURE_BPS), *rungs[1:])
             name = f"{track.owner}/{track.kind}"
@@ -193,7 +196,7 @@ class DownBudget:
             slot.shaper = keeper if keeper.concerns(slot) else None
 
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
-        probe = self.prober.begin(now_us, wanted_bps, self.estimate.target_bps)
+        probe = self.prober.begin(now_us, wanted_bps, self.estimate.target_bps, self._ceiling_bps)
         if probe is not None:
             self.estimate.on_probe_begin(probe.end_us)
             self._octets_at_probe = self._octets()

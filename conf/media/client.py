@@ -6,7 +6,7 @@ How to use it (room owner, signaling)
     # as a component: `await worker.run(ready)`; `await worker.stop()`
     await worker.open_room(room_id)
     await worker.apply(room_id, RoomState(version=1, participants={pid: ParticipantState()}))
-    answer = await worker.join(room_id, pid, offer_sdp, device="pc")   # after apply names the pid
+    answer = await worker.join(room_id, pid, offer_sdp)   # after apply names the pid
     async for event in worker.events(): ...
 
 - `RoomState` is always the whole desired state. Only participants named in it send or receive a
@@ -366,20 +366,13 @@ class MediaWorker:
         room_id: str,
         participant_id: str,
         offer_sdp: str,
-        device: str = "pc",
-        caps: dict[str, int] | None = None,
     ) -> JoinAnswer:
-        """Give a participant its seat; an earlier seat of the same id is closed.
-
-        `device`: "pc" | "phone" | "wall". `caps`: hard ceilings "max_up_bps", "max_down_bps".
-        """
+        """Give a participant its seat; an earlier seat of the same id is closed."""
         answer = await self._request(
             "join",
             room_id=room_id,
             participant_id=participant_id,
             offer_sdp=offer_sdp,
-            device=device,
-            caps=caps or {},
         )
         return JoinAnswer(str(answer["answer_sdp"]), control.slots_from_wire(answer["slots"]))
 

@@ -58,6 +58,7 @@ class ParticipantState:
     """What one participant may do. `view`: whose camera its main slot shows when not broadcast.
 
     `sees_all`: lecture mode does not narrow what it is shown (chair, staff, wall).
+    `max_up_bps`, `max_down_bps`: its line's hard ceilings, where an administrator set them.
     """
 
     may_audio: bool = True
@@ -65,6 +66,7 @@ class ParticipantState:
     may_screen: bool = True
     view: str | None = None
     sees_all: bool = False
+    max_up_bps: int | None = None
     max_down_bps: int | None = None
 
 

@@ -53,11 +53,18 @@ class Prober:
         self._pause_us = FIRST_PAUSE_US
         self._proven = (-(1 << 60), 0)
 
-    def begin(self, now_us: int, wanted_bps: int, estimate_bps: int) -> Probe | None:
-        """Start a probe for `wanted_bps` (Choice.probe_bps) if none runs and it is time."""
+    def begin(
+        self, now_us: int, wanted_bps: int, estimate_bps: int, ceiling_bps: int = 1 << 60
+    ) -> Probe | None:
+        """Start a probe for `wanted_bps` (Choice.probe_bps) if none runs and it is time.
+
+        `ceiling_bps`: the site's cap; nothing above it is worth knowing, nor may it be sent.
+        """
         if self.running is not None or now_us < self._next_us or wanted_bps <= 0:
             return None
-        rate = min(int(wanted_bps * _ABOVE), int(estimate_bps * MAX_FACTOR))
+        if wanted_bps > ceiling_bps:
+            return None
+        rate = min(int(wanted_bps * _ABOVE), int(estimate_bps * MAX_FACTOR), ceiling_bps)
         self.running = Probe(now_us, now_us + DURATION_US, rate)
         self._arrived.clear()
         self._lost = 0

@@ -10,6 +10,7 @@ from typing import Final
 
 from conf.media.layer import Layer
 from conf.media.model import SourceKind
+from conf.media.policer import VOICE, Policer
 from conf.media.rtp import Packet
 from conf.media.sdp import CodecName, Offer, Role, Section
 from conf.media.timeline import PublisherClock
@@ -22,6 +23,19 @@ _KINDS: Final = {
     Role.CAMERA_UP: SourceKind.CAMERA,
     Role.SCREEN_UP: SourceKind.SCREEN,
 }
+
+
+CAP_BPS: Final = 100_000_000
+_SCREEN_RANK: Final = 2  # behind the camera's smallest layer, before its others
+_LAYER_RANKS: Final = (1, 3, 4)
+
+
+def _rank(layer: Layer) -> int:
+    """Who goes last when a site sends too much: voice, then these (conf.media.policer)."""
+    kind = layer.track.kind
+    if kind is SourceKind.AUDIO:
+        return VOICE
+    return _SCREEN_RANK if kind is SourceKind.SCREEN else _LAYER_RANKS[min(layer.index, 2)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,10 @@ class Publisher:
         self._by_mid = {track.mid: track for track in self.tracks.values()}
         self._sources: dict[int, Layer | Repair] = {}
         self.unknown_packets = 0
+        self._policer = Policer(CAP_BPS, len(_LAYER_RANKS) + 2)
+        self._screen_policer = Policer(CAP_BPS, 2)
+        self._up_bps = CAP_BPS
+        self._is_policed = False  # nobody who stays below pays for it per packet
         self.recorded: dict[Layer, Callable[[Packet, memoryview], None]] = {}  # conf.media.tap
         for section in offer.sections:
             if section.role.is_up and not section.layers and section.mid in self._by_mid:
@@ -105,16 +123,43 @@ class Publisher:
         if source is None:
             self.unknown_packets += 1
         elif isinstance(source, Layer):
+            if self._is_policed and not self._admits(source, packet, now):
+                return
             self._forward(source, packet, memory, now)
             if self.recorded:
                 self._record(source, packet, memory)
         else:
             layer = source.layer
             media = layer.track.repairs.get(packet.payload_type)
+            if self._is_policed and not self._admits(layer, packet, now):
+                return
             if media is not None and packet.read_rtx(memory, media, layer.ssrc):
                 self._forward(layer, packet, memory, now)
                 if self.recorded:
                     self._record(layer, packet, memory)
+
+    def police(self, up_bps: int, screen_bps: int, *, is_capped: bool) -> None:
+        """Hold what it sends to these ceilings. `is_capped`: ordered, not everybody's limit."""
+        self._up_bps = up_bps
+        self._policer.set_ceiling(up_bps)
+        self._screen_policer.set_ceiling(screen_bps)
+        self._is_policed = self._is_policed or is_capped
+
+    def _admits(self, layer: Layer, packet: Packet, now: float) -> bool:
+        size, now_us = packet.end - packet.start, int(now * 1e6)
+        is_screen = layer.track.kind is SourceKind.SCREEN
+        if self._policer.admits(_rank(layer), size, now_us) and (
+            not is_screen or self._screen_policer.admits(1, size, now_us)
+        ):
+            return True
+        layer.last_at = -1e9  # not there for anybody, from now on
+        return False
+
+    def is_let_through(self, layer: Layer) -> bool:
+        """Is it within the ceilings?"""
+        if layer.track.kind is SourceKind.SCREEN and self._screen_policer.open_rank < 1:
+            return False
+        return _rank(layer) <= self._policer.open_rank
 
     def _record(self, layer: Layer, packet: Packet, memory: memoryview) -> None:
         """What the forwarder may not forward is not recorded either."""
@@ -160,6 +205,12 @@ class Publisher:
         for track in self.tracks.values():
             for layer in track.layers:
                 layer.measure(elapsed_s)
+        if self._is_policed:
+            self._policer.each_second()
+            self._screen_policer.each_second()
+        else:
+            layers = [layer for track in self.tracks.values() for layer in track.layers]
+            self._is_policed = sum(layer.bps for layer in layers) > self._up_bps
 
     def codec(self, track: Track, payload_type: int) -> CodecName | None:
         """Which codec a payload type is in that track."""

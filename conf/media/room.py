@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from conf.media.model import (
     ParticipantConnected,
     ParticipantLost,
+    ParticipantState,
     PublishingChanged,
     RoomState,
     SlotKind,
@@ -17,7 +18,7 @@ from conf.media.model import (
     SpeakerChanged,
     WorkerEvent,
 )
-from conf.media.slots import RoomFacts, Source, assign, may_send
+from conf.media.slots import NOBODY, RoomFacts, Source, assign, may_send
 from conf.media.speaker import Speakers
 
 if TYPE_CHECKING:
@@ -75,11 +76,9 @@ class Room:
         """A seat fell silent; it keeps its place until the server decides."""
         self.emit(ParticipantLost(self.room_id, seat.participant_id, reason))
 
-    def ceiling(self, participant_id: str, default_bps: int) -> int:
-        """What the orders let a participant be sent, bits per second."""
-        rights = self.state.participants.get(participant_id)
-        cap = rights.max_down_bps if rights is not None else None
-        return min(cap, default_bps) if cap is not None else default_bps
+    def rights(self, participant_id: str) -> ParticipantState:
+        """What the orders let a participant do; those they do not name may nothing."""
+        return self.state.participants.get(participant_id, NOBODY)
 
     # -- who is sent what -------------------------------------------------------------------------
 

@@ -65,12 +65,12 @@ class Seat:
         self.is_connected = False
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
-        self.max_up_bps = worker.settings.max_up_bps
-        self.max_down_bps = self._cap = worker.settings.max_down_bps
+        self.max_up_bps = self.max_down_bps = 0  # until the first `limit`
         self._has_arrivals = False  # since the last feedback
         self.up_loss = 0.0  # the worst layer's, over the last second
         self.quality = Quality.GOOD
         self.malformed = 0
+        self.limit()
 
     # -- PacketSink -----------------------------------------------------------------------------
 
@@ -177,11 +177,21 @@ class Seat:
                     slot.tell_time(now_ntp)
 
     def limit(self) -> None:
-        """Follow the orders' cap on what it is sent."""
-        cap = self.room.ceiling(self.participant_id, self.max_down_bps)
-        if cap != self._cap:
-            self._cap = cap
-            self.budget.set_ceiling(cap)
+        """Follow the orders' ceilings on what it sends and is sent, from now on."""
+        settings, rights = self._worker.settings, self.room.rights(self.participant_id)
+        up = min(rights.max_up_bps or settings.max_up_bps, settings.max_up_bps)
+        down = min(rights.max_down_bps or settings.max_down_bps, settings.max_down_bps)
+        if (up, down) == (self.max_up_bps, self.max_down_bps):
+            return
+        self.max_up_bps, self.max_down_bps = up, down
+        self.publisher.police(up, self.max_screen_bps, is_capped=up < settings.max_up_bps)
+        self.budget.set_ceiling(down)
+        self.subscriber.set_ceiling(down)
+
+    @property
+    def max_screen_bps(self) -> int:
+        """The screen's own ceiling, within that of all it sends."""
+        return min(self._worker.settings.max_screen_bps, self.max_up_bps)
 
     def ask_repairs(self, now: float) -> None:
         """NACK what is missing; every 20 ms, cheap when nothing is."""

@@ -16,6 +16,8 @@ from conf.media.session import Session
 
 _M32: Final = 0xFFFFFFFF
 MAX_REPAIRS_PER_NACK: Final = 64
+REPAIR_BPS: Final = 500_000
+REPAIR_SHARE: Final = 0.3  # of a site's ceiling, as the allocator plans with
 
 
 class Subscriber:
@@ -34,12 +36,16 @@ class Subscriber:
         self._by_ssrc = {slot.ssrc: slot for slot in self.slots}
         self._scratch = bytearray(2048)
         self._limit = RepairLimit()
-        self.repair_bps = 500_000
+        self.repair_bps = REPAIR_BPS
         self.round_trip_s = 0.0
         self.nacked = 0
         self.repaired = 0
         self.remb_bps = 0
         self.jitters_s: dict[int, float] = {}  # by SSRC, as the participant reports them
+
+    def set_ceiling(self, bps: int) -> None:
+        """The site's cap: repair takes at most a part of it."""
+        self.repair_bps = min(REPAIR_BPS, int(bps * REPAIR_SHARE))
 
     def slot_by_ssrc(self, ssrc: int) -> DownSlot | None:
         """The slot whose media SSRC this is."""

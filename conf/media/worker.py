@@ -145,20 +145,13 @@ class Worker:
         if not self._room(room_id).apply(state, self.clock()):
             raise Conflict("a newer state is in force")
 
-    async def join(
-        self, room_id: str, participant_id: str, offer_sdp: str, caps: dict[str, int]
-    ) -> dict[str, Any]:
+    async def join(self, room_id: str, participant_id: str, offer_sdp: str) -> dict[str, Any]:
         """Take a seat, in place of an earlier one of the same participant.
-
-        `caps`: this site's hard ceilings `max_up_bps` and `max_down_bps`, where given.
 
         Raises: NotFound: no such room; InvalidInput: the offer.
         """
         room, offer = self._room(room_id), parse_offer(offer_sdp)
         seat = await self._take_seat(room, participant_id, offer)
-        seat.max_up_bps = min(seat.max_up_bps, caps.get("max_up_bps", seat.max_up_bps))
-        seat.max_down_bps = min(seat.max_down_bps, caps.get("max_down_bps", seat.max_down_bps))
-        seat.limit()
         room.add(seat, self.clock())
         return self._answer(seat, offer)
 
@@ -225,7 +218,8 @@ class Worker:
             ),
             streams=seat.streams,
             version=seat.version,
-            limits_bps={s.mid: seat.max_up_bps for s in offer.of(Role.CAMERA_UP)},
+            limits_bps={s.mid: seat.max_up_bps for s in offer.of(Role.CAMERA_UP)}
+            | {s.mid: seat.max_screen_bps for s in offer.of(Role.SCREEN_UP)},
         )
         slots = [slot.describe() for slot in seat.subscriber.slots]
         return {
@@ -353,7 +347,6 @@ async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, An
                 str(args["room_id"]),
                 str(args["participant_id"]),
                 str(args["offer_sdp"]),
-                {str(k): int(v) for k, v in (args.get("caps") or {}).items()},
             )
         case "join_plain":
             return await worker.join_plain(str(args["room_id"]), str(args["participant_id"]))

@@ -160,6 +160,14 @@ CREATE TABLE "plan" (
   CONSTRAINT ck_plan_version_from_one CHECK (version >= 1)
 );
 
+CREATE TABLE site_cap (
+  unit_id VARCHAR(26) NOT NULL,
+  max_up_bps INTEGER,
+  max_down_bps INTEGER,
+  set_at DATETIME NOT NULL,
+  CONSTRAINT pk_site_cap PRIMARY KEY (unit_id)
+);
+
 CREATE TABLE site_pin (
   unit_id VARCHAR(26) NOT NULL,
   pin_hash VARCHAR(200) NOT NULL,

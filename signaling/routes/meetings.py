@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from conf.links import is_token
 from conf.model import (
+    LineCaps,
     Link,
     MeetingOrder,
     MeetingState,
@@ -15,7 +16,7 @@ from conf.model import (
     SiteInvite,
     SiteRole,
 )
-from conf.service import MeetingView
+from conf.service import LEAST_CAP_BPS, MOST_CAP_BPS, MeetingView
 from core.auth.model import Permission, Principal, allows, is_within, reach, require
 from core.database import UnitOfWork
 from core.errors import InvalidInput, NotAllowed, NotFound
@@ -56,6 +57,13 @@ class MeetingList(ApiModel):
     items: tuple[Meeting, ...]
 
 
+class Caps(ApiModel):
+    """Ceilings of a unit's line in every meeting, bits per second; null: only everybody's limit."""
+
+    max_up_bps: int | None = Field(default=None, ge=LEAST_CAP_BPS, le=MOST_CAP_BPS)
+    max_down_bps: int | None = Field(default=None, ge=LEAST_CAP_BPS, le=MOST_CAP_BPS)
+
+
 class Site(ApiModel):
     """An invited site. `path`: its join link, only when it has just been made."""
 
@@ -65,6 +73,7 @@ class Site(ApiModel):
     role: SiteRole
     is_locked: bool
     is_revoked: bool
+    caps: Caps
     path: str | None = None
 
 
@@ -186,9 +195,10 @@ async def show_meeting(request: Request[None, None]) -> MeetingDetail:
         )
         sites = await request.app.meetings.sites(uow, meeting_id)
         stays = await request.app.meetings.attendance(uow, meeting_id)
+        caps = await request.app.meetings.caps(uow, {site.unit_id for site in sites})
     return MeetingDetail(
         meeting=_meeting(view, request.principal),
-        sites=tuple(_site(site) for site in sites),
+        sites=tuple(_site(site, caps.get(site.unit_id)) for site in sites),
         attendance=tuple(
             Stay(
                 participant_id=stay.participant_id, unit_id=stay.unit_id, site=stay.site,
@@ -227,17 +237,23 @@ async def create_meeting(request: Request[None, NewMeeting]) -> MeetingDetail:
         await uow.session.flush()
         view = await app.meetings.meeting(uow, opened.meeting_id)
         sites = await app.meetings.sites(uow, opened.meeting_id)
+        caps = await app.meetings.caps(uow, {site.unit_id for site in sites})
     return MeetingDetail(
         meeting=_meeting(view, request.principal),
-        sites=tuple(_site(site, opened.paths.get(UnitId(site.unit_id))) for site in sites),
+        sites=tuple(
+            _site(site, caps.get(site.unit_id), opened.paths.get(UnitId(site.unit_id)))
+            for site in sites
+        ),
         attendance=(),
     )
 
 
-def _site(site: Any, path: str | None = None) -> Site:
+def _site(site: Any, caps: LineCaps | None, path: str | None = None) -> Site:
+    held = Caps(max_up_bps=caps.max_up_bps, max_down_bps=caps.max_down_bps) if caps else Caps()
     return Site(
         link_id=site.id, unit_id=site.unit_id, name=site.site, role=site.role,
-        is_locked=site.locked_at is not None, is_revoked=site.revoked_at is not None, path=path,
+        is_locked=site.locked_at is not None, is_revoked=site.revoked_at is not None, caps=held,
+        path=path,
     )  # fmt: skip
 
 
@@ -329,6 +345,22 @@ async def set_pin(request: Request[None, Empty]) -> NewPin:
     return NewPin(pin=pin)
 
 
+async def set_caps(request: Request[None, Caps]) -> Caps:
+    """Hold a unit's line to ceilings, in meetings under way too."""
+    body = request.body
+    async with request.write() as uow:
+        unit = await request.app.directory.unit(uow, UnitId(request.path["unit_id"]))
+        request.require(Permission.MEETING_MANAGE, unit.path)
+        caps = LineCaps(body.max_up_bps, body.max_down_bps)
+        await request.app.meetings.set_caps(uow, unit.id, caps)
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="unit.set_line_caps",
+            target=f"unit:{unit.id}", detail=body.model_dump(),
+        )  # fmt: skip
+    request.app.rooms.recap()
+    return body
+
+
 _MEETINGS = "/api/v1/meetings"
 ROUTES = [
     Route("GET", _MEETINGS, list_meetings, permission=Permission.MEETING_READ, query=MeetingQuery,
@@ -347,4 +379,7 @@ ROUTES = [
           response=LinkInfo, rate="30/minute", summary="What a join link opens"),
     Route("POST", "/api/v1/units/{unit_id}/pin", set_pin, permission=Permission.MEETING_MANAGE,
           body=Empty, response=NewPin, summary="Give a unit a new PIN"),
+    Route("PUT", "/api/v1/units/{unit_id}/line-caps", set_caps,
+          permission=Permission.MEETING_MANAGE, body=Caps, response=Caps,
+          summary="Hold a unit's line to ceilings in every meeting"),
 ]  # fmt: skip

@@ -4,7 +4,6 @@ from typing import Any
 
 from conf.media.turn import ice_servers
 from conf.model import (
-    Device,
     Link,
     SiteRole,
 )
@@ -64,7 +63,7 @@ async def join(message: Message[RoomJoin]) -> RoomJoined:
         meeting_id = data.meeting_id
         applicant = await _user_applicant(message, message.visitor, meeting_id)
     room, joined = await app.rooms.join(
-        meeting_id, applicant, data.offer, device=Device(data.device), resume=data.resume,
+        meeting_id, applicant, data.offer, resume=data.resume,
         connection=connection, emit=_emit_of(connection, meeting_id),
     )  # fmt: skip
     connection.state[_SEAT] = (room, joined.participant_id)

@@ -199,6 +199,14 @@ def test_a_success_makes_the_next_one_soon() -> None:
     assert prober.begin(start + FIRST_PAUSE_US, 900_000, 1) is not None
 
 
+def test_a_probe_never_exceeds_the_sites_ceiling() -> None:
+    """Nor is one sent for what the ceiling forbids anyhow."""
+    probe = Prober().begin(0, 380_000, 300_000, 400_000)
+    assert probe is not None
+    assert probe.rate_bps == 400_000
+    assert Prober().begin(0, 401_000, 300_000, 400_000) is None
+
+
 def test_only_one_at_a_time_and_only_when_wanted() -> None:
     prober = Prober()
     assert prober.begin(0, 0, 1_000) is None

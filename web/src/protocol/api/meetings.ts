@@ -6,6 +6,9 @@ export type Meeting = Schema<'signaling__routes__meetings__Meeting'>
 /** `path`: the join link, only in the answer that made it. */
 export type MeetingSite = Schema<'signaling__routes__meetings__Site'>
 
+/** Bits per second; null: no ceiling of its own. */
+export type LineCaps = Schema<'Caps'>
+
 export type Stay = Schema<'Stay'>
 
 export type MeetingDetail = Schema<'MeetingDetail'>
@@ -20,3 +23,4 @@ export const renewLink = (http: Http, meetingId: string, linkId: string): Promis
 export const revokeLink = (http: Http, meetingId: string, linkId: string): Promise<unknown> => http.delete(`/meetings/${meetingId}/links/${linkId}`)
 export const unlockLink = (http: Http, meetingId: string, linkId: string): Promise<unknown> => http.post(`/meetings/${meetingId}/orders`, { order: 'unlock_token', value: linkId })
 export const newPin = (http: Http, unitId: string): Promise<{ pin: string }> => http.post(`/units/${unitId}/pin`)
+export const setLineCaps = (http: Http, unitId: string, caps: LineCaps): Promise<LineCaps> => http.put(`/units/${unitId}/line-caps`, caps)

@@ -1,0 +1,139 @@
+"""A site's ceilings, up and down, are held by the bridge: octets are counted on the wire."""
+
+import asyncio
+import secrets
+from pathlib import Path
+
+import pytest
+
+from conf.media.client import ParticipantState, RoomState
+from conf.settings import MediaSettings
+from tests.support.bridge import LOOPBACK, Bridge, running_bridge, take_seat
+from tests.support.bridge_client import VP8, Site, Source
+
+pytestmark = pytest.mark.timeout(60)
+MAIN, SHARE = "6", "7"
+SCREEN = "screen"
+FRAMES = {"q": (1, 300), "h": (1, 1000), "f": (3, 1100), SCREEN: (2, 1100)}
+"""Packets and octets of a picture: 72, 240, 792 and 528 kbit/s at 30 a second."""
+
+
+class Meter(Site):
+    """Counts every octet of media that reaches it."""
+
+    octets = 0
+
+    def _on_datagram(self, view: memoryview, size: int) -> None:
+        self.octets += size if view[0] > 127 else 0
+        super()._on_datagram(view, size)
+
+
+def with_screen(site: Site) -> Site:
+    """It shares a screen too."""
+    site.cameras[SCREEN] = Source(secrets.randbits(32), VP8, "2", None)
+    return site
+
+
+async def speak(site: Site, seconds: float) -> float:
+    """50 voices and 30 pictures of each layer a second. Returns: how long it took."""
+    loop = asyncio.get_running_loop()
+    start, tick = loop.time(), 0
+    while loop.time() - start < seconds:
+        tick += 1
+        site.send_audio()
+        if tick % 5 in (0, 2, 3):
+            for rid, source in site.cameras.items():
+                packets, size = FRAMES[rid]
+                key = source.ssrc in site.keyframe_asked or source.packets == 0
+                site.keyframe_asked.discard(source.ssrc)
+                site.send_frame(rid, packets=packets, size=size, key=key)
+        await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
+    return loop.time() - start
+
+
+async def apply(bridge: Bridge, version: int, **rights: ParticipantState) -> None:
+    await bridge.worker.apply("room", RoomState(version, rights))
+
+
+FREE = ParticipantState()
+
+
+async def test_nothing_above_its_ceiling_is_sent_to_a_site(tmp_path: Path) -> None:
+    """Not to find out more either; a lower ceiling holds from the order on, without a rejoin."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room")
+        await apply(bridge, 1, a=FREE, b=ParticipantState(max_down_bps=400_000))
+        a, b = Site("a"), Meter("b")
+        for site in (a, b):
+            await take_seat(bridge, "room", site)
+        for version, ceiling_bps, least_bps in ((2, 400_000, 200_000), (3, 150_000, 60_000)):
+            await apply(bridge, version, a=FREE, b=ParticipantState(max_down_bps=ceiling_bps))
+            await speak(a, 4)
+            before = b.octets
+            took_s = await speak(a, 3)
+            await asyncio.sleep(0.1)
+            rate = 8 * (b.octets - before) / took_s
+            print(f"ceiling {ceiling_bps}, sent {rate:.0f}")
+            assert least_bps < rate <= ceiling_bps
+        await a.close()
+        await b.close()
+
+
+async def test_a_site_that_ignores_its_ceiling_loses_its_largest_layers(tmp_path: Path) -> None:
+    """1.1 Mbit/s where 300 kbit/s are allowed: voice and the small picture pass, whole."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room")
+        await apply(bridge, 1, a=ParticipantState(max_up_bps=300_000), b=FREE)
+        a, b = Site("a"), Meter("b", keep=True)
+        answer = await bridge.worker.join("room", "a", a.offer())
+        _, _, camera, screen, *_ = answer.answer_sdp.split("m=")
+        assert "b=TIAS:300000" in camera
+        assert "b=TIAS:300000" in screen
+        await a.connect(answer.answer_sdp)
+        await take_seat(bridge, "room", b)
+        await speak(a, 3)
+        before, shown = b.octets, b.mid(MAIN).packets
+        took_s = await speak(a, 3)
+        await asyncio.sleep(0.1)
+        rate = 8 * (b.octets - before) / took_s
+        print(f"passed {rate:.0f}")
+        assert rate <= 300_000
+        assert b.mid(MAIN).packets - shown > 50
+        assert b.mid(MAIN).lost == 0
+        await apply(bridge, 2, a=FREE, b=FREE)
+        before = b.mid(MAIN).octets
+        for _ in range(10):
+            await speak(a, 2)
+            if b.mid(MAIN).octets - before > 200_000:
+                break
+            before = b.mid(MAIN).octets
+        else:
+            pytest.fail("the larger layers do not come back")
+        await a.close()
+        await b.close()
+
+
+@pytest.mark.parametrize(("ceiling_bps", "is_shown"), [(300_000, False), (900_000, True)])
+async def test_a_screen_has_a_ceiling_of_its_own(
+    tmp_path: Path, ceiling_bps: int, is_shown: bool
+) -> None:
+    """Half a Mbit/s of screen passes whole or not at all; the camera does not feel it."""
+    given = LOOPBACK.model_dump() | {"max_screen_bps": ceiling_bps}
+    async with running_bridge(tmp_path, MediaSettings.model_validate(given)) as bridge:
+        await bridge.open("room")
+        await apply(bridge, 1, a=ParticipantState(max_up_bps=3_000_000), b=FREE)
+        a, b = with_screen(Site("a")), Meter("b")
+        answer = await bridge.worker.join("room", "a", a.offer())
+        assert f"b=TIAS:{ceiling_bps}" in answer.answer_sdp.split("m=")[3]
+        await a.connect(answer.answer_sdp)
+        await take_seat(bridge, "room", b)
+        await speak(a, 2)
+        before, pictures = b.mid(SHARE).packets, b.mid(MAIN).packets
+        for _ in range(15):  # what passes also needs room on the viewer's line
+            await speak(a, 1)
+            if b.mid(SHARE).packets > before + 50 or not is_shown:
+                break
+        assert (b.mid(SHARE).packets > before) is is_shown
+        assert b.mid(MAIN).packets > pictures
+        await a.close()
+        await b.close()
