@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 # Share of a layer's rate up to and including each of its temporal layers (three, as browsers send).
@@ -25,8 +26,13 @@ def ladder(layer_bps: Sequence[int], *, is_thinnable: bool, top_layer: int = 2) 
     arrive now. `is_thinnable`: the smallest arriving layer has temporal ids, so that it can also be
     sent at a quarter or half of its pictures. `top_layer`: the largest layer the slot is good for.
     """
+    return _ladder(tuple(layer_bps[: top_layer + 1]), is_thinnable)
+
+
+@lru_cache(maxsize=1024)  # the same for all who are shown the source, until it is measured again
+def _ladder(layer_bps: tuple[int, ...], is_thinnable: bool) -> tuple[Rung, ...]:
     rungs: list[Rung] = []
-    for layer, bps in enumerate(layer_bps[: top_layer + 1]):
+    for layer, bps in enumerate(layer_bps):
         if bps <= 0:
             continue
         if not rungs and is_thinnable:

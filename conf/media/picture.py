@@ -1,7 +1,5 @@
 """What the forwarding loop needs to know of a video payload: key frame or not, picture numbers."""
 
-from copy import copy
-
 from conf.media.errors import DecodeError
 from conf.media.h264 import starts_key_frame
 from conf.media.sdp import CodecName
@@ -45,10 +43,12 @@ class Picture:
 
     def moved(self, start: int) -> "Picture":
         """A copy with offsets counted from `start`; each header form has its own."""
-        other = copy(self)
-        other.picture_at = self.picture_at - start if self.picture_at >= 0 else -1
-        other.tl0_at = self.tl0_at - start if self.tl0_at >= 0 else -1
-        other.pair_at = other.picture_at if self.pair_at else 0
+        picture_at = self.picture_at - start if self.picture_at >= 0 else -1
+        tl0_at = self.tl0_at - start if self.tl0_at >= 0 else -1
+        other = Picture(self.is_key, picture_at, self.picture, self.is_wide, tl0_at, self.tl0)
+        other.temporal = self.temporal
+        other.is_start = self.is_start
+        other.has_sync = self.has_sync
         return other
 
 
