@@ -1,8 +1,9 @@
 """The long trials: `python -m bench.soak [--hours 4] [--kills 200] [--seed N]`.
 
 SMS: the server killed with SIGKILL at random points, again and again, in trials of twenty, each on
-a fresh database; an independent checker compares the simulated air with the board after each. Ends
-when both the kills and the hours are done, or at the first broken promise.
+a fresh database: in turns one server on SQLite, and two on one PostgreSQL of which one is killed.
+An independent checker compares the simulated air with the board after each. Ends when both the
+kills and the hours are done, or at the first broken promise.
 """
 
 import argparse
@@ -13,28 +14,29 @@ import tempfile
 import time
 from pathlib import Path
 
-from core.database import Base, Database
+from bench._databases import KINDS, new_database
 from tests.support.sms_killing import kill_again_and_again
 
 KILLS_IN_A_TRIAL = 20
 SECONDS_IN_AN_HOUR = 3600
+SERVERS = {"sqlite": 1, "postgresql": 2}
 
 
-async def trial(seed: int, kills: int) -> dict[str, object]:
+def trial(kind: str, seed: int, kills: int) -> dict[str, object]:
     """One trial. Returns: its record, `broken` empty if every promise was kept."""
-    with tempfile.TemporaryDirectory(prefix="fengsui-soak-") as folder:
-        directory = Path(folder)
-        url = f"sqlite+aiosqlite:///{directory / 'soak.db'}"
-        async with Database(url) as database, database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        done = await kill_again_and_again(url, directory, runs=kills, seed=seed, settle_s=120)
+    with tempfile.TemporaryDirectory(prefix="fengsui-soak-") as folder, new_database(kind) as url:
+        done = asyncio.run(
+            kill_again_and_again(
+                url, Path(folder), runs=kills, seed=seed, servers=SERVERS[kind], settle_s=120
+            )
+        )
     return {
-        "seed": seed, "kills": done.kills, "accepted": len(done.accepted),
-        "unknown": done.unknown, "broken": done.broken,
+        "database": kind, "servers": SERVERS[kind], "seed": seed, "kills": done.kills,
+        "accepted": len(done.accepted), "unknown": done.unknown, "broken": done.broken,
     }  # fmt: skip
 
 
-async def main() -> int:
+def main() -> int:
     """Run trials; a JSON line each. Returns: 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=0.0)
@@ -44,7 +46,8 @@ async def main() -> int:
     until = time.monotonic() + given.hours * SECONDS_IN_AN_HOUR
     kills, seed = 0, given.seed
     while kills < given.kills or time.monotonic() < until:
-        record = await trial(seed, min(KILLS_IN_A_TRIAL, max(1, given.kills - kills) or 1))
+        kind = KINDS[seed % len(KINDS)]
+        record = trial(kind, seed, min(KILLS_IN_A_TRIAL, max(1, given.kills - kills)))
         print(json.dumps(record, ensure_ascii=False), flush=True)
         if record["broken"]:
             return 1
@@ -53,4 +56,4 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,19 +31,31 @@ class Trial:
 
 
 async def kill_again_and_again(
-    url: str, directory: Path, *, runs: int, seed: int, settle_s: float = 40
+    url: str, directory: Path, *, runs: int, seed: int, servers: int = 1, settle_s: float = 40
 ) -> Trial:
-    """`runs` times: start, submit an alert, a notice and a long notice, kill in mid-flow."""
+    """`runs` times: submit an alert, a notice and a long notice, kill one server in mid-flow.
+
+    Of several servers on one database one is killed, any may have accepted; the others go on.
+    """
     randomness = random.Random(seed)
     trial = Trial()
-    async with modem_sim(directory, modems=2, radio_s=0.08, keeps_journal=True) as air:
+    async with (
+        modem_sim(directory, modems=2, radio_s=0.08, keeps_journal=True) as air,
+        AsyncExitStack() as stack,
+    ):
+
+        async def start() -> SmsServer:
+            return await stack.enter_async_context(sms_server(url, directory, modems=2))
+
+        alive = [await start() for _ in range(servers)]
         for run in range(runs):
-            async with sms_server(url, directory, modems=2) as server:
-                await _submit(server, trial, run, randomness)
-                await asyncio.sleep(randomness.uniform(0.0, 1.2))
-                await server.kill()
-                trial.kills += 1
-        async with sms_server(url, directory, modems=2), Database(url) as database:
+            await _submit(randomness.choice(alive), trial, run, randomness)
+            await asyncio.sleep(randomness.uniform(0.0, 1.2))
+            victim = randomness.randrange(servers)
+            await alive[victim].kill()
+            trial.kills += 1
+            alive[victim] = await start()
+        async with Database(url) as database:
             await _check(trial, database, air, settle_s)
     return trial
 
