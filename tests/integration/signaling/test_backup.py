@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from core.audit import SYSTEM
@@ -247,3 +248,21 @@ async def test_a_backup_is_readable_by_its_owner_only(source: Settings, tmp_path
     file = tmp_path / "county.tar.gz"
     await _written(source, file)
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_another_node_at_work_keeps_a_restore_out(
+    postgresql_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """PostgreSQL has no folder to lock; the other node's connection is seen."""
+    settings = make_settings(postgresql_url)
+    file = tmp_path / "county.tar.gz"
+    await _written(settings, file)
+    plain = postgresql_url.replace("postgresql+asyncpg", "postgresql")
+    other = await asyncpg.connect(plain, server_settings={"application_name": "fengsui b 1"})
+    async with open_database(settings) as database:
+        try:
+            with pytest.raises(Conflict, match="stop every node first"):
+                await backup.read(database, settings.data.dir, file, replace=True)
+        finally:
+            await other.close()
+        await backup.read(database, settings.data.dir, file, replace=True)
