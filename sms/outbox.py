@@ -266,7 +266,7 @@ def _code_hint(code: str, submission: Submission) -> str:
     )
 
 
-_CODE_HINT = re.compile(r"（本条(?:请回复[A-Z]|回复前加[A-Z]，如[A-Z]).{1,20}）\Z")
+_CODE_HINT = re.compile(r"（本条(?:请回复[A-Z]+|回复前加[A-Z]+，如[A-Z]+).{1,20}）\Z")
 
 
 def without_code_hint(text: str) -> str:

@@ -11,7 +11,7 @@ from core.audit import Audit
 from core.database import Database, UnitOfWork
 from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import MessageId, PersonId
-from sms import calls, segments
+from sms import calls, segments, threads
 from sms.calls import CallOrder
 from sms.carrier import Carrier
 from sms.driver import IncomingPdu, TraceLine, UssdReply
@@ -44,6 +44,7 @@ from sms.store import numbers as numbers_store
 from sms.store import outbox as outbox_store
 from sms.store.book import CallRow, NumberRow, OrderRow, TemplateRow
 from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow
+from sms.threads import Line
 from sms.webhooks import Webhooks
 from sms.withdrawal import Withdrawal
 
@@ -70,18 +71,6 @@ class MessageView:
     created_at: datetime
     expires_at: datetime
     cancelled_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One text of a conversation. `is_ours`: we sent it."""
-
-    id: str
-    is_ours: bool
-    text: str
-    at: datetime
-    state: str
-    message_id: str | None
 
 
 class SmsPlatform:
@@ -305,18 +294,7 @@ class SmsPlatform:
 
     async def conversation(self, uow: UnitOfWork, number: str, *, limit: int = 100) -> list[Line]:
         """What went to and came from one number, oldest first."""
-        went = [
-            Line(
-                row.id, True, row.text or message.wire_text, message.created_at, row.state.value,
-                message.id,
-            )
-            for row, message in await inbox_store.sent_to(uow, number, limit)
-        ]  # fmt: skip
-        came = [
-            Line(row.id, False, row.text, row.received_at, row.state.value, row.message_id)
-            for row in await inbox_store.inbound_of(uow, number, limit)
-        ]
-        return sorted(went + came, key=lambda line: (line.at, line.is_ours))[-limit:]
+        return await threads.lines(uow, number, limit=limit)
 
     async def reply(
         self, uow: UnitOfWork, inbound_id: str, text: str, *, sender: str, unit_path: str, key: str

@@ -54,15 +54,6 @@ export interface ModemDetail {
   balance: string
 }
 
-export interface ConversationLine {
-  id: string
-  is_ours: boolean
-  text: string
-  at: string
-  state: string
-  message_id: string | null
-}
-
 export const listTemplates = (http: Http): Promise<{ items: Template[] }> => http.get('/sms/templates')
 export const saveTemplate = (http: Http, template: Pick<Template, 'name' | 'text' | 'longest'> & { unit_id: string }): Promise<Template> => http.put('/sms/templates', template)
 export const removeTemplate = (http: Http, id: string): Promise<unknown> => http.delete(`/sms/templates/${id}`)
@@ -80,5 +71,3 @@ export const modemDetail = (http: Http, name: string): Promise<ModemDetail> => h
 export const modemTrace = (http: Http, name: string): Promise<{ items: { at: string; sent: boolean; text: string }[] }> => http.get(`/sms/modems/${encodeURIComponent(name)}/trace`)
 export const testModem = (http: Http, name: string, number: string): Promise<{ message_id: string }> => http.post(`/sms/modems/${encodeURIComponent(name)}/test`, { number })
 export const askBalance = (http: Http, name: string): Promise<{ text: string }> => http.post(`/sms/modems/${encodeURIComponent(name)}/balance`)
-export const conversationOf = (http: Http, inboundId: string): Promise<{ number: string; items: ConversationLine[] }> => http.get(`/sms/inbox/${inboundId}/conversation`)
-export const answerInbound = (http: Http, inboundId: string, answer: { key: string; unit_id: string; text: string }): Promise<{ message_id: string }> => http.post(`/sms/inbox/${inboundId}/answer`, answer)
