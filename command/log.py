@@ -31,6 +31,7 @@ class LogKind(enum.StrEnum):
     ASKED_AGAIN = "asked_again"
     TASK = "task"
     OVERDUE = "overdue"
+    VILLAGE = "village"
     CLOSED = "closed"
 
 

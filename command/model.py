@@ -8,6 +8,7 @@ from command.incident import Incident, IncidentDraft, IncidentState, Source
 from command.isolation import Question, SpillSize, TimeOfDay, Wind, Zone
 from command.log import LogEntry, LogKind
 from command.ports import Delivery, DeliveryOutcome, Reply
+from command.report import Report, ReportReceived, ReportState
 from command.roster import Shift, ShiftDraft
 from command.task import Task, TaskAction, TaskState
 
@@ -33,6 +34,9 @@ __all__ = [
     "Order",
     "Question",
     "Reply",
+    "Report",
+    "ReportReceived",
+    "ReportState",
     "Shift",
     "ShiftDraft",
     "Source",

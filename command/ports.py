@@ -80,6 +80,22 @@ class RingEnded:
 
 
 @dataclass(frozen=True)
+class VillageText:
+    """A report form came by SMS; handed in by signaling.adapters from the sms event.
+
+    `kind`: water_level (m), rainfall (mm), disaster, danger, road. `number`: E.164.
+    """
+
+    inbound_id: str
+    number: str
+    kind: str
+    value: float | None
+    note: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class TextMeasure:
     """What a text costs on the air, and how the handset shows it (`wire_text`).
 

@@ -94,6 +94,7 @@ from command.ports import (
 )
 from command.preview import preview
 from command.registers import DutyRoster, HazardRegister, grade, isolate
+from command.reports import ReportDesk
 from command.response import TASK_DUE, UNCONFIRMED, Parts, ResponseDesk
 from command.scene import Scene, scene_of
 from command.staffing import Staffing
@@ -125,7 +126,7 @@ class CommandService:
     """Built once by signaling.app; every method acts in the caller's unit of work.
 
     `incidents`: record, change, note, close, listed, snapshot. `responses`: activate, confirm,
-    revoke, move_task. `hazards` and `roster`: the registers.
+    revoke, move_task. `reports`: what villages send by SMS. `hazards` and `roster`: the registers.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class CommandService:
             )
         )
         self.incidents = IncidentDesk(directory, audit, self._views, self.responses)
+        self.reports = ReportDesk(directory, audit, self._views)
         self.hazards = HazardRegister(directory, audit)
         self.roster = DutyRoster(directory, audit)
 
@@ -165,9 +167,14 @@ class CommandService:
         runner.register(TASK_DUE, self._on_task_due)
         runner.register(UNCONFIRMED, self._on_unconfirmed)
 
-    async def record(self, uow: UnitOfWork, principal: Principal, draft: IncidentDraft) -> Incident:
-        """See IncidentDesk.record."""
-        return await self.incidents.record(uow, principal, draft)
+    async def record(
+        self, uow: UnitOfWork, principal: Principal, draft: IncidentDraft, report_id: str = ""
+    ) -> Incident:
+        """See IncidentDesk.record. `report_id`: the village's report it is recorded from."""
+        incident = await self.incidents.record(uow, principal, draft)
+        if report_id:
+            await self.reports.begin(uow, principal, report_id, incident)
+        return incident
 
     async def preview(
         self, uow: UnitOfWork, principal: Principal, incident_id: IncidentId, order: Order

@@ -145,6 +145,7 @@ class SmsFacts:
         events.subscribe(sms_model.RecipientFailed, "command.delivery", self._failed)
         events.subscribe(sms_model.RecipientUnknown, "command.delivery", self._unknown)
         events.subscribe(sms_model.CallEnded, "command.ring", self._ring_ended)
+        events.subscribe(sms_model.VillageReported, "command.report", self._reported)
 
     async def _answered(self, uow: UnitOfWork, fact: sms_model.RecipientAnswered) -> None:
         reply = command_ports.Reply(
@@ -162,6 +163,14 @@ class SmsFacts:
         if assignment_id := fact.context.get("assignment_id"):
             ring = command_ports.RingEnded(AssignmentId(assignment_id), fact.result, fact.at)
             await self._command.on_ring_ended(uow, ring)
+
+    async def _reported(self, uow: UnitOfWork, fact: sms_model.VillageReported) -> None:
+        await self._command.reports.take(
+            uow,
+            command_ports.VillageText(
+                fact.inbound_id, fact.number, fact.kind, fact.value, fact.note, fact.text, fact.at
+            ),
+        )
 
     async def _sent(self, uow: UnitOfWork, fact: sms_model.RecipientSent) -> None:
         await self._pass_on(uow, fact, command_ports.DeliveryOutcome.SENT)

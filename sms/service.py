@@ -22,6 +22,7 @@ from sms.ledger import UNKNOWN_TIMER, Ledger
 from sms.lifecycle import LANES
 from sms.model import (
     BoardFilter,
+    InboundKind,
     InboundState,
     MessageClass,
     Recipient,
@@ -43,12 +44,23 @@ from sms.store import inbox as inbox_store
 from sms.store import numbers as numbers_store
 from sms.store import outbox as outbox_store
 from sms.store.book import CallRow, NumberRow, OrderRow, TemplateRow
-from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow
+from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow, SegmentRow
 from sms.threads import Line
 from sms.webhooks import Webhooks
 from sms.withdrawal import Withdrawal
 
-__all__ = ["CallOrder", "CallRow", "Line", "MessageView", "OrderRow", "SmsPlatform", "TemplateRow"]
+__all__ = [
+    "AttemptRow",
+    "CallOrder",
+    "CallRow",
+    "InboundRow",
+    "Line",
+    "MessageView",
+    "OrderRow",
+    "SegmentRow",
+    "SmsPlatform",
+    "TemplateRow",
+]
 
 
 @dataclass(frozen=True)
@@ -257,6 +269,15 @@ class SmsPlatform:
             uow, message_id, which=which, after=after, limit=limit
         )
 
+    async def segments(
+        self, uow: UnitOfWork, message_id: str, recipient_id: str
+    ) -> list[SegmentRow]:
+        """The parts of one recipient's text, in order. Raises: NotFound."""
+        row = await outbox_store.recipient(uow, recipient_id)
+        if row is None or row.message_id != message_id:
+            raise NotFound("there is no such recipient")
+        return await outbox_store.segments_of(uow, recipient_id)
+
     async def attempts(self, uow: UnitOfWork, recipient_id: str) -> list[tuple[AttemptRow, int]]:
         """Every try for one recipient, with the part it sent."""
         return await outbox_store.attempts_of(uow, recipient_id)
@@ -274,11 +295,12 @@ class SmsPlatform:
         uow: UnitOfWork,
         *,
         state: InboundState | None = None,
+        kind: InboundKind | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> list[InboundRow]:
         """Received texts, newest first."""
-        return await inbox_store.inbound(uow, state=state, before=before, limit=limit)
+        return await inbox_store.inbound(uow, state=state, kind=kind, before=before, limit=limit)
 
     async def mark_handled(self, uow: UnitOfWork, inbound_id: str, user_id: str) -> None:
         """A person has dealt with this text. Raises: NotFound."""

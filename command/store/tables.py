@@ -27,6 +27,7 @@ from command.grading import Holding
 from command.incident import IncidentState, Source
 from command.log import LogKind
 from command.ports import MeetingSite
+from command.report import ReportState
 from command.task import TaskState
 from core.database import Base, Json, UtcDateTime, enum_column
 from plans.model import Evidence
@@ -311,6 +312,37 @@ class AssignmentRow(Base):
     answer: Mapped[str] = mapped_column(String(500))
     rung_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ring_result: Mapped[str] = mapped_column(String(20))
+
+
+class ReportRow(Base):
+    """A report a village sent by SMS."""
+
+    __tablename__ = "village_report"
+    __table_args__ = (
+        CheckConstraint("(state = 'waiting') = (handled_at IS NULL)", name="handled_has_time"),
+        CheckConstraint("state <> 'attached' OR incident_id IS NOT NULL", name="attached_to_which"),
+        Index(None, "state", "received_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    inbound_id: Mapped[str] = mapped_column(String(26), unique=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(String(20))
+    value: Mapped[float | None]
+    note: Mapped[str] = mapped_column(String(300))
+    text: Mapped[str] = mapped_column(String(500))
+    number: Mapped[str] = mapped_column(String(30))
+    person_id: Mapped[str | None] = mapped_column(String(26))
+    person_name: Mapped[str] = mapped_column(String(80))
+    unit_id: Mapped[str | None] = mapped_column(String(26))
+    unit_path: Mapped[str] = mapped_column(String(300))
+    unit_name: Mapped[str] = mapped_column(String(80))
+    state: Mapped[ReportState] = mapped_column(enum_column(ReportState, "state"))
+    incident_id: Mapped[str | None] = mapped_column(ForeignKey("incident.id"))
+    handled_by: Mapped[str | None] = mapped_column(String(26))
+    handled_by_name: Mapped[str] = mapped_column(String(80))
+    handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str] = mapped_column(String(200))
 
 
 class ShiftRow(Base):

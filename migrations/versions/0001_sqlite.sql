@@ -809,7 +809,7 @@ CREATE TABLE incident_log (
   CONSTRAINT pk_incident_log PRIMARY KEY (id),
   CONSTRAINT uq_incident_log_incident_id_number UNIQUE (incident_id, number),
   CONSTRAINT fk_incident_log_incident_id_incident FOREIGN KEY(incident_id) REFERENCES incident (id),
-  CONSTRAINT ck_incident_log_kind CHECK (kind IN ('reported', 'changed', 'note', 'activated', 'confirmed', 'revoked', 'meeting', 'called', 'rung', 'held', 'delivered', 'failed', 'acknowledged', 'declined', 'replied', 'escalated', 'exhausted', 'asked_again', 'task', 'overdue', 'closed'))
+  CONSTRAINT ck_incident_log_kind CHECK (kind IN ('reported', 'changed', 'note', 'activated', 'confirmed', 'revoked', 'meeting', 'called', 'rung', 'held', 'delivered', 'failed', 'acknowledged', 'declined', 'replied', 'escalated', 'exhausted', 'asked_again', 'task', 'overdue', 'village', 'closed'))
 );
 
 CREATE TABLE sms_segment (
@@ -850,6 +850,36 @@ CREATE INDEX ix_sms_segment_message_id ON sms_segment (message_id);
 CREATE INDEX ix_sms_segment_queue ON sms_segment (is_demo, lane, position) WHERE state = 'queued';
 
 CREATE INDEX ix_sms_segment_recipient_id ON sms_segment (recipient_id);
+
+CREATE TABLE village_report (
+  id VARCHAR(26) NOT NULL,
+  inbound_id VARCHAR(26) NOT NULL,
+  received_at DATETIME NOT NULL,
+  kind VARCHAR(20) NOT NULL,
+  value DOUBLE,
+  note VARCHAR(300) NOT NULL,
+  text VARCHAR(500) NOT NULL,
+  number VARCHAR(30) NOT NULL,
+  person_id VARCHAR(26),
+  person_name VARCHAR(80) NOT NULL,
+  unit_id VARCHAR(26),
+  unit_path VARCHAR(300) NOT NULL,
+  unit_name VARCHAR(80) NOT NULL,
+  state VARCHAR(40) NOT NULL,
+  incident_id VARCHAR(26),
+  handled_by VARCHAR(26),
+  handled_by_name VARCHAR(80) NOT NULL,
+  handled_at DATETIME,
+  reason VARCHAR(200) NOT NULL,
+  CONSTRAINT pk_village_report PRIMARY KEY (id),
+  CONSTRAINT ck_village_report_handled_has_time CHECK ((state = 'waiting') = (handled_at IS NULL)),
+  CONSTRAINT ck_village_report_attached_to_which CHECK (state <> 'attached' OR incident_id IS NOT NULL),
+  CONSTRAINT uq_village_report_inbound_id UNIQUE (inbound_id),
+  CONSTRAINT ck_village_report_state CHECK (state IN ('waiting', 'attached', 'dismissed')),
+  CONSTRAINT fk_village_report_incident_id_incident FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
+CREATE INDEX ix_village_report_state_received_at ON village_report (state, received_at);
 
 CREATE TABLE callout (
   id VARCHAR(26) NOT NULL,

@@ -51,6 +51,7 @@ class NewIncident(ApiModel):
     figures: dict[str, float] = Field(default_factory=dict)
     event_level: int | None = Field(None, ge=1, le=4)
     is_drill: bool = False
+    report_id: str = Field("", max_length=26)
 
 
 class IncidentPatch(ApiModel):
@@ -186,13 +187,13 @@ async def suggest_level(request: Request[None, FigureQuestion]) -> Suggestion:
 async def record_incident(request: Request[None, NewIncident]) -> Incident:
     body = request.body
     draft = IncidentDraft(
-        **body.model_dump(exclude={"unit_id", "hazard_id"}),
+        **body.model_dump(exclude={"unit_id", "hazard_id", "report_id"}),
         unit_id=UnitId(body.unit_id),
         hazard_id=HazardId(body.hazard_id) if body.hazard_id else None,
     )
     command = request.app.command
     async with request.write() as uow:
-        recorded = await command.record(uow, request.principal, draft)
+        recorded = await command.record(uow, request.principal, draft, body.report_id)
         snapshot = await command.incidents.snapshot(uow, request.principal, recorded.id)
     return Incident.model_validate(snapshot["incident"])
 

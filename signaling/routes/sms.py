@@ -9,14 +9,15 @@ from pydantic import Field
 from conf.links import PATH_PREFIX, TOKEN_LENGTH
 from core.auth.model import Permission, reach, require
 from core.database import UnitOfWork
+from directory.model import Person
 from signaling.api import ApiModel, Empty
 from signaling.context import AppContext
 from signaling.http import Request, Route
 from signaling.routes.sms_sending import require_class
 from signaling.topics import Topics, Visitor
-from sms.model import InboundState, MessageClass
+from sms.model import InboundKind, InboundState, MessageClass
 from sms.numbers import masked
-from sms.service import MessageView
+from sms.service import InboundRow, MessageView
 
 _JOIN_LINK = re.compile(rf"{PATH_PREFIX}[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
 
@@ -29,9 +30,10 @@ class Page(ApiModel):
 
 
 class InboxPage(Page):
-    """`state`: only texts in this state."""
+    """`state`, `kind`: only texts in this state, of this kind."""
 
     state: InboundState | None = None
+    kind: InboundKind | None = None
 
 
 class Message(ApiModel):
@@ -66,7 +68,10 @@ class Cancelled(ApiModel):
 
 
 class InboundItem(ApiModel):
-    """A received text; the number is masked."""
+    """A received text; the number is masked. `fields`: of a report form: kind, value, note.
+
+    `person`, `unit`: whose number it is, by the directory.
+    """
 
     id: str
     number: str
@@ -75,6 +80,11 @@ class InboundItem(ApiModel):
     received_at: datetime
     is_complete: bool
     state: InboundState
+    kind: InboundKind
+    fields: dict[str, str | float | None] | None
+    person_id: str | None
+    person: str
+    unit: str
     message_id: str | None
     choice: str | None
 
@@ -195,17 +205,19 @@ async def list_inbox(request: Request[InboxPage, None]) -> InboundList:
     query = request.query
     async with request.read() as uow:
         rows = await request.app.sms.inbound(
-            uow, state=query.state, before=query.before, limit=query.limit
+            uow, state=query.state, kind=query.kind, before=query.before, limit=query.limit
         )
-    return InboundList(
-        items=tuple(
-            InboundItem(
-                id=row.id, number=masked(row.number), text=row.text, modem=row.modem,
-                received_at=row.received_at, is_complete=row.is_complete, state=row.state,
-                message_id=row.message_id, choice=row.choice,
-            )
-            for row in rows
-        )
+        owners = await request.app.directory.owners_of(uow, {row.number for row in rows})
+    return InboundList(items=tuple(_inbound(row, owners.get(row.number)) for row in rows))
+
+
+def _inbound(row: InboundRow, owner: Person | None) -> InboundItem:
+    return InboundItem(
+        id=row.id, number=masked(row.number), text=row.text, modem=row.modem,
+        received_at=row.received_at, is_complete=row.is_complete, state=row.state,
+        kind=row.kind, fields=row.fields, person_id=owner.id if owner else None,
+        person=owner.name if owner else "", unit=owner.unit_name if owner else "",
+        message_id=row.message_id, choice=row.choice,
     )  # fmt: skip
 
 

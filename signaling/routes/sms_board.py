@@ -8,8 +8,11 @@ from core.auth.model import Permission
 from signaling.api import ApiModel
 from signaling.http import Request, Route
 from signaling.routes.sms import access_message, closed
-from sms.model import AttemptState, BoardFilter, RecipientState
+from sms.meanings import meaning
+from sms.model import AttemptState, BoardFilter, RecipientState, SegmentState
 from sms.numbers import masked
+from sms.pdu.status_report import report_words
+from sms.service import AttemptRow, SegmentRow
 
 
 class RecipientPage(ApiModel):
@@ -44,7 +47,11 @@ class RecipientList(ApiModel):
 
 
 class AttemptItem(ApiModel):
-    """One try. `part`: of the recipient's text; `report_status`: TP-ST, TS 23.040 §9.2.3.15."""
+    """One try. `part`: of the recipient's text; `report_status`: TP-ST, TS 23.040 §9.2.3.15.
+
+    `error_code` with its `meaning` in words, `report`: the status in words. `round`: counts from 0;
+    a long text begun anew through another SIM is a new round.
+    """
 
     id: str
     part: int
@@ -57,12 +64,31 @@ class AttemptItem(ApiModel):
     ended_at: datetime | None
     reported_at: datetime | None
     report_status: int | None
+    round: int
+    reference: int | None
+    error_code: int | None
+    meaning: str
+    report: str
+
+
+class SegmentItem(ApiModel):
+    """One part of the text as it stands. `unknown_since`: while its outcome is not known."""
+
+    part: int
+    state: SegmentState
+    cause: str
+    copies: int
+    not_before: datetime
+    sent_at: datetime | None
+    reported_at: datetime | None
+    unknown_since: datetime | None
 
 
 class AttemptList(ApiModel):
-    """Oldest first. `text`: what this recipient was sent, or will be."""
+    """Tries oldest first, parts in order. `text`: what this recipient was sent, or will be."""
 
     text: str
+    segments: tuple[SegmentItem, ...]
     items: tuple[AttemptItem, ...]
 
 
@@ -93,18 +119,33 @@ async def list_attempts(request: Request[None, None]) -> AttemptList:
     async with request.read() as uow:
         await access_message(uow, request, Permission.SMS_READ)
         text = await request.app.sms.text_of(uow, message_id, recipient_id)
+        segments = await request.app.sms.segments(uow, message_id, recipient_id)
         rows = await request.app.sms.attempts(uow, recipient_id)
     return AttemptList(
         text=closed(text),
-        items=tuple(
-            AttemptItem(
-                id=row.id, part=part, modem=row.modem, state=row.state,
-                is_extra_copy=row.is_extra_copy, error=row.error, detail=row.detail,
-                started_at=row.started_at, ended_at=row.ended_at, reported_at=row.reported_at,
-                report_status=row.report_status,
-            )
-            for row, part in rows
-        ),
+        segments=tuple(_segment(row) for row in segments),
+        items=tuple(_attempt(row, part) for row, part in rows),
+    )
+
+
+def _segment(row: SegmentRow) -> SegmentItem:
+    is_unknown = row.state is SegmentState.UNKNOWN
+    return SegmentItem(
+        part=row.part, state=row.state, cause=row.cause or "", copies=row.copies,
+        not_before=row.not_before, sent_at=row.sent_at, reported_at=row.reported_at,
+        unknown_since=row.unknown_since if is_unknown else None,
+    )  # fmt: skip
+
+
+def _attempt(row: AttemptRow, part: int) -> AttemptItem:
+    code, words = meaning(row.error or "")
+    return AttemptItem(
+        id=row.id, part=part, modem=row.modem, state=row.state,
+        is_extra_copy=row.is_extra_copy, error=row.error, detail=row.detail,
+        started_at=row.started_at, ended_at=row.ended_at, reported_at=row.reported_at,
+        report_status=row.report_status, round=row.round, reference=row.reference,
+        error_code=code, meaning=words,
+        report=report_words(row.report_status) if row.report_status is not None else "",
     )  # fmt: skip
 
 

@@ -52,6 +52,11 @@ def report_state(status: int) -> ReportState:
     return ReportState.FAILED if status < 0x80 else ReportState.UNKNOWN
 
 
+def report_words(status: int) -> str:
+    """A TP-ST octet in plain words."""
+    return _WORDS.get(status, f"status 0x{status:02X}")
+
+
 @dataclass(frozen=True, slots=True)
 class StatusReport:
     """`reference` is the TP-MR the modem chose; match on SIM + reference + recipient + time."""
@@ -70,7 +75,7 @@ class StatusReport:
     @property
     def words(self) -> str:
         """The status in plain words."""
-        return _WORDS.get(self.status, f"status 0x{self.status:02X}")
+        return report_words(self.status)
 
 
 def decode_status_report(data: Octets, service_centre: Address | None) -> StatusReport:

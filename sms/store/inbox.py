@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 
 from core.database import UnitOfWork
-from sms.model import InboundState
+from sms.model import InboundKind, InboundState
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
 
 _MOST_QUESTIONS = 600
@@ -139,12 +139,19 @@ async def sent_by_itself(uow: UnitOfWork, number: str, sender: str, since: datet
 
 
 async def inbound(
-    uow: UnitOfWork, *, state: InboundState | None, before: str | None, limit: int
+    uow: UnitOfWork,
+    *,
+    state: InboundState | None,
+    kind: InboundKind | None,
+    before: str | None,
+    limit: int,
 ) -> list[InboundRow]:
     """Received texts, newest first."""
     statement = select(InboundRow).order_by(InboundRow.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(InboundRow.state == state)
+    if kind is not None:
+        statement = statement.where(InboundRow.kind == kind)
     if before is not None:
         statement = statement.where(InboundRow.id < before)
     return list(await uow.session.scalars(statement))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from command.ports import VillageText
 from conf.recording.store import RecordingRow
 from core.audit import AuditRow
 from core.auth.model import Grant, Principal, Role
@@ -140,6 +141,7 @@ async def estate_of(server: Any, owner: Any) -> Estate:
     status, template = await owner.call("PUT", "/api/v1/sms/templates", drafts["template"])
     assert status == 200, template
     made["template_id"] = template["id"]
+    made["report_id"] = await _reported(server)
     made["recording_id"], made["file"] = await _recorded(server, made["meeting_id"])
     other = {**drafts["incident"], "key": "another-of-t2"}
     made["running_id"] = (await make("incidents", other))["id"]
@@ -147,6 +149,7 @@ async def estate_of(server: Any, owner: Any) -> Estate:
     made["assignment_id"] = board["assignments"][0]["id"]
     made["task_id"] = board["tasks"][0]["id"]
     found.bodies = {**_bodies_by_id(drafts), **_bodies_by_unit(drafts)}
+    found.bodies["POST /api/v1/reports/{report_id}/attach"] = {"incident_id": made["incident_id"]}
     found.bodies["POST /api/v1/meetings/{meeting_id}/cameras"] = {"camera_id": made["camera_id"]}
     return found
 
@@ -158,6 +161,7 @@ def _bodies_by_id(drafts: dict[str, Any]) -> dict[str, Any]:
     return {
         f"PATCH {one}": {"version": 1, "title": "山洪灾害"},
         f"POST {one}/log": {"text": "记一笔"},
+        "POST /api/v1/reports/{report_id}/dismiss": REASON,
         f"POST {one}/preview": ORDER,
         f"POST {one}/activate": ORDER,
         f"POST {one}/revoke": REASON,
@@ -211,6 +215,15 @@ def _bodies_by_unit(drafts: dict[str, Any]) -> dict[str, Any]:
 def _later(message: dict[str, Any]) -> dict[str, Any]:
     due = datetime.now(UTC) + timedelta(days=1)
     return {**message, "key": "order-of-t2", "due_at": due.isoformat()}
+
+
+async def _reported(server: Any) -> str:
+    """A report the township's head sent by SMS."""
+    async with server.app.database.write() as uow:
+        text = VillageText(
+            "inbound-1", "+8613800138001", "road", None, "塌方", "路况 塌方", uow.now
+        )
+        return str((await server.app.command.reports.take(uow, text)).id)
 
 
 async def _recorded(server: Any, meeting_id: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from command.model import (
     Incident,
     IncidentDraft,
     Order,
+    ReportState,
     ShiftDraft,
     Source,
 )
@@ -34,7 +35,11 @@ from directory.service import Directory, Register
 from plans.service import Plans
 from signaling.adapters import ConferenceOpener, SmsFacts, SmsMessenger
 from sms import calls as ring_out
+from sms.driver import IncomingPdu
 from sms.model import RecipientAnswered, RecipientDelivered, RecipientFailed
+from sms.pdu.addresses import Address
+from sms.pdu.deliver import encode_deliver
+from sms.pdu.user_data import Alphabet
 from sms.service import CallRow, SmsPlatform
 from sms.settings import SmsSettings
 
@@ -215,6 +220,17 @@ class County:
         """Ring-outs ordered so far, oldest first."""
         async with self.database.read() as uow:
             return list(reversed(await self.sms.calls(uow)))
+
+    async def village_writes(self, number: str, text: str) -> None:
+        """A handset sends a text; a modem hands it over."""
+        now = self.clock.now()
+        pdu = encode_deliver(Address.parse(number), text, now, alphabet=Alphabet.UCS2)
+        await self.sms.take("m1", "460001", IncomingPdu(pdu, "SM:1", now))
+        await self.settle()
+
+    async def reports(self, who: Principal, state: ReportState | None = None) -> list[Any]:
+        async with self.database.read() as uow:
+            return await self.command.reports.listed(uow, who, state, 50)
 
     async def ring_ends(self, call: CallRow, result: str) -> None:
         """A modem has rung somebody."""

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(60)
 LISTS = (
     "directory/people", "directory/groups", "directory/imports", "hazards", "incidents",
     "meetings", "sms/messages", "sms/orders", "sms/templates", "users", "cameras",
+    "reports",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """SMS over REST: who may, what waits for whom, what leaves as a file."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,15 +9,20 @@ import pytest
 from sqlalchemy import update
 
 from core.auth.model import Grant, Principal, Role
-from core.ids import UserId
-from directory.model import UnitDraft, UnitKind
-from sms.driver import IncomingPdu
+from core.ids import UnitId, UserId
+from directory.model import PersonDraft, UnitDraft, UnitKind
+from sms.driver import IncomingPdu, ModemError, SendOutcome, SendState
+from sms.errors_cms import ErrorFamily
+from sms.ledger import Ledger
 from sms.model import RecipientState, SegmentState
 from sms.numbers import demo_number
 from sms.pdu.addresses import Address
 from sms.pdu.deliver import encode_deliver
 from sms.pdu.user_data import Alphabet
+from sms.progress import Progress
+from sms.settings import SmsSettings
 from sms.store.rows import RecipientRow, SegmentRow
+from sms.store.turns import Taker
 
 SYSTEM = Principal(UserId("system"), "system", None, (Grant(Role.ADMIN, ""),))
 SMS = "/api/v1/sms"
@@ -202,3 +208,71 @@ async def test_a_second_sending_to_many_is_confirmed_and_approved_like_the_first
             assert (status, refused["error"]["field"]) == (422, "confirmed_count")
             status, made = await duty.call("POST", path, {**again, "confirmed_count": count})
             assert (status, bool(made["order_id"])) == (201, count > 150)
+
+
+@pytest.mark.timeout(60)
+async def test_every_try_is_shown_with_time_modem_and_what_its_error_means(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    async with edge(make_settings(sqlite_url)) as server:
+        await _fill(server)
+        duty, village = await server.signed_in("duty"), await server.signed_in("village")
+        body = _message("tries-01", **{"class": "alert", "numbers": [demo_number(1)]})
+        _, sent = await duty.call("POST", f"{SMS}/messages", body)
+        _, other = await duty.call("POST", f"{SMS}/messages", _message("tries-02"))
+        ledger, database = Ledger(SmsSettings(), Progress()), server.app.database
+        taker = Taker("m1", "460001", is_simulated=True, ready=("m1",))
+        for outcome in (
+            SendOutcome(SendState.REFUSED, error=ModemError(ErrorFamily.CMS, 38)),
+            SendOutcome(SendState.UNKNOWN, detail="the answer was lost"),
+        ):
+            async with database.write() as uow:
+                await uow.session.execute(update(SegmentRow).values(not_before=uow.now))
+                out = await ledger.claim_in(uow, taker)
+                assert out is not None
+                await ledger.settle(uow, out.attempt_id, outcome)
+        board = f"{SMS}/messages/{sent['message_id']}/recipients"
+        _, listed = await duty.call("GET", board)
+        path = f"{board}/{listed['items'][0]['id']}/attempts"
+        status, tries = await duty.call("GET", path)
+        assert status == 200
+        assert [(one["state"], one["error_code"], one["modem"]) for one in tries["items"]] == [
+            ("refused", 38, "m1"), ("unknown", None, "m1"),
+        ]  # fmt: skip
+        assert "网络故障" in tries["items"][0]["meaning"]
+        assert (tries["segments"][0]["state"], tries["segments"][0]["unknown_since"] is None) == (
+            "unknown", False,
+        )  # fmt: skip
+        assert demo_number(1) not in str(tries)
+        assert (await village.call("GET", path))[0] == 403
+        foreign = path.replace(sent["message_id"], other["message_id"])
+        assert (await duty.call("GET", foreign))[0] == 404
+
+
+@pytest.mark.timeout(60)
+async def test_the_inbox_says_what_a_text_is_and_whose(
+    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+) -> None:
+    async with edge(make_settings(sqlite_url)) as server:
+        await _fill(server)
+        duty = await server.signed_in("duty")
+        async with server.app.database.write() as uow:
+            draft = PersonDraft("王河长", UnitId("county"), phones=(demo_number(7),))
+            await server.app.part("register").create_person(uow, SYSTEM, draft)
+        now = server.app.clock.now()
+        for number, text in ((7, "水情 3.2 还在涨"), (8, "几点开会")):
+            sender = Address.parse(demo_number(number))
+            pdu = encode_deliver(sender, text, now, alphabet=Alphabet.UCS2)
+            await server.app.sms.take("m1", "460001", IncomingPdu(pdu, "SM:1", now))
+        _, inbox = await duty.call("GET", f"{SMS}/inbox?kind=report")
+        (report,) = inbox["items"]
+        assert report["fields"] == {"kind": "water_level", "value": 3.2, "note": "还在涨"}
+        assert (report["person"], report["unit"]) == ("王河长", "青澜县")
+
+        async def reports() -> list[Any]:
+            return list((await duty.call("GET", "/api/v1/reports?state=waiting"))[1]["items"])
+
+        async with asyncio.timeout(15):
+            while not await reports():  # noqa: ASYNC110 - the event goes its own way
+                await asyncio.sleep(0.05)
+        assert (await reports())[0]["said"] == "青澜县王河长报告水情3.2米,还在涨"
