@@ -305,6 +305,11 @@ def name_of(shape: str, layers: tuple[str, ...]) -> str:
     return f"{shape} {','.join(layers)}" if layers else shape
 
 
+def holds(measured: Measured) -> bool:
+    """Is the rate sustained?"""
+    return measured.loss <= 0.01 and measured.p99_ms <= 100
+
+
 async def highest(server: str, shape: str, step_s: float = 2.0) -> Highest:
     """Raise the picture rate until loss > 1 % or p99 > 100 ms; the highest rate that held."""
     async with AsyncExitStack() as stack:
@@ -316,8 +321,10 @@ async def highest(server: str, shape: str, step_s: float = 2.0) -> Highest:
         best, factor, limit = Highest(server, shape, 0.0, 0.0, "", 0.0), FIRST_FACTOR, "none"
         while factor < 60:
             now = await measure(process_id, publishers, subscribers, step_s, factor)
+            if not holds(now):  # once more: something else may have run on the core
+                now = await measure(process_id, publishers, subscribers, step_s, factor)
             print(f"  {server} x{factor:4.1f}: {now}", file=sys.stderr)
-            if now.loss > 0.01 or now.p99_ms > 100:
+            if not holds(now):
                 limit = f"loss {now.loss:.1%}" if now.loss > 0.01 else f"p99 {now.p99_ms:.0f} ms"
                 break
             if now.forwarded_hz > best.forwarded_hz:

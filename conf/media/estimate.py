@@ -247,8 +247,10 @@ class LossWatch:
 
         When a reduction did not help, the loss is the link's own from then on.
         """
-        loss = self.fraction if self._lost else 0.0
         self.was_pointless = False
+        if not self._lost and not self.inherent and self._reduced_from is None:
+            return False
+        loss = self.fraction if self._lost else 0.0
         if loss < self.inherent:  # forgotten within seconds, not at one lucky window
             self.inherent += _FORGETTING * (loss - self.inherent)
         if now_us - self._judged_us < _LOSS_PAUSE_US:

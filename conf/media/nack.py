@@ -32,13 +32,14 @@ class NackGenerator:
     def add(self, sequence: int, now_s: float) -> None:
         """Note a packet, in whatever order."""
         highest = self._highest
+        if (sequence - highest) & 0xFFFF == 1 and highest:
+            self._highest = highest + 1  # the usual
+            return
         if highest == 0:
             self._highest = _FIRST + sequence
             return
         step = ((sequence - highest + 0x8000) & 0xFFFF) - 0x8000
-        if step == 1:
-            self._highest = highest + 1
-        elif step > 1:
+        if step > 1:
             self._highest = highest + step
             self._open(highest + 1, highest + step, now_s)
         elif step < -MAX_JUMP:

@@ -37,7 +37,9 @@ class Reception:
     def add(self, sequence: int, timestamp: int, arrival_us: int) -> None:
         """Count one packet, repeated ones included."""
         self.received += 1
-        if self._highest < 0:
+        if (sequence - self._highest) & 0xFFFF == 1 and self._highest >= 0:
+            self._highest += 1  # the usual
+        elif self._highest < 0:
             self._first = self._highest = sequence
         else:
             step = ((sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
