@@ -452,6 +452,9 @@ class Room(Turns):
                     "slots",
                     {"revision": event.revision, "slots": slots},
                 )
+            case media.LayersWanted():
+                told = {"source": event.source.value, "rids": list(event.rids)}
+                await self._emit(ParticipantId(event.participant_id), "layers", told)
             case media.PublishingChanged():
                 self._show_published(event)
             case media.QualityChanged():

@@ -149,7 +149,8 @@ class DownBudget:
                 continue
             quiet = track.quiet_after_s
             rates = [
-                int(layer.rate(now)) if layer.is_alive(now, quiet) else 0 for layer in track.layers
+                int(layer.rate(now)) if layer.is_offered(now, quiet) else 0
+                for layer in track.layers
             ]
             top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
             least = next((n for n, rate in enumerate(rates) if rate > 0), 0)

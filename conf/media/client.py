@@ -17,6 +17,7 @@ How to use it (room owner, signaling)
 - `JoinAnswer.slots`: the down sections in the order offered, all empty. What fills them follows as
   `SlotMapChanged` events, each the whole map with a `revision` that counts up per seat: send them
   to that participant as the `slots` message. `mid` is the m-line's mid (the transceiver's `mid`).
+- `LayersWanted` goes to that participant's page as `layers`; a page that ignores it costs its line.
 - `ParticipantLost` keeps the seat: the browser first tries `restart` (new offer with ICE restart,
   same page), and `join` if that raises Conflict with code "rejoin" or NotFound.
 - `WorkerRestarted`: all seats are gone; rooms and states are back. Every participant must `join`
@@ -53,6 +54,7 @@ import structlog
 from conf.media import control
 from conf.media.model import (
     JoinAnswer,
+    LayersWanted,
     ParticipantConnected,
     ParticipantLost,
     ParticipantState,
@@ -75,6 +77,7 @@ from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 
 __all__ = [
     "JoinAnswer",
+    "LayersWanted",
     "MediaWorker",
     "ParticipantConnected",
     "ParticipantLost",

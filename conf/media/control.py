@@ -33,6 +33,7 @@ _EVENTS: Final[dict[str, TypeAdapter[Any]]] = {
         model.SpeakerChanged,
         model.PublishingChanged,
         model.SlotMapChanged,
+        model.LayersWanted,
         model.QualityChanged,
         model.StatsReport,
     )

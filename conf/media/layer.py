@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from conf.media.demand import Demand
 from conf.media.model import SourceKind
 from conf.media.nack import NackGenerator
 from conf.media.picture import Picture
@@ -93,6 +94,7 @@ class Layer:
         self.nack = NackGenerator()
         self._given_up = 0
         self.reception = Reception(0, track.clock_hz)
+        self.demand = Demand()
         self.anchor: Anchor | None = None  # of the last sender report
         self.ask: Callable[[Layer], None] | None = None
 
@@ -113,6 +115,15 @@ class Layer:
     def is_alive(self, now: float, quiet_after_s: float) -> bool:
         """Have packets come lately?"""
         return now - self.last_at < quiet_after_s
+
+    @property
+    def is_used(self) -> bool:
+        """Does somebody see it, or wait for it?"""
+        return bool(self.groups or self.waiting)
+
+    def is_offered(self, now: float, quiet_after_s: float) -> bool:
+        """Does it arrive, or would it if asked for?"""
+        return self.is_alive(now, quiet_after_s) or self.demand.is_coming(now)
 
     def is_thinnable(self, now: float) -> bool:
         """Does the source send temporal layers?"""
@@ -200,7 +211,12 @@ class Layer:
         return self.bps
 
     def measure(self, elapsed_s: float) -> None:
-        """Note the rate of the last `elapsed_s`: up quickly, down slowly, for pictures burst."""
+        """Note the rate of the last `elapsed_s`: up quickly, down slowly, for pictures burst.
+
+        Of a layer paused at the source it stays: the allocator plans with it.
+        """
+        if self.demand.is_paused and self.octets == self._octets_then:
+            return
         now_bps = 8 * (self.octets - self._octets_then) / elapsed_s
         self._octets_then = self.octets
         weight = 0.5 if now_bps > self.bps else 0.1

@@ -139,6 +139,16 @@ class SlotMapChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """Which layers of a source its page is to send from now on; the others nobody uses."""
+
+    room_id: str
+    participant_id: str
+    source: SourceKind
+    rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QualityChanged:
     """The link of one participant got better or worse."""
 
@@ -189,6 +199,7 @@ WorkerEvent = (
     | SpeakerChanged
     | PublishingChanged
     | SlotMapChanged
+    | LayersWanted
     | QualityChanged
     | StatsReport
     | WorkerRestarted

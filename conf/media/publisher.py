@@ -161,6 +161,27 @@ class Publisher:
             return False
         return _rank(layer) <= self._policer.open_rank
 
+    def newly_wanted(self, now: float) -> tuple[str, ...] | None:
+        """The camera's layers its page is to send, when that has changed; else None."""
+        track = self.tracks.get(SourceKind.CAMERA)
+        if track is None or len(track.layers) < 2:
+            return None
+        lowest, *others = track.layers
+        if not lowest.is_alive(now, QUIET_AFTER_S):
+            return None
+        has_changed, is_needed = False, False
+        for layer in reversed(others):
+            is_needed = is_needed or layer.is_used or layer in self.recorded
+            has_changed |= layer.demand.look(
+                now,
+                is_needed=is_needed,
+                may_pass=self.is_let_through(layer),
+                is_alive=layer.is_alive(now, QUIET_AFTER_S),
+            )
+        if not has_changed:
+            return None
+        return (lowest.rid, *(layer.rid for layer in others if layer.demand.is_on))
+
     def _record(self, layer: Layer, packet: Packet, memory: memoryview) -> None:
         """What the forwarder may not forward is not recorded either."""
         record = self.recorded.get(layer)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from conf.media.model import (
+    LayersWanted,
     ParticipantConnected,
     ParticipantLost,
     ParticipantState,
@@ -172,6 +173,9 @@ class Room:
         """Four times a second: which tracks and layers are still alive."""
         changed = False
         for pid, seat in self.seats.items():
+            rids = seat.publisher.newly_wanted(now)
+            if rids is not None:
+                self.emit(LayersWanted(self.room_id, pid, SourceKind.CAMERA, rids))
             changed |= self._update_published(seat, now)
             audio = seat.publisher.tracks.get(SourceKind.AUDIO)
             if audio is None or not audio.is_allowed:

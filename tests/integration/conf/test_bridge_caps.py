@@ -8,14 +8,11 @@ import pytest
 
 from conf.media.client import ParticipantState, RoomState
 from conf.settings import MediaSettings
-from tests.support.bridge import LOOPBACK, Bridge, running_bridge, take_seat
+from tests.support.bridge import LOOPBACK, SCREEN, Bridge, running_bridge, speak, take_seat
 from tests.support.bridge_client import VP8, Site, Source
 
 pytestmark = pytest.mark.timeout(60)
 MAIN, SHARE = "6", "7"
-SCREEN = "screen"
-FRAMES = {"q": (1, 300), "h": (1, 1000), "f": (3, 1100), SCREEN: (2, 1100)}
-"""Packets and octets of a picture: 72, 240, 792 and 528 kbit/s at 30 a second."""
 
 
 class Meter(Site):
@@ -32,23 +29,6 @@ def with_screen(site: Site) -> Site:
     """It shares a screen too."""
     site.cameras[SCREEN] = Source(secrets.randbits(32), VP8, "2", None)
     return site
-
-
-async def speak(site: Site, seconds: float) -> float:
-    """50 voices and 30 pictures of each layer a second. Returns: how long it took."""
-    loop = asyncio.get_running_loop()
-    start, tick = loop.time(), 0
-    while loop.time() - start < seconds:
-        tick += 1
-        site.send_audio()
-        if tick % 5 in (0, 2, 3):
-            for rid, source in site.cameras.items():
-                packets, size = FRAMES[rid]
-                key = source.ssrc in site.keyframe_asked or source.packets == 0
-                site.keyframe_asked.discard(source.ssrc)
-                site.send_frame(rid, packets=packets, size=size, key=key)
-        await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
-    return loop.time() - start
 
 
 async def apply(bridge: Bridge, version: int, **rights: ParticipantState) -> None:
