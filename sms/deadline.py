@@ -1,6 +1,7 @@
-"""Waiting with a limit on the clock passed in."""
+"""Waiting with a limit: a time on the clock passed in, or an event."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from core.clock import Clock
@@ -22,6 +23,19 @@ async def within(clock: Clock, seconds: float, waited: "asyncio.Future[T]") -> T
         return waited.result()
     waited.add_done_callback(_forget)
     raise TimeoutError
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`; None, and `work` cancelled, if `stop` is set first."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    tasks: set[asyncio.Future[Any]] = {working, stopped}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _forget(late: "asyncio.Future[Any]") -> None:

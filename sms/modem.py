@@ -18,6 +18,7 @@ from sms import calls
 from sms.ahead import FAST_AIR_S, PATIENCE_S, Ahead
 from sms.air_mark import AirMark
 from sms.credit import Credit
+from sms.deadline import unless
 from sms.driver import (
     CallResult,
     Driver,
@@ -76,7 +77,7 @@ class ModemOwner:
         self._lease = Lease(around.database, settings.path, around.sms.lease_s, around.fleet.node)
         self._mark = AirMark(settings.path, self._lease.holders[0])
         self._errands = Errands()
-        self._stopping = False
+        self._stopping, self._stop_asked = False, asyncio.Event()
         self._swept_at = self._looked_at = self._leased_at = float("-inf")
         self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
         self._out_for_s = _SIM_AGAIN_FIRST_S
@@ -94,6 +95,7 @@ class ModemOwner:
     def stop(self) -> None:
         """Ask `run` to end after the segment on the air."""
         self._stopping = True
+        self._stop_asked.set()
         self._wake.set()
 
     async def run(self) -> None:
@@ -108,7 +110,7 @@ class ModemOwner:
             self._mark.close()
             with suppress(AppError):  # it runs out by itself
                 await self._lease.give_back()
-            self._refuse_errands()
+            self._errands.refuse()
             await self._show(ModemState.STOPPED)
 
     async def ask(self, run: Callable[[Driver], object]) -> object:
@@ -137,11 +139,16 @@ class ModemOwner:
                     await self._nap(_RETRY_LONGEST_S)
                     continue
                 self._leased_at = self._clock.monotonic()
-                info = await (self._driver.recover() if is_open else self._driver.open())
+                back = self._driver.recover() if is_open else self._driver.open()
+                info = await unless(self._stop_asked, back)
+                if info is None:  # a modem that is away does not hold the server up
+                    return
                 is_open = True
                 await self._take_over(info)
                 retry_s = _RETRY_FIRST_S
                 await self._work()
+                if not self._driver.is_ready and not self._stopping:
+                    await self._show(ModemState.FAULTED, "does not answer, or its port is gone")
             except ModemUnavailable as fault:
                 is_open = is_open and fault.reason is not Reason.CLOSED
                 if fault.reason in (Reason.PORT_BUSY, Reason.PORT_DENIED):
@@ -381,7 +388,7 @@ class ModemOwner:
             self._swept_at = now
             await self._driver.sweep()
         await self._look_at_radio(now)
-        await self._run_errands()
+        await self._errands.run(self._driver)
 
     async def _look_at_radio(self, now: float) -> None:
         is_out = self.view.state is ModemState.QUARANTINED
@@ -409,25 +416,6 @@ class ModemOwner:
         if self._driver.is_ready:
             self._errands.balance_wanted = False
             self.view = await self._credit.ask(self._driver, self.view)
-
-    async def _run_errands(self) -> None:
-        errands, self._errands.inbox = self._errands.inbox, []
-        for errand in errands:
-            try:
-                result = errand.run(self._driver)
-                if asyncio.iscoroutine(result):
-                    result = await result
-            except (ModemUnavailable, AppError) as fault:
-                if not errand.done.done():
-                    errand.done.set_exception(fault)
-            else:
-                if not errand.done.done():
-                    errand.done.set_result(result)
-
-    def _refuse_errands(self) -> None:
-        for errand in self._errands.inbox:
-            if not errand.done.done():
-                errand.done.set_exception(ModemUnavailable(Reason.CLOSED, "the server stops"))
 
     @property
     def _may_ring(self) -> bool:

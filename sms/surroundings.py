@@ -7,7 +7,15 @@ from typing import Protocol
 
 from core.clock import Clock
 from core.database import Database
-from sms.driver import CallResult, Driver, LateOutcome, SendOutcome
+from core.errors import AppError
+from sms.driver import (
+    CallResult,
+    Driver,
+    LateOutcome,
+    ModemUnavailable,
+    Reason,
+    SendOutcome,
+)
 from sms.fleet import Fleet
 from sms.ledger import Ledger
 from sms.model import PendingCall
@@ -24,6 +32,27 @@ class Errands:
     balance_wanted: bool = False
     late: list[LateOutcome] = field(default_factory=list)
     inbox: list["Errand"] = field(default_factory=list)
+
+    async def run(self, driver: Driver) -> None:
+        """Do what is in the inbox; a fault goes to who asked."""
+        errands, self.inbox = self.inbox, []
+        for errand in errands:
+            try:
+                result = errand.run(driver)
+                if asyncio.iscoroutine(result):
+                    result = await result
+            except AppError as fault:
+                if not errand.done.done():
+                    errand.done.set_exception(fault)
+            else:
+                if not errand.done.done():
+                    errand.done.set_result(result)
+
+    def refuse(self) -> None:
+        """The server stops: nobody waits in vain."""
+        for errand in self.inbox:
+            if not errand.done.done():
+                errand.done.set_exception(ModemUnavailable(Reason.CLOSED, "the server stops"))
 
 
 @dataclass(frozen=True)

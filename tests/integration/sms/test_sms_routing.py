@@ -1,5 +1,6 @@
 """Lanes, quotas, routes, SIMs taken out, long texts that move, ring-outs."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sms.progress import Progress
 from sms.service import SmsPlatform
 from sms.settings import SmsSettings
 from sms.store.turns import Taker
+from tests.support.driver_cases import QUICK
 from tests.support.sms_checker import losses, violations
 from tests.support.sms_world import SmsWorld, sms_world
 
@@ -95,13 +97,14 @@ async def _on_air(world: SmsWorld, count: int) -> bool:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("code", [21, 38])
+@pytest.mark.parametrize(("code", "texts"), [(21, 30), (38, 60)])
 async def test_a_sim_that_alone_is_refused_three_times_is_taken_out(
-    code: int, sqlite_url: str, tmp_path: Path
+    code: int, texts: int, sqlite_url: str, tmp_path: Path
 ) -> None:
-    async with sms_world(sqlite_url, tmp_path) as world:
+    """It rests 1 s and 2 s after a 38; the other modem is busy for longer."""
+    async with sms_world(sqlite_url, tmp_path, radio_s=0.08) as world:
         await world.air.fault("cms_error", "modem-1", code=code, count=50)
-        await world.send("notice", *(demo_number(n) for n in range(150)))
+        await world.send("notice", *(demo_number(n) for n in range(texts)))
 
         async def is_out() -> bool:
             world.clock.advance(3)  # what was given back is due again
@@ -178,3 +181,18 @@ async def test_a_ring_overtakes_queued_notices_but_no_alert(
     assert row.sent_at is not None
     assert call.started_at is not None
     assert row.sent_at <= call.started_at
+
+
+@pytest.mark.timeout(60)
+async def test_a_modem_pulled_out_is_shown_at_once_and_does_not_hold_the_server_up(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """The driver looks for it for `recover_s`; neither the page nor a stop waits for that."""
+    loop = asyncio.get_running_loop()
+    async with sms_world(sqlite_url, tmp_path, modems=1) as world:
+        await world.air.fault("unplug", "modem-1")
+        pulled_at = loop.time()
+        await world.until(lambda: world.modems_in("faulted"))
+        assert loop.time() - pulled_at < QUICK.recover_s
+        leaves_at = loop.time()
+    assert loop.time() - leaves_at < QUICK.recover_s
