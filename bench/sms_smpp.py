@@ -141,7 +141,7 @@ async def check(ours: Line, texts: int) -> list[str]:
 
 
 def _peer(folder: str) -> str:
-    """An interpreter of its own with the peer."""
+    """An interpreter of its own with the peer. Raises: CalledProcessError: no way to PyPI."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = f"{folder}/bin/python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", PEER], check=True)
@@ -163,7 +163,12 @@ def main() -> int:
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder, new_database("sqlite") as url:
-        return asyncio.run(_run(given.python or _peer(folder), url, given.texts))
+        try:
+            python = given.python or _peer(folder)
+        except subprocess.CalledProcessError:
+            print(f"{PEER} cannot be installed here: nothing measured")
+            return 0
+        return asyncio.run(_run(python, url, given.texts))
 
 
 if __name__ == "__main__":
