@@ -16,10 +16,11 @@ from sms.grammar import Answer, Report, is_start_word, is_stop_word, read_answer
 from sms.ledger import Ledger
 from sms.model import InboundKind, InboundReceived, InboundState, RecipientAnswered, VillageReported
 from sms.numbers import masked, to_e164
+from sms.parts import held_in, key_in, part_in, store_in
 from sms.pdu import DecodeError, Deliver, ReportState, StatusReport, decode_incoming
-from sms.pdu.user_data import storable
 from sms.polite import LATE, REPORTED, STARTED, STOPPED, UNKNOWN, WHICH, Polite
 from sms.progress import Progress
+from sms.reassembly import DEFAULT_TIMEOUT, Added, add
 from sms.store import inbox as store
 from sms.store import numbers
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
@@ -27,7 +28,6 @@ from sms.store.turns import Arrived
 
 log = structlog.get_logger(__name__)
 
-JOIN_WITHIN = timedelta(hours=24)
 _STALE_BATCH = 50
 _CODES_NAMED = 8
 _LATE_WITHIN = timedelta(days=30)
@@ -91,13 +91,10 @@ class Inbox:
 
     async def join_stale(self) -> int:
         """Show long texts whose missing parts have not come in time. Returns: how many parts."""
-        async with self._database.write() as uow:
-            stale = await store.stale_parts(uow, uow.now - JOIN_WITHIN, _STALE_BATCH)
-            groups: dict[tuple[str, str | None, int | None], list[IncomingPduRow]] = {}
-            for row in stale:
-                groups.setdefault((row.imsi, row.sender, row.concat_reference), []).append(row)
-            for rows in groups.values():
-                await self._whole(uow, rows, is_complete=False)
+        async with self._one_at_a_time, self._database.write() as uow:
+            stale = await store.stale_parts(uow, uow.now - DEFAULT_TIMEOUT, _STALE_BATCH)
+            for key in dict.fromkeys(key_in(row) for row in stale):
+                await self._give_up(uow, await store.waiting_parts(uow, key))
             return len(stale)
 
     async def _keep_unreadable(self, uow: UnitOfWork, row: IncomingPduRow) -> None:
@@ -113,33 +110,42 @@ class Inbox:
     async def _take_text(self, uow: UnitOfWork, row: IncomingPduRow, deliver: Deliver) -> None:
         row.sender = to_e164(deliver.originator.value)
         row.text = deliver.text
-        concatenation = deliver.concatenation
-        if concatenation is None:
-            await self._whole(uow, [row], is_complete=True)
+        if deliver.concatenation is None:
+            await self._store_text(uow, row, deliver.text, is_complete=True)
             return
-        row.concat_reference = concatenation.reference
-        row.part, row.parts = concatenation.number, concatenation.count
-        row.is_joined = False
-        row.text = deliver.user_data.text.encode("utf-16", "surrogatepass").hex()
-        await uow.session.flush()
-        held = await store.waiting_parts(
-            uow, imsi=row.imsi, sender=row.sender, reference=concatenation.reference,
-            parts=concatenation.count, since=uow.now - JOIN_WITHIN,
-        )  # fmt: skip
-        by_part = {held_row.part: held_row for held_row in held}
-        if len(by_part) == concatenation.count:
-            rows = [by_part[number] for number in sorted(by_part, key=lambda part: part or 0)]
-            await self._whole(uow, rows, is_complete=True)
+        store_in(row, deliver.concatenation, deliver.user_data.text)
+        key = key_in(row)
+        waiting = [one for one in await store.waiting_parts(uow, key) if one is not row]
+        held = held_in(waiting)
+        if held is not None and held.is_expired(uow.now):
+            await self._give_up(uow, waiting)
+            held, waiting = None, []
+        whole, added = add(held, key, part_in(row))
+        match added:
+            case Added.COMPLETED:
+                await store.mark_joined(uow, [one.id for one in (*waiting, row)])
+                await self._store_text(uow, row, whole.text(), is_complete=True)
+            case Added.CLASH:
+                await self._give_up(uow, waiting)
+            case Added.DUPLICATE:
+                row.is_joined = True
+            case Added.NEW:
+                pass
 
-    async def _whole(
-        self, uow: UnitOfWork, rows: list[IncomingPduRow], *, is_complete: bool
+    async def _give_up(self, uow: UnitOfWork, waiting: list[IncomingPduRow]) -> None:
+        """Show what there is of a text whose other parts will not come."""
+        held = held_in(waiting)
+        if held is not None:
+            await store.mark_joined(uow, [one.id for one in waiting])
+            await self._store_text(uow, waiting[0], held.text(), is_complete=False)
+
+    async def _store_text(
+        self, uow: UnitOfWork, row: IncomingPduRow, text: str, *, is_complete: bool
     ) -> None:
-        """Store a text from its parts and find what it answers."""
+        """Store a text that ends with `row` and find what it answers."""
         await uow.session.flush()
-        await store.mark_joined(uow, [row.id for row in rows])
-        first = rows[0]
         inbound = InboundRow(
-            id=new_id(), number=first.sender or "", text=_joined_text(rows), modem=first.modem,
+            id=new_id(), number=row.sender or "", text=text, modem=row.modem,
             received_at=uow.now, is_complete=is_complete,
             state=InboundState.UNMATCHED, kind=InboundKind.OTHER,
         )  # fmt: skip
@@ -297,17 +303,3 @@ def _asked(recipient: RecipientRow, message: MessageRow) -> Asked:
     return Asked(
         recipient.question_code, frozenset(message.choices or {}), recipient.answered_at is not None
     )
-
-
-def _joined_text(rows: list[IncomingPduRow]) -> str:
-    """The text of all parts. Parts of a long text are kept as UTF-16: one may hold half a pair."""
-    if rows[0].parts is None:
-        return rows[0].text or ""
-    by_part = {row.part: row for row in rows}
-    pieces = []
-    for number in range(1, (rows[0].parts or 1) + 1):
-        row = by_part.get(number)
-        missing = f"【缺第{number}段】"
-        held = bytes.fromhex(row.text or "").decode("utf-16", "surrogatepass") if row else missing
-        pieces.append(held)
-    return storable("".join(pieces))

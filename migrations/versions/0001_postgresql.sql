@@ -227,6 +227,7 @@ CREATE TABLE sms_incoming_pdu (
   sender VARCHAR(30),
   text TEXT,
   concat_reference INTEGER,
+  is_wide BOOLEAN NOT NULL,
   part INTEGER,
   parts INTEGER,
   is_joined BOOLEAN NOT NULL,

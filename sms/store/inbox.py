@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 
 from core.database import UnitOfWork
 from sms.model import InboundKind, InboundState
+from sms.reassembly import PartKey
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
 
 _MOST_QUESTIONS = 600
@@ -20,21 +21,19 @@ async def is_known_pdu(uow: UnitOfWork, imsi: str, hex_pdu: str) -> bool:
     return found is not None
 
 
-async def waiting_parts(
-    uow: UnitOfWork, *, imsi: str, sender: str, reference: int, parts: int, since: datetime
-) -> list[IncomingPduRow]:
-    """The unjoined parts of one long text, in any order of arrival."""
+async def waiting_parts(uow: UnitOfWork, key: PartKey) -> list[IncomingPduRow]:
+    """The unjoined parts of one long text, in order of arrival."""
     rows = await uow.session.scalars(
         select(IncomingPduRow)
         .where(
-            IncomingPduRow.imsi == imsi,
-            IncomingPduRow.sender == sender,
-            IncomingPduRow.concat_reference == reference,
-            IncomingPduRow.parts == parts,
+            IncomingPduRow.imsi == key.imsi,
+            IncomingPduRow.sender == key.sender,
+            IncomingPduRow.concat_reference == key.reference,
+            IncomingPduRow.is_wide.is_(key.is_wide),
+            IncomingPduRow.parts == key.count,
             IncomingPduRow.is_joined.is_(False),
-            IncomingPduRow.received_at >= since,
         )
-        .order_by(IncomingPduRow.received_at)
+        .order_by(IncomingPduRow.received_at, IncomingPduRow.id)
     )
     return list(rows)
 
@@ -46,9 +45,9 @@ async def stale_parts(uow: UnitOfWork, before: datetime, limit: int) -> list[Inc
         .where(
             IncomingPduRow.kind == "deliver",
             IncomingPduRow.is_joined.is_(False),
-            IncomingPduRow.received_at < before,
+            IncomingPduRow.received_at <= before,
         )
-        .order_by(IncomingPduRow.received_at)
+        .order_by(IncomingPduRow.received_at, IncomingPduRow.id)
         .limit(limit)
     )
     return list(rows)

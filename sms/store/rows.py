@@ -190,6 +190,7 @@ class IncomingPduRow(Base):
     sender: Mapped[str | None] = mapped_column(String(30))
     text: Mapped[str | None] = mapped_column(Text)
     concat_reference: Mapped[int | None]
+    is_wide: Mapped[bool] = mapped_column(default=False)  # the reference has 16 bits
     part: Mapped[int | None]
     parts: Mapped[int | None]
     is_joined: Mapped[bool]
