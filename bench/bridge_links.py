@@ -272,10 +272,14 @@ async def end(
         await bridge.worker.leave(viewer.name)
 
 
-async def reached(viewer: Viewer, rid: str) -> None:
-    """Wait until that layer is shown."""
-    while not viewer.sizes or layer_of(viewer.sizes[-1][1]) != rid:  # noqa: ASYNC110 - far away
+async def settled(viewer: Viewer, rid: str) -> None:
+    """Wait until that layer has been shown for three seconds."""
+    loop = asyncio.get_running_loop()
+    while True:
         await asyncio.sleep(0.5)
+        late = [layer_of(size) for at, size in viewer.sizes if at > loop.time() - 3]
+        if set(late) == {rid}:
+            return
 
 
 async def step_down(seed: int = 1) -> tuple[float, float]:
@@ -287,14 +291,12 @@ async def step_down(seed: int = 1) -> tuple[float, float]:
             await seat(stage.bridge, viewer, link)
             repair = asyncio.create_task(viewer.repair())
             loop = asyncio.get_running_loop()
-            async with asyncio.timeout(90):
-                await reached(viewer, "f")
-            await asyncio.sleep(5)
-            high = layer_of(viewer.sizes[-1][1])
+            async with asyncio.timeout(120):
+                await settled(viewer, "f")
             forget(viewer)
             down.rate_bps, fell = 300_000, loop.time()
             await asyncio.sleep(8)
-            later = [at for at, size in viewer.sizes if at >= fell and layer_of(size) == high]
+            later = [at for at, size in viewer.sizes if at >= fell and layer_of(size) == "f"]
             voices = len(viewer.voices) / 400
             await end([repair], [viewer], stage.bridge)
     return (later[-1] - fell if later else 0.0), voices
