@@ -19,7 +19,7 @@ from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 log = structlog.get_logger("conf.child")
 
 REQUEST_TIMEOUT_S: Final = 5.0
-START_TIMEOUT_S: Final = 15.0
+START_TIMEOUT_S: Final = 45.0
 STOP_TIMEOUT_S: Final = 5.0
 RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _ERRORS: Final[dict[str, type[AppError]]] = {

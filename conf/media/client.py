@@ -97,7 +97,7 @@ __all__ = [
 ]
 
 REQUEST_TIMEOUT_S: Final = 5.0
-START_TIMEOUT_S: Final = 15.0
+START_TIMEOUT_S: Final = 45.0
 STOP_TIMEOUT_S: Final = 3.0
 HUNG_AFTER_S: Final = 6  # whole seconds without a word; a report comes every two
 RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)

@@ -49,8 +49,10 @@ def demo(invocation: Invocation, is_lan: bool) -> None:
     with sole_use(settings, "demo"):
         logins = run_plainly(_seed(settings, is_lan=is_lan))
         run_plainly(ensure_simulator(settings.data.dir))
-        _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
-        run_plainly(end_simulator(settings.data.dir))
+        try:
+            _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
+        finally:  # a kill leaves the air alone, an end does not
+            run_plainly(end_simulator(settings.data.dir))
 
 
 @click.command("seed-demo")

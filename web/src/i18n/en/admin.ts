@@ -78,5 +78,10 @@ export default {
     sockets: 'Live connections',
     announcement: 'Announcement',
     redis: 'Redis',
+    disk: 'Disk',
+    recordings: 'Recordings',
+    cameras: 'Cameras',
+    nodes: 'Other nodes',
+    drain: 'Drain',
   },
 }

@@ -78,5 +78,10 @@ export default {
     sockets: '实时连接',
     announcement: '启动信息',
     redis: 'Redis',
+    disk: '磁盘',
+    recordings: '录制',
+    cameras: '监控摄像机',
+    nodes: '多节点联络',
+    drain: '停机等待',
   },
 }
