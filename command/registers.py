@@ -188,6 +188,44 @@ class DutyRoster:
 
         Raises: InvalidInput, NotFound: unit or person; NotAllowed; Conflict: it overlaps another.
         """
+        shift = await self._checked(uow, principal, draft, new_id())
+        await self._note(uow, principal, "roster.add", shift)
+        await registers.insert_shift(uow, shift)
+        return shift
+
+    async def change(
+        self, uow: UnitOfWork, principal: Principal, shift_id: str, draft: ShiftDraft
+    ) -> Shift:
+        """Write `draft` over a shift: somebody swaps, or the hours move.
+
+        Raises: as `add`; NotFound: there is no such shift.
+        """
+        await self._access(uow, principal, shift_id)
+        shift = await self._checked(uow, principal, draft, shift_id)
+        await self._note(uow, principal, "roster.change", shift)
+        await registers.update_shift(uow, shift)
+        return shift
+
+    async def remove(self, uow: UnitOfWork, principal: Principal, shift_id: str) -> None:
+        """Take a shift off the roster; the audit log keeps who was on it.
+
+        Raises: NotFound, NotAllowed.
+        """
+        shift = await self._access(uow, principal, shift_id)
+        await self._note(uow, principal, "roster.remove", shift)
+        await registers.delete_shift(uow, shift_id)
+
+    async def _access(self, uow: UnitOfWork, principal: Principal, shift_id: str) -> Shift:
+        found = await registers.shift(uow, shift_id)
+        if found is None:
+            raise NotFound("no such shift", field="shift_id")
+        require(principal, Permission.INCIDENT_ACTIVATE, found.unit_path)
+        return found
+
+    async def _checked(
+        self, uow: UnitOfWork, principal: Principal, draft: ShiftDraft, shift_id: str
+    ) -> Shift:
+        """The shift as it shall be: its people exist, and no other is on at that time."""
         draft = roster.checked(draft)
         unit = await self._directory.unit(uow, draft.unit_id)
         require(principal, Permission.INCIDENT_ACTIVATE, unit.path)
@@ -195,21 +233,25 @@ class DutyRoster:
         if len(await self._directory.people(uow, named)) != len(named):
             raise NotFound("somebody on the shift is not in the directory", field="officer_ids")
         near = await registers.shifts(uow, unit.path, draft.starts_at, draft.ends_at)
-        if roster.overlapping(near, draft) is not None:
+        if roster.overlapping([each for each in near if each.id != shift_id], draft) is not None:
             raise Conflict("another shift is on at that time", field="starts_at")
-        shift = Shift(
-            new_id(), unit.id, unit.path, draft.starts_at, draft.ends_at,
+        return Shift(
+            shift_id, unit.id, unit.path, draft.starts_at, draft.ends_at,
             draft.leader_id, draft.officer_ids,
         )  # fmt: skip
+
+    async def _note(self, uow: UnitOfWork, principal: Principal, action: str, shift: Shift) -> None:
         await self._audit.append(
             uow,
             actor=principal.actor,
-            action="roster.add",
+            action=action,
             target=f"shift:{shift.id}",
-            detail={"unit": unit.path, "starts_at": shift.starts_at.isoformat()},
-        )
-        await registers.insert_shift(uow, shift)
-        return shift
+            detail={
+                "unit": shift.unit_path, "starts_at": shift.starts_at.isoformat(),
+                "ends_at": shift.ends_at.isoformat(), "leader_id": shift.leader_id,
+                "officer_ids": list(shift.officer_ids),
+            },
+        )  # fmt: skip
 
     async def current(self, uow: UnitOfWork, principal: Principal) -> dict[str, Any] | None:
         """The county's present shift with names; None if the roster has a hole.

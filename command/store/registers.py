@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 
 from command.hazard import Hazard
 from command.roster import Shift
@@ -45,6 +45,19 @@ async def hazards(
 
 async def insert_shift(uow: UnitOfWork, shift: Shift) -> None:
     add(uow, ShiftRow, shift)
+
+
+async def shift(uow: UnitOfWork, shift_id: str) -> Shift | None:
+    row = await uow.session.get(ShiftRow, shift_id)
+    return None if row is None else value_of(Shift, row)
+
+
+async def update_shift(uow: UnitOfWork, changed: Shift) -> None:
+    await save(uow, ShiftRow, changed)
+
+
+async def delete_shift(uow: UnitOfWork, shift_id: str) -> None:
+    await uow.session.execute(delete(ShiftRow).where(ShiftRow.id == shift_id))
 
 
 async def shifts(uow: UnitOfWork, unit_path: str, begin: datetime, end: datetime) -> list[Shift]:

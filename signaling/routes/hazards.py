@@ -265,17 +265,32 @@ async def list_shifts(request: Request[RosterQuery, None]) -> ShiftList:
     return ShiftList.model_validate({"items": found})
 
 
-async def add_shift(request: Request[None, ShiftBody]) -> None:
-    body = request.body
-    draft = ShiftDraft(
+def _shift(body: ShiftBody) -> ShiftDraft:
+    return ShiftDraft(
         unit_id=UnitId(body.unit_id),
         starts_at=body.starts_at,
         ends_at=body.ends_at,
         leader_id=PersonId(body.leader_id),
         officer_ids=tuple(PersonId(each) for each in body.officer_ids),
     )
+
+
+async def add_shift(request: Request[None, ShiftBody]) -> None:
     async with request.write() as uow:
-        await request.app.command.roster.add(uow, request.principal, draft)
+        await request.app.command.roster.add(uow, request.principal, _shift(request.body))
+
+
+async def change_shift(request: Request[None, ShiftBody]) -> None:
+    shift_id = request.path["shift_id"]
+    async with request.write() as uow:
+        await request.app.command.roster.change(
+            uow, request.principal, shift_id, _shift(request.body)
+        )
+
+
+async def remove_shift(request: Request[None, None]) -> None:
+    async with request.write() as uow:
+        await request.app.command.roster.remove(uow, request.principal, request.path["shift_id"])
 
 
 _READ, _WRITE = Permission.HAZARD_READ, Permission.HAZARD_WRITE
@@ -302,4 +317,8 @@ ROUTES = [
           query=RosterQuery, response=ShiftList, summary="Shifts of the county's desk"),
     Route("POST", "/api/v1/roster", add_shift, permission=Permission.INCIDENT_ACTIVATE,
           body=ShiftBody, status=204, summary="Put a shift on the roster"),
+    Route("PUT", "/api/v1/roster/{shift_id}", change_shift, status=204, body=ShiftBody,
+          permission=Permission.INCIDENT_ACTIVATE, summary="Write over a shift of the roster"),
+    Route("DELETE", "/api/v1/roster/{shift_id}", remove_shift, status=204,
+          permission=Permission.INCIDENT_ACTIVATE, summary="Take a shift off the roster"),
 ]  # fmt: skip

@@ -1,46 +1,11 @@
 """A leader on the road: a phone, in English, from sign-in to the board of a running response."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from support.county import DemoCounty, desk
-
-PHONE = {"width": 390, "height": 844}
-UNNAMED = """() => [...document.querySelectorAll('button, a[href], input, select, textarea')]
-  .filter((one) => one.checkVisibility({visibilityProperty: true}))
-  .filter((one) => !one.closest('[aria-hidden="true"]'))
-  .filter((one) => !(one.getAttribute('aria-label') || one.title || one.innerText?.trim()
-    || one.placeholder || one.labels?.length || one.getAttribute('aria-labelledby')))
-  .map((one) => one.outerHTML.slice(0, 120))"""
-"""Controls without a name: a screen reader would say only "button"."""
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-async def running_leak(county: DemoCounty) -> str:
-    """An activated leak of level III. Returns: the incident's id."""
-    async with desk(county, "duty") as duty:
-        hazards = (await duty.get("/hazards"))["items"]
-        works = next(hazard for hazard in hazards if "自来水厂" in hazard["name"])
-        report: dict[str, Any] = {
-            "key": "e2e-phone", "title": "自来水厂氯气泄漏", "kind_code": "92Z05",
-            "unit_id": works["unit_id"], "place": works["name"], "hazard_id": works["id"],
-            "occurred_at": datetime.now(UTC).isoformat(), "source": "phone",
-        }  # fmt: skip
-        incident = await duty.post("/incidents", report)
-        board = await duty.get(f"/incidents/{incident['id']}")
-        order = {"plan_id": board["proposals"][0]["plan_id"], "level": 3, "key": "e2e-phone-1"}
-        await duty.post(f"/incidents/{incident['id']}/activate", order)
-        return str(incident["id"])
-
-
-async def fits_and_is_named(page: Page) -> None:
-    """Nothing sticks out sideways, every control has a name, one heading leads the page."""
-    assert await page.evaluate(OVERFLOW) <= 1, page.url
-    assert await page.evaluate(UNNAMED) == [], page.url
-    await expect(page.locator("h1").first).to_be_visible()
+from support.county import DemoCounty
+from support.pages import PHONE, fits_and_is_named
+from support.response import running_leak
 
 
 @pytest.mark.e2e

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from command.ports import VillageText
+from command.store.tables import ShiftRow
 from conf.recording.store import RecordingRow
 from core.audit import AuditRow
 from core.auth.model import Grant, Principal, Role
@@ -142,6 +143,8 @@ async def estate_of(server: Any, owner: Any) -> Estate:
     assert status == 200, template
     made["template_id"] = template["id"]
     made["report_id"] = await _reported(server)
+    assert (await owner.call("POST", "/api/v1/roster", _shift_in(drafts, days=0)))[0] == 204
+    made["shift_id"] = await _only_shift(server)
     made["recording_id"], made["file"] = await _recorded(server, made["meeting_id"])
     other = {**drafts["incident"], "key": "another-of-t2"}
     made["running_id"] = (await make("incidents", other))["id"]
@@ -204,11 +207,17 @@ def _bodies_by_unit(drafts: dict[str, Any]) -> dict[str, Any]:
         "PUT /api/v1/sms/templates": drafts["template"],
         "POST /api/v1/sms/calls": {"key": "call-to-t2", **drafts["unit"], "person_id": "zhao"},
         "POST /api/v1/users": {**drafts["user"], "username": "puppet"},
-        "POST /api/v1/roster": {
-            **drafts["unit"], "starts_at": drafts["meeting"]["starts_at"],
-            "ends_at": drafts["meeting"]["ends_at"],
-            "leader_id": "zhao", "officer_ids": ["zhao"],
-        },
+        "POST /api/v1/roster": _shift_in(drafts, days=1),
+        "PUT /api/v1/roster/{shift_id}": _shift_in(drafts, days=2),
+    }  # fmt: skip
+
+
+def _shift_in(drafts: dict[str, Any], *, days: int) -> dict[str, Any]:
+    begin = datetime.fromisoformat(drafts["meeting"]["starts_at"]) + timedelta(days=days)
+    return {
+        **drafts["unit"], "starts_at": begin.isoformat(),
+        "ends_at": (begin + timedelta(hours=1)).isoformat(),
+        "leader_id": "zhao", "officer_ids": ["zhao"],
     }  # fmt: skip
 
 
@@ -224,6 +233,11 @@ async def _reported(server: Any) -> str:
             "inbound-1", "+8613800138001", "road", None, "塌方", "路况 塌方", uow.now
         )
         return str((await server.app.command.reports.take(uow, text)).id)
+
+
+async def _only_shift(server: Any) -> str:
+    async with server.app.database.read() as uow:
+        return str(await uow.session.scalar(select(ShiftRow.id)))
 
 
 async def _recorded(server: Any, meeting_id: str) -> tuple[str, str]:

@@ -112,6 +112,40 @@ async def test_the_roster_knows_who_is_on_duty(county: Any) -> None:
         assert await roster.current(uow, county.officer) is None
 
 
+async def test_a_shift_is_swapped_and_taken_off_the_roster(county: Any) -> None:
+    roster, now = county.command.roster, county.clock.now()
+    async with county.database.read() as uow:
+        shift = await roster.current(uow, county.officer)
+    swapped = ShiftDraft(
+        UnitId("county"), now - timedelta(hours=6), now + timedelta(hours=20),
+        county.people["县长"], (county.people["应急局长"],),
+    )  # fmt: skip
+    async with county.database.write() as uow:  # it may overlap itself, nobody else
+        await roster.change(uow, county.officer, shift["id"], swapped)
+    async with county.database.read() as uow:
+        now_on = await roster.current(uow, county.officer)
+    assert (now_on["id"], now_on["leader"]["person"]) == (shift["id"], "县长")
+    later = replace(swapped, starts_at=now + timedelta(hours=20), ends_at=now + timedelta(hours=30))
+    async with county.database.write() as uow:
+        other = await roster.add(uow, county.officer, later)
+    async with county.database.write() as uow:
+        with pytest.raises(Conflict):
+            await roster.change(uow, county.officer, other.id, swapped)
+    for act in (
+        lambda uow: roster.remove(uow, county.stranger, other.id),
+        lambda uow: roster.change(uow, county.stranger, other.id, later),
+    ):
+        async with county.database.write() as uow:
+            with pytest.raises(NotAllowed):
+                await act(uow)
+    async with county.database.write() as uow:
+        await roster.remove(uow, county.officer, shift["id"])
+        with pytest.raises(NotFound):
+            await roster.remove(uow, county.officer, shift["id"])
+    async with county.database.read() as uow:
+        assert await roster.current(uow, county.officer) is None
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

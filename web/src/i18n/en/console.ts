@@ -126,6 +126,7 @@ export default {
   shift: {
     hint: 'Around the clock; holes are pointed out.',
     add: 'Add a shift',
+    edit: 'Change the shift',
     from: 'From',
     hours: 'Length (h)',
     month: 'Month',

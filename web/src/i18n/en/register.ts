@@ -26,6 +26,12 @@ export default {
     },
   },
   hazard: {
+    add: 'Register a source',
+    edit: 'Change hazard source',
+    exposedHint: 'Needed for the grade by GB 18218.',
+    substance: 'Substance',
+    amount: 'Amount (t)',
+    addHolding: 'Add a substance',
     hint: '{n} sources. CGCS2000; the map is drawn offline.',
     kind: 'Kind',
     allKinds: 'All kinds',

@@ -126,6 +126,7 @@ export default {
   shift: {
     hint: '24 小时不间断；空档会提示。',
     add: '排一个班',
+    edit: '修改班次',
     from: '开始',
     hours: '时长（小时）',
     month: '月份',

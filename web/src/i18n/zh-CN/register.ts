@@ -26,6 +26,12 @@ export default {
     },
   },
   hazard: {
+    add: '登记风险源',
+    edit: '修改风险源',
+    exposedHint: '已知才能按 GB 18218 分级。',
+    substance: '物质名称',
+    amount: '数量（吨）',
+    addHolding: '增加物质',
     hint: '共 {n} 处。坐标为 CGCS2000，地图离线绘制。',
     kind: '类别',
     allKinds: '全部类别',

@@ -43,3 +43,8 @@ export const createUnit = (http: Http, unit: UnitInput): Promise<Unit> => http.p
 export const changeUnit = (http: Http, id: string, version: number, unit: UnitInput): Promise<Unit> => http.put(`${BASE}/units/${id}`, { ...unit, version })
 export const removeUnit = (http: Http, id: string, version: number): Promise<unknown> => http.delete(`${BASE}/units/${id}?version=${version}`)
 export const groupPeople = (http: Http, id: string): Promise<People> => http.get(`${BASE}/groups/${id}/people`)
+export type Appointment = Schema<'AppointmentOut'>
+export const listAppointments = (http: Http, unitId: string): Promise<{ items: Appointment[] }> => http.get(`${BASE}/units/${unitId}/appointments`)
+export const appoint = (http: Http, unitId: string, post: string, personIds: string[]): Promise<{ items: Appointment[] }> => http.put(`${BASE}/units/${unitId}/appointments/${post}`, { person_ids: personIds })
+/** Everybody of a unit's subtree as xlsx, numbers masked; the browser saves it. */
+export const exportAddress = (unitId: string): string => `/api/v1${BASE}/export.xlsx?unit_id=${encodeURIComponent(unitId)}`

@@ -66,4 +66,10 @@ export interface PlaceProperties {
 export const places = (http: Http): Promise<GeoJSON.FeatureCollection<GeoJSON.Point, PlaceProperties>> => http.get('/map/places')
 export const listShifts = (http: Http, begin: string, end: string): Promise<{ items: Shift[] }> => http.get('/roster', { begin, end })
 export const addShift = (http: Http, shift: NewShift): Promise<unknown> => http.post('/roster', shift)
+export const changeShift = (http: Http, id: string, shift: NewShift): Promise<unknown> => http.put(`/roster/${id}`, shift)
+export const removeShift = (http: Http, id: string): Promise<unknown> => http.delete(`/roster/${id}`)
+export type HazardInput = Schema<'HazardBody'>
+export const addHazard = (http: Http, hazard: HazardInput): Promise<Hazard> => http.post('/hazards', hazard)
+export const changeHazard = (http: Http, id: string, hazard: HazardInput): Promise<Hazard> => http.put(`/hazards/${id}`, hazard)
+export const removeHazard = (http: Http, id: string): Promise<unknown> => http.delete(`/hazards/${id}`)
 export const currentShift = (http: Http): Promise<{ shift: Shift | null }> => http.get('/roster/current')
