@@ -79,7 +79,7 @@ class ReportDesk:
         report = await self._access(uow, principal, report_id)
         check_waiting(report)
         if incident.state is IncidentState.CLOSED:
-            raise Conflict("the incident is closed", code="closed")
+            raise Conflict("the incident is closed", code="incident_closed")
         return await self._put_to(uow, principal, report, incident)
 
     async def begin(

@@ -33,6 +33,7 @@ BEFORE_PASSWORD_CHANGE = {
 }
 
 
+@pytest.mark.holds_loop
 async def test_the_gates_let_in_whom_the_committed_table_names() -> None:
     """The table is written by hand, so that a right moved by mistake contradicts it."""
     assert await differences() == "", "see python -m tests.support.access_table"
