@@ -51,7 +51,8 @@ async def flow(directory: Path, modems: int, radio_s: float) -> AsyncIterator[Fl
     ):
         async with database.engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
-        platform = SmsPlatform(settings_for(directory, modems), database, driver_of)
+        settings = settings_for(directory, modems).model_copy(update={"sweep_every_s": 10.0})
+        platform = SmsPlatform(settings, database, driver_of)
         async with running(platform, database, clock), asyncio.timeout(3600):
             while any(view.state.value != "ready" for view in platform.modems()):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -21,6 +21,14 @@ def test_a_used_up_day_leaves_only_alerts_and_the_reserve_runs_out_too() -> None
     assert lanes == [ALL, ALL, URGENT, NOTHING]
 
 
+def test_what_did_not_go_out_is_not_counted() -> None:
+    meter = Meter(Limits(per_minute=10, per_day=1, per_month=9, reserve=0), NOON)
+    meter.count(NOON)
+    assert meter.highest_lane(NOON) == NOTHING
+    meter.take_back()
+    assert (meter.day, meter.month, meter.highest_lane(NOON)) == (0, 0, ALL)
+
+
 def test_a_new_county_day_begins_at_its_midnight_and_the_month_goes_on() -> None:
     meter = Meter(Limits(0, per_day=1, per_month=2, reserve=0), NOON)
     meter.count(NOON)
