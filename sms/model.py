@@ -67,6 +67,15 @@ class BoardFilter(enum.StrEnum):
     SILENT = "silent"
 
 
+class StatisticsBy(enum.StrEnum):
+    """What the rows of a month's statistics are."""
+
+    UNIT = "unit"
+    CLASS = "class"
+    MODEM = "modem"
+    CARRIER = "carrier"
+
+
 class AttemptState(enum.StrEnum):
     """One try to put a segment on the air; `started` after a crash means unknown."""
 

@@ -232,11 +232,15 @@ class SmsPlatform:
         uow: UnitOfWork,
         scopes: tuple[str, ...],
         *,
+        class_: MessageClass | None = None,
+        q: str = "",
         before: str | None = None,
         limit: int = 50,
     ) -> list[MessageView]:
         """The newest messages sent from within `scopes` (unit paths)."""
-        rows = await outbox_store.messages(uow, scopes, before=before, limit=limit)
+        rows = await outbox_store.messages(
+            uow, scopes, class_=class_, q=q, before=before, limit=limit
+        )
         counts = await outbox_store.funnel(uow, [row.id for row in rows])
         return [_view(row, counts[row.id]) for row in rows]
 
@@ -296,11 +300,14 @@ class SmsPlatform:
         *,
         state: InboundState | None = None,
         kind: InboundKind | None = None,
+        q: str = "",
         before: str | None = None,
         limit: int = 50,
     ) -> list[InboundRow]:
         """Received texts, newest first."""
-        return await inbox_store.inbound(uow, state=state, kind=kind, before=before, limit=limit)
+        return await inbox_store.inbound(
+            uow, state=state, kind=kind, q=q, before=before, limit=limit
+        )
 
     async def mark_handled(self, uow: UnitOfWork, inbound_id: str, user_id: str) -> None:
         """A person has dealt with this text. Raises: NotFound."""

@@ -29,11 +29,26 @@ class Page(ApiModel):
     limit: int = Field(50, ge=1, le=200)
 
 
-class InboxPage(Page):
-    """`state`, `kind`: only texts in this state, of this kind."""
+class MessagePage(Page):
+    """`q`: words in the text."""
+
+    class_: MessageClass | None = Field(None, alias="class")
+    q: str = Field("", max_length=60)
+
+
+class InboxFilter(ApiModel):
+    """`state`, `kind`: only texts in this state, of this kind.
+
+    `q`: words in the text, or last digits of the number.
+    """
 
     state: InboundState | None = None
     kind: InboundKind | None = None
+    q: str = Field("", max_length=60)
+
+
+class InboxPage(InboxFilter, Page):
+    """A page of them."""
 
 
 class Message(ApiModel):
@@ -75,6 +90,7 @@ class InboundItem(ApiModel):
 
     id: str
     number: str
+    name: str
     text: str
     modem: str
     received_at: datetime
@@ -124,12 +140,17 @@ class ModemList(ApiModel):
 # -- messages ----------------------------------------------------------------------------------
 
 
-async def list_messages(request: Request[Page, None]) -> MessageList:
+async def list_messages(request: Request[MessagePage, None]) -> MessageList:
     """Messages sent from the units in reach."""
-    scopes = reach(request.principal, Permission.SMS_READ)
+    scopes, query = reach(request.principal, Permission.SMS_READ), request.query
     async with request.read() as uow:
         views = await request.app.sms.messages(
-            uow, scopes, before=request.query.before, limit=request.query.limit
+            uow,
+            scopes,
+            class_=query.class_,
+            q=query.q.strip(),
+            before=query.before,
+            limit=query.limit,
         )
     return MessageList(items=tuple(_message(view) for view in views))
 
@@ -205,7 +226,12 @@ async def list_inbox(request: Request[InboxPage, None]) -> InboundList:
     query = request.query
     async with request.read() as uow:
         rows = await request.app.sms.inbound(
-            uow, state=query.state, kind=query.kind, before=query.before, limit=query.limit
+            uow,
+            state=query.state,
+            kind=query.kind,
+            q=query.q.strip(),
+            before=query.before,
+            limit=query.limit,
         )
         owners = await request.app.directory.owners_of(uow, {row.number for row in rows})
     return InboundList(items=tuple(_inbound(row, owners.get(row.number)) for row in rows))
@@ -269,8 +295,8 @@ def register_topics(app: AppContext, topics: Topics) -> None:
 
 _SMS = "/api/v1/sms"
 ROUTES = [
-    Route("GET", f"{_SMS}/messages", list_messages, permission=Permission.SMS_READ, query=Page,
-          response=MessageList, summary="Messages, newest first"),
+    Route("GET", f"{_SMS}/messages", list_messages, permission=Permission.SMS_READ,
+          query=MessagePage, response=MessageList, summary="Messages, newest first"),
     Route("GET", f"{_SMS}/messages/{{message_id}}", show_message, permission=Permission.SMS_READ,
           response=Message, summary="One message with its counts"),
     Route("POST", f"{_SMS}/messages/{{message_id}}/cancel", cancel, body=Empty,

@@ -1,4 +1,4 @@
-"""Templates, orders (approval, schedule), time estimates, exports and statistics of SMS."""
+"""Templates, orders (approval, schedule), time estimates, exports of SMS."""
 
 from datetime import datetime
 from typing import Literal
@@ -116,29 +116,6 @@ class Again(ApiModel):
     key: str = Field(min_length=8, max_length=100)
     to: Literal["undelivered", "unconfirmed"]
     confirmed_count: int | None = Field(None, ge=1)
-
-
-class MonthQuery(ApiModel):
-    """`month`: 2026-11, county time."""
-
-    month: str = Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")
-
-
-class UnitMonth(ApiModel):
-    """One unit's month. `states`: recipients by state."""
-
-    unit_path: str
-    messages: int
-    segments: int
-    recipients: int
-    answered: int
-    states: dict[str, int]
-
-
-class MonthOut(ApiModel):
-    """By unit path."""
-
-    items: tuple[UnitMonth, ...]
 
 
 # -- templates ---------------------------------------------------------------------------------
@@ -332,23 +309,6 @@ async def export_xlsx(request: Request[None, None]) -> File:
     return File(content, f"sms-{request.path['message_id']}.xlsx", _XLSX)
 
 
-async def month(request: Request[MonthQuery, None]) -> MonthOut:
-    """Messages, segments, outcomes per unit in one month."""
-    year, number = map(int, request.query.month.split("-"))
-    scopes = reach(request.principal, Permission.SMS_READ)
-    async with request.read() as uow:
-        units = await content.month(uow, scopes, year, number)
-    return MonthOut(
-        items=tuple(
-            UnitMonth(
-                unit_path=unit.unit_path, messages=unit.messages, segments=unit.segments,
-                recipients=unit.recipients, answered=unit.answered, states=unit.states,
-            )
-            for unit in units
-        )
-    )  # fmt: skip
-
-
 _SMS = "/api/v1/sms"
 _SEND, _READ = Permission.SMS_SEND, Permission.SMS_READ
 ROUTES = [
@@ -374,6 +334,4 @@ ROUTES = [
           summary="The delivery board as CSV"),
     Route("GET", f"{_SMS}/messages/{{message_id}}/export.xlsx", export_xlsx, _READ, response=File,
           deadline_s=90, summary="The delivery board as xlsx"),
-    Route("GET", f"{_SMS}/statistics", month, _READ, query=MonthQuery, response=MonthOut,
-          summary="A month per unit"),
 ]  # fmt: skip

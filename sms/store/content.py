@@ -1,14 +1,14 @@
-"""Queries on templates, orders and statistics."""
+"""Queries on templates, orders and what an estimate needs."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import func, or_, select, text
 
 from core.database import UnitOfWork
-from sms.model import AttemptState, OrderState, RecipientState
+from sms.model import AttemptState, OrderState
 from sms.store.book import OrderRow, TemplateRow
-from sms.store.rows import QUEUED_ONLY, AttemptRow, MessageRow, RecipientRow, SegmentRow
+from sms.store.rows import QUEUED_ONLY, AttemptRow, SegmentRow
 
 
 async def templates(uow: UnitOfWork, scopes: Sequence[str]) -> list[TemplateRow]:
@@ -90,36 +90,3 @@ async def durations(uow: UnitOfWork, imsi: str, most: int = 50) -> list[timedelt
         for state, started, ended in rows
         if state is AttemptState.SENT and ended is not None
     ]
-
-
-async def by_unit(
-    uow: UnitOfWork, scopes: Sequence[str], since: datetime, until: datetime
-) -> list[tuple[str, RecipientState, int, int]]:
-    """(unit path, recipient state, recipients, answered) of messages made in [since, until)."""
-    reach = or_(*[MessageRow.unit_path.startswith(scope, autoescape=True) for scope in scopes])
-    rows = await uow.session.execute(
-        select(
-            MessageRow.unit_path,
-            RecipientRow.state,
-            func.count(),
-            func.count(RecipientRow.answered_at),
-        )
-        .join(RecipientRow, RecipientRow.message_id == MessageRow.id)
-        .where(and_(reach, MessageRow.created_at >= since, MessageRow.created_at < until))
-        .group_by(MessageRow.unit_path, RecipientRow.state)
-        .order_by(MessageRow.unit_path)
-    )
-    return [(path, state, total, answered) for path, state, total, answered in rows]
-
-
-async def segments_by_unit(
-    uow: UnitOfWork, scopes: Sequence[str], since: datetime, until: datetime
-) -> list[tuple[str, int, int]]:
-    """(unit path, messages, segments) of messages made in [since, until)."""
-    reach = or_(*[MessageRow.unit_path.startswith(scope, autoescape=True) for scope in scopes])
-    rows = await uow.session.execute(
-        select(MessageRow.unit_path, func.count(), func.sum(MessageRow.segment_count))
-        .where(and_(reach, MessageRow.created_at >= since, MessageRow.created_at < until))
-        .group_by(MessageRow.unit_path)
-    )
-    return [(path, messages, int(segments or 0)) for path, messages, segments in rows]

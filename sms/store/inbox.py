@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from core.database import UnitOfWork
 from sms.model import InboundKind, InboundState
@@ -11,6 +11,8 @@ from sms.reassembly import PartKey
 from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
 
 _MOST_QUESTIONS = 600
+
+_LAST_DIGITS = 4
 
 
 async def is_known_pdu(uow: UnitOfWork, imsi: str, hex_pdu: str) -> bool:
@@ -142,15 +144,21 @@ async def inbound(
     *,
     state: InboundState | None,
     kind: InboundKind | None,
+    q: str,
     before: str | None,
     limit: int,
 ) -> list[InboundRow]:
-    """Received texts, newest first."""
+    """Received texts, newest first. `q`: in the text, or the last digits of the number."""
     statement = select(InboundRow).order_by(InboundRow.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(InboundRow.state == state)
     if kind is not None:
         statement = statement.where(InboundRow.kind == kind)
+    if q:
+        found = InboundRow.text.contains(q, autoescape=True)
+        if q.isdigit() and len(q) >= _LAST_DIGITS:
+            found = or_(found, InboundRow.number.endswith(q, autoescape=True))
+        statement = statement.where(found)
     if before is not None:
         statement = statement.where(InboundRow.id < before)
     return list(await uow.session.scalars(statement))

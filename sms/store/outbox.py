@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.database import UnitOfWork
-from sms.model import AttemptState, BoardFilter, RecipientState, SegmentState
+from sms.model import AttemptState, BoardFilter, MessageClass, RecipientState, SegmentState
 from sms.store.book import NumberRow
 from sms.store.rows import (
     QUEUED_ONLY,
@@ -302,11 +302,21 @@ async def recipients_by_id(uow: UnitOfWork, ids: Sequence[str]) -> list[Recipien
 
 
 async def messages(
-    uow: UnitOfWork, scopes: Iterable[str], *, before: str | None, limit: int
+    uow: UnitOfWork,
+    scopes: Iterable[str],
+    *,
+    class_: MessageClass | None,
+    q: str,
+    before: str | None,
+    limit: int,
 ) -> list[MessageRow]:
-    """Newest messages sent from within `scopes` (unit paths)."""
+    """Newest messages sent from within `scopes` (unit paths). `q`: in the text."""
     reach = or_(*[MessageRow.unit_path.startswith(scope, autoescape=True) for scope in scopes])
     statement = select(MessageRow).where(reach).order_by(MessageRow.id.desc()).limit(limit)
+    if class_ is not None:
+        statement = statement.where(MessageRow.class_ == class_)
+    if q:
+        statement = statement.where(MessageRow.text.contains(q, autoescape=True))
     if before is not None:
         statement = statement.where(MessageRow.id < before)
     return list(await uow.session.scalars(statement))

@@ -8,8 +8,13 @@ import pytest
 from core.auth.model import Grant, Principal, Role
 from core.ids import UserId
 from directory.model import UnitDraft, UnitKind
+from sms.driver import IncomingPdu
+from sms.meter import COUNTY_TIME
 from sms.model import AttemptState, RecipientState
 from sms.numbers import demo_number
+from sms.pdu.addresses import Address
+from sms.pdu.deliver import encode_deliver
+from sms.pdu.user_data import Alphabet
 from sms.progress import Progress
 from sms.store import outbox as store
 from sms.store.rows import AttemptRow
@@ -119,3 +124,45 @@ async def test_every_try_for_a_recipient_is_told_with_what_was_sent(board: Any) 
     assert [(one["state"], one["part"]) for one in told["items"]] == [("not_sent", 1), ("sent", 1)]
     assert recipient.number not in str(told)
     assert (await duty.call("GET", f"{path}/none/attempts"))[0] == 404
+
+
+async def test_a_month_is_told_by_unit_class_modem_and_carrier_and_leaves_as_a_file(
+    board: Any,
+) -> None:
+    server, duty, _ = board
+    month = server.app.clock.now().astimezone(COUNTY_TIME).strftime("%Y-%m")
+    keys = {"unit": "county/", "class": "notice", "modem": "", "carrier": "demo"}
+    for by, key in keys.items():
+        status, told = await duty.call("GET", f"{SMS}/statistics?month={month}&by={by}")
+        assert status == 200, by
+        one = told["items"][0]
+        assert (one["key"], one["messages"], one["segments"], one["recipients"]) == (
+            key, 1, 250, 250,
+        ), by  # fmt: skip
+        assert (one["states"]["delivered"], one["answered"]) == (3, 1)
+    _, table = await duty.call("GET", f"{SMS}/statistics/export.csv?month={month}")
+    assert "青澜县,1,250,250,3,1,1" in table
+    url = f"{server.url}{SMS}/statistics/export.xlsx?month={month}&by=class"
+    async with duty.http.get(url) as response:
+        assert (response.status, (await response.read())[:2]) == (200, b"PK")
+
+
+async def test_messages_and_the_inbox_are_searched_a_page_at_a_time(board: Any) -> None:
+    server, duty, message_id = board
+    for text in ("水位三米", "道路中断", "水位四米"):
+        now = server.app.clock.now()
+        pdu = encode_deliver(Address.parse(demo_number(999)), text, now, alphabet=Alphabet.UCS2)
+        await server.app.sms.take("m1", "460001", IncomingPdu(pdu, "SM:1", now))
+    _, found = await duty.call("GET", f"{SMS}/inbox?q=水位&limit=1")
+    assert [one["text"] for one in found["items"]] == ["水位四米"]
+    _, older = await duty.call("GET", f"{SMS}/inbox?q=水位&before={found['items'][0]['id']}")
+    assert [one["text"] for one in older["items"]] == ["水位三米"]
+    assert len((await duty.call("GET", f"{SMS}/inbox?q=0999"))[1]["items"]) == 3
+    assert (await duty.call("GET", f"{SMS}/inbox?q=%25"))[1]["items"] == []
+    _, table = await duty.call("GET", f"{SMS}/inbox/export.csv?q=道路")
+    assert "道路中断" in table
+    assert demo_number(999) not in table
+    _, sent = await duty.call("GET", f"{SMS}/messages?q=八点&class=notice")
+    assert [one["id"] for one in sent["items"]] == [message_id]
+    for nothing in ("q=九点", "class=alert"):
+        assert (await duty.call("GET", f"{SMS}/messages?{nothing}"))[1]["items"] == []

@@ -26,6 +26,9 @@ export default {
     states: { waiting: 'to approve', scheduled: 'scheduled', done: 'sent', refused: 'refused', cancelled: 'cancelled' },
   },
   stats: {
+    by: { unit: 'Unit', class: 'Class', modem: 'Modem', carrier: 'Network' },
+    noModem: 'not sent yet',
+    carriers: { mobile: 'China Mobile', unicom: 'China Unicom', telecom: 'China Telecom', broadnet: 'China Broadnet', unknown: 'unknown', demo: 'demo phones' },
     total: '{messages} messages, {segments} segments, {share} delivered',
     none: 'No messages this month',
     messages: 'Messages',
@@ -35,6 +38,7 @@ export default {
     lost: 'Lost or unknown',
   },
   sms: {
+    search: 'Search the text',
     againUndelivered: 'Send again to the {n} not reached',
     againSilent: 'Send again to the {n} silent',
     againMany: 'Send again',
@@ -188,6 +192,7 @@ export default {
     tooMany: 'At most {n} people; the rest was not added.',
   },
   inbox: {
+    search: 'Text, or last four digits',
     talk: 'Conversation',
     answer: 'Answer',
     none: 'No texts to deal with',

@@ -26,6 +26,9 @@ export default {
     states: { waiting: '待批准', scheduled: '待发', done: '已发出', refused: '未同意', cancelled: '已取消' },
   },
   stats: {
+    by: { unit: '单位', class: '类别', modem: '设备', carrier: '运营商' },
+    noModem: '尚未经设备发出',
+    carriers: { mobile: '中国移动', unicom: '中国联通', telecom: '中国电信', broadnet: '中国广电', unknown: '未知', demo: '演示号码' },
     total: '共 {messages} 条短信，{segments} 个计费条，送达率 {share}',
     none: '本月没有发送短信',
     messages: '短信',
@@ -35,6 +38,7 @@ export default {
     lost: '未送达或未知',
   },
   sms: {
+    search: '查找内容',
     againUndelivered: '补发给未送达的 {n} 人',
     againSilent: '再发给未回复的 {n} 人',
     againMany: '再发一次',
@@ -188,6 +192,7 @@ export default {
     tooMany: '一次至多 {n} 人，其余没有加入。',
   },
   inbox: {
+    search: '查找内容或号码后四位',
     talk: '往来',
     answer: '回复内容',
     none: '没有待处理的来信',

@@ -1,5 +1,5 @@
 import type { Schema } from '@/protocol/schema'
-import type { Http } from '@/protocol/http'
+import { queryString, type Http } from '@/protocol/http'
 
 export type RecipientState = 'queued' | 'sending' | 'sent' | 'delivered' | 'unknown' | 'failed' | 'expired' | 'cancelled'
 export type MessageClass = 'alert' | 'command' | 'reply' | 'notice' | 'bulletin'
@@ -28,13 +28,13 @@ interface Schedule {
 
 export const CONFIRM_ABOVE = 100
 
-export const listMessages = (http: Http, query: { before?: string; limit?: number } = {}): Promise<{ items: Message[] }> => http.get('/sms/messages', query)
+export const listMessages = (http: Http, query: { before?: string; limit?: number; q?: string; class?: string } = {}): Promise<{ items: Message[] }> => http.get('/sms/messages', query)
 export const getMessage = (http: Http, id: string): Promise<Message> => http.get(`/sms/messages/${id}`)
 /** `order_id`: it waits for its time or for somebody's agreement. */
 export const sendMessage = (http: Http, message: NewMessage & Partial<Schedule>): Promise<{ message_id: string; order_id?: string }> => http.post('/sms/messages', message)
 export const cancelMessage = (http: Http, id: string): Promise<{ segments: number }> => http.post(`/sms/messages/${id}/cancel`)
 export const resendUnknown = (http: Http, id: string, recipientId: string): Promise<unknown> => http.post(`/sms/messages/${id}/recipients/${recipientId}/resend`)
-export const listInbound = (http: Http, query: { state?: string; before?: string; limit?: number }): Promise<{ items: Inbound[] }> => http.get('/sms/inbox', query)
+export const listInbound = (http: Http, query: { state?: string; q?: string; before?: string; limit?: number }): Promise<{ items: Inbound[] }> => http.get('/sms/inbox', query)
 export const markHandled = (http: Http, id: string): Promise<unknown> => http.post(`/sms/inbox/${id}/handled`)
 export const listModems = (http: Http): Promise<{ items: Modem[] }> => http.get('/sms/modems')
 export const listHandsets = (http: Http): Promise<{ items: Handset[] }> => http.get('/demo/phones')
@@ -43,3 +43,5 @@ export const answerFrom = (http: Http, number: string, text: string): Promise<un
 /** A page of the delivery board; `after`: the position the page before ended with. */
 export const listRecipients = (http: Http, id: string, query: { state?: string; after?: number; limit?: number }): Promise<{ items: MessageRecipient[] }> => http.get(`/sms/messages/${id}/recipients`, query)
 export const listAttempts = (http: Http, id: string, recipientId: string): Promise<Attempts> => http.get(`/sms/messages/${id}/recipients/${recipientId}/attempts`)
+/** The same filter as a file. */
+export const inboxAddress = (kind: 'csv' | 'xlsx', query: { state?: string; q?: string }): string => `/api/v1/sms/inbox/export.${kind}${queryString(query)}`

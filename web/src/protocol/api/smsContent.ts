@@ -35,14 +35,18 @@ export interface SmsOrder {
   reason: string
 }
 
-export interface UnitMonth {
-  unit_path: string
+/** One row of a month: a unit, class, modem or carrier. */
+export interface MonthRow {
+  key: string
+  name: string
   messages: number
   segments: number
   recipients: number
   answered: number
   states: Partial<Record<RecipientState, number>>
 }
+
+export type StatisticsBy = 'unit' | 'class' | 'modem' | 'carrier'
 
 export interface ModemDetail {
   name: string
@@ -66,7 +70,8 @@ export const cancelOrder = (http: Http, id: string): Promise<SmsOrder> => http.p
 export const sendAgain = (http: Http, id: string, to: 'undelivered' | 'unconfirmed', key: string, confirmed?: number): Promise<{ message_id: string; order_id: string }> =>
   http.post(`/sms/messages/${id}/again`, { to, key, ...(confirmed === undefined ? {} : { confirmed_count: confirmed }) })
 export const exportAddress = (id: string, kind: 'csv' | 'xlsx'): string => `/api/v1/sms/messages/${id}/export.${kind}`
-export const monthStatistics = (http: Http, month: string): Promise<{ items: UnitMonth[] }> => http.get('/sms/statistics', { month })
+export const monthStatistics = (http: Http, month: string, by: StatisticsBy): Promise<{ items: MonthRow[] }> => http.get('/sms/statistics', { month, by })
+export const statisticsAddress = (kind: 'csv' | 'xlsx', month: string, by: StatisticsBy): string => `/api/v1/sms/statistics/export.${kind}?month=${month}&by=${by}`
 export const modemDetail = (http: Http, name: string): Promise<ModemDetail> => http.get(`/sms/modems/${encodeURIComponent(name)}`)
 export const modemTrace = (http: Http, name: string): Promise<{ items: { at: string; sent: boolean; text: string }[] }> => http.get(`/sms/modems/${encodeURIComponent(name)}/trace`)
 export const testModem = (http: Http, name: string, number: string): Promise<{ message_id: string }> => http.post(`/sms/modems/${encodeURIComponent(name)}/test`, { number })
