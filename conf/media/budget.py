@@ -117,6 +117,10 @@ class DownBudget:
         if result:
             self.estimate.on_probe(result, now_us)
 
+    def reconsider(self) -> None:
+        """What the slots could show has changed."""
+        self._is_content = False
+
     def needs_no_choice(self, now: float) -> bool:
         """Does every slot show all it can, with room to spare? Then look again after a while."""
         has_room = self._is_content and self.estimate.target_bps > 2 * self.sending_bps

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from conf.media.publisher import Track
     from conf.media.seat import Seat
 
+STAGE: Final = {SlotKind.MAIN, SlotKind.SHARE}
 HEARD: Final = 4  # one more than there are audio slots: a viewer does not hear itself
 
 
@@ -49,9 +50,13 @@ class Room:
         return True
 
     def add(self, seat: "Seat", now: float) -> None:
-        """A participant joined; the caller has removed an earlier seat of the same id."""
+        """A participant joined; the caller has removed an earlier seat of the same id.
+
+        It sends nothing yet, so nobody else is sent anything else for it.
+        """
         self.seats[seat.participant_id] = seat
-        self.refresh(now)
+        self._admit(seat)
+        self._refill(seat, self._facts(), now)
 
     def remove(self, seat: "Seat", now: float) -> None:
         """A participant left: nobody gets its packets and it gets nobody's."""
@@ -65,7 +70,8 @@ class Room:
         seat.subscriber.close()
         for track in seat.publisher.tracks.values():
             track.is_allowed = False
-        self.refresh(now)
+        if seat.published:
+            self.refresh(now)
 
     def on_connected(self, seat: "Seat", now: float) -> None:
         """A seat can send and receive now: fill its slots, which asks for the key frames."""
@@ -86,13 +92,17 @@ class Room:
     def refresh(self, now: float) -> None:
         """Bring every slot in line with the state and the facts."""
         for seat in self.seats.values():
-            seat.limit()
+            self._admit(seat)
             self._update_published(seat, now)
-            for kind, track in seat.publisher.tracks.items():
-                track.is_allowed = may_send(self.state, seat.participant_id, kind)
         facts = self._facts()
         for seat in self.seats.values():
             self._refill(seat, facts, now)
+
+    def _admit(self, seat: "Seat") -> None:
+        """Let it send and be sent what the orders allow."""
+        seat.limit()
+        for kind, track in seat.publisher.tracks.items():
+            track.is_allowed = may_send(self.state, seat.participant_id, kind)
 
     def _facts(self) -> RoomFacts:
         loudest = self._speakers.loudest
@@ -126,8 +136,13 @@ class Room:
             if slot.kind is SlotKind.AUDIO and slot.track is not None:
                 alive = slot.track.alive(now)
                 slot.show(alive[0] if alive else slot.layer, now)
-        if wanted != filled:
+        changed = {
+            slot.kind for slot, old, new in zip(slots, filled, wanted, strict=True) if old != new
+        }
+        if changed & STAGE:
             seat.choose_layers(now)
+        elif changed:  # at the seat's next turn: sixty choices at once would hold the voices up
+            seat.budget.reconsider()
 
     def _track(self, source: Source | None) -> "Track | None":
         if source is None or source[0] not in self.seats:
