@@ -4,14 +4,19 @@ import asyncio
 import errno
 from urllib.parse import urlsplit
 
+from core.errors import AppError
+from signaling.app import open_database
 from signaling.selftest.model import Finding, good
 from signaling.settings import Settings
 from sms.at.probe import Look, look
 from sms.driver import ModemPort, ModemUnavailable, Reason
+from sms.fleet import Fleet
+from sms.modem_view import ModemState, ModemView
 from sms.settings import ModemSettings
 from sms.simulator.process import SOCKET_NAME
 
 _PATIENCE_S = 3.0
+_TOLD_WITHIN_S = 60.0
 _WEAK_DBM = -105
 _SUBJECT = "modems"
 _PORT_ADVICE = {
@@ -23,6 +28,14 @@ _PORT_ADVICE = {
 }
 
 
+_STATE_ADVICE = {
+    ModemState.OFFLINE: "is the antenna on, is there coverage, is the SIM's contract alive?",
+    ModemState.FAULTED: "the server brings it back by itself; if not: plug it out and in, and see"
+    " the reason",
+    ModemState.QUARANTINED: "its SIM refuses: ask its balance, is it paid, may it send SMS?",
+}
+
+
 async def check_modems(settings: Settings, serves: bool) -> list[Finding]:
     """`serves`: whether a server runs, which then holds the devices."""
     if not settings.sms.modems and (settings.data.dir / SOCKET_NAME).exists():
@@ -30,30 +43,57 @@ async def check_modems(settings: Settings, serves: bool) -> list[Finding]:
     if not settings.sms.modems:
         mend = "name them in [[sms.modems]]; see config-sample.toml"
         return [Finding(_SUBJECT, "modem.none", "none is set; no SMS can be sent", mend)]
-    looks = (_check(modem, serves) for modem in settings.sms.modems)
+    told = await _told(settings) if serves else None
+    looks = (_check(modem, told) for modem in settings.sms.modems)
     return list(await asyncio.gather(*looks))
 
 
-async def _check(modem: ModemSettings, serves: bool) -> Finding:
+async def _told(settings: Settings) -> dict[str, ModemView]:
+    """What running servers last said of their modems, by name."""
+    async with open_database(settings) as database:
+        fleet = Fleet(database, "", _TOLD_WITHIN_S)
+        try:
+            async with database.read() as uow:
+                await fleet.look(uow)
+        except AppError:
+            return {}  # the database's own check has said so
+        return {view.name: view for view in fleet.others()}
+
+
+async def _check(modem: ModemSettings, told: dict[str, ModemView] | None) -> Finding:
     if modem.driver == "smpp":
         return await _carrier(modem)
     try:
         seen = await look(ModemPort(modem.name, modem.path, baud=modem.baud), _PATIENCE_S)
     except ModemUnavailable as error:
-        return _unreached(modem, error, serves)
+        return _unreached(modem, error, told)
     return _judged(modem, seen)
 
 
-def _unreached(modem: ModemSettings, error: ModemUnavailable, serves: bool) -> Finding:
+def _unreached(
+    modem: ModemSettings, error: ModemUnavailable, told: dict[str, ModemView] | None
+) -> Finding:
     reason = error.reason
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.errno == errno.EBUSY:
         reason = Reason.PORT_BUSY  # held exclusively, as ModemManager does
-    elif reason is Reason.PORT_BUSY and serves:
-        return good(_SUBJECT, f"{modem.name}: held by the running server; see its modem page")
+    elif reason is Reason.PORT_BUSY and told is not None:
+        return _held(modem.name, told.get(modem.name))
     text = f"{modem.name}: {error.message}"
     advice = _PORT_ADVICE.get(reason, _PORT_ADVICE[Reason.SILENT])
     return Finding(_SUBJECT, f"modem.{reason.value}", text, advice)
+
+
+def _held(name: str, view: ModemView | None) -> Finding:
+    """A device the running server holds: what that one says of it."""
+    text = f"{name}: held by the running server"
+    if view is None or view.state in (ModemState.STARTING, ModemState.STOPPED):
+        return good(_SUBJECT, f"{text}; see its modem page")
+    if view.state is ModemState.READY:
+        signal = f", {view.rssi_dbm} dBm" if view.rssi_dbm is not None else ""
+        return good(_SUBJECT, f"{text}, ready, {view.registration}{signal}")
+    text += f", {view.state.value}: {view.reason}"
+    return Finding(_SUBJECT, f"modem.{view.state.value}", text, _STATE_ADVICE[view.state])
 
 
 def _judged(modem: ModemSettings, seen: Look) -> Finding:

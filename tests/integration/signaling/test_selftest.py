@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from core.clock import SystemClock
+from core.database import Database
 from signaling.certificates import issue
 from signaling.selftest import modems, network
 from signaling.selftest.clocks import check_clock
 from signaling.selftest.service import run
 from signaling.settings import Settings, load
+from sms.fleet import Fleet
+from sms.modem_view import ModemState, ModemView
 from tests.support.carrier import carrier
 from tests.support.modem_sim import modem_sim
 
@@ -74,12 +77,29 @@ async def test_a_modem_is_asked_for_sim_network_and_signal(tmp_path: Path) -> No
         held = os.open(sim.path(), os.O_RDWR | os.O_NOCTTY)
         fcntl.flock(held, fcntl.LOCK_EX)
         assert await _only(settings) == "modem.port_busy"
-        assert "held by the running server" in await _only(settings, serves=True)
         os.close(held)
         await sim.fault("deaf", seconds=600)
         assert await _only(settings) == "modem.silent"
         await sim.fault("unplug")
         assert await _only(settings) == "modem.port_missing"
+
+
+async def test_a_modem_the_server_holds_is_as_the_server_says(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with modem_sim(tmp_path) as sim, Database(database_url) as database:
+        modem = {"name": "m", "path": sim.path(), "is_simulated": True}
+        settings = load(
+            {}, overrides={"sms": {"modems": [modem]}, "database": {"url": database_url}}
+        )
+        held = os.open(sim.path(), os.O_RDWR | os.O_NOCTTY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "see its modem page" in await _only(settings, serves=True)
+        view = ModemView("m", sim.path(), True, ModemState.QUARANTINED, database.clock.now())
+        async with database.write() as uow:
+            await Fleet(database, "the server", 60).show(uow, view)
+        assert await _only(settings, serves=True) == "modem.quarantined"
+        os.close(held)
 
 
 async def test_a_sim_that_wants_its_pin_is_told_before_the_night_it_is_needed(

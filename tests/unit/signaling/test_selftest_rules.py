@@ -16,6 +16,7 @@ from signaling.selftest.certificates import check_certificate
 from signaling.settings import Settings, load
 from sms.at.probe import Look
 from sms.driver import Registration
+from sms.modem_view import ModemState, ModemView
 from sms.settings import ModemSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,6 +118,26 @@ def test_what_a_modems_answers_mean(
 
 
 @pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (None, "ok"),
+        (ModemState.STARTING, "ok"),
+        (ModemState.READY, "ok"),
+        (ModemState.OFFLINE, "modem.offline"),
+        (ModemState.FAULTED, "modem.faulted"),
+        (ModemState.QUARANTINED, "modem.quarantined"),
+    ],
+)
+def test_of_a_held_modem_the_running_servers_word_counts(
+    state: ModemState | None, code: str
+) -> None:
+    view = state and ModemView("m", "/dev/m", False, state, NOW, "+CMS ERROR: 38")
+    finding = modems._held("m", view)
+    assert (finding.code, "held by the running server" in finding.text) == (code, True)
+    assert finding.is_good or "+CMS ERROR: 38" in finding.text
+
+
+@pytest.mark.parametrize(
     ("finding", "code"),
     [
         (clocks.judge_time(NOW), "ok"),
@@ -170,6 +191,7 @@ def test_the_page_has_words_for_every_fault(language: str) -> None:
     codes = {one.value for one in made if isinstance(one, ast.Constant)} - {"ok"}
     codes |= {f"certificate.{word}" for word in re.findall(r'_bad\("(\w+)"', text)}
     codes |= {f"modem.{reason.value}" for reason in modems._PORT_ADVICE}
+    codes |= {f"modem.{state.value}" for state in modems._STATE_ADVICE}
     assert len(codes) > 30
     made = [call.args[0] for call in calls if getattr(call.func, "id", "") in {"Finding", "good"}]
     subjects = {one.value for one in made if isinstance(one, ast.Constant)}

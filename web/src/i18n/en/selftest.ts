@@ -30,6 +30,9 @@ export default {
       clock_log: 'Against the log',
     },
     what: {
+      modem_offline: 'Not in a network',
+      modem_faulted: 'Faulted; the server is bringing it back',
+      modem_quarantined: 'Its SIM refuses to send; taken out for now',
       data_missing: 'The data folder does not exist',
       data_open: 'Others may look into the data folder',
       keys_open: 'Others may read the keys',
@@ -68,6 +71,9 @@ export default {
       clock_back: 'The clock went back: the log has entries of the future',
     },
     advice: {
+      modem_offline: 'check antenna, coverage and the SIM’s contract',
+      modem_faulted: 'wait; if it stays, plug it out and in; the reason stands below',
+      modem_quarantined: 'ask its balance on the modem page; is it paid, may it send SMS?',
       data_missing: 'make it, or set data.dir; `python server.py migrate` makes it too',
       data_open: 'run the chmod command below',
       keys_open: 'run the chmod command below',

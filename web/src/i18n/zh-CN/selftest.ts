@@ -30,6 +30,9 @@ export default {
       clock_log: '与日志的先后',
     },
     what: {
+      modem_offline: '没有入网',
+      modem_faulted: '设备故障，服务器正在恢复它',
+      modem_quarantined: 'SIM 卡拒绝发送，已暂停使用',
       data_missing: '数据目录不存在',
       data_open: '数据目录别人也能看',
       keys_open: '密钥文件别人也能读',
@@ -68,6 +71,9 @@ export default {
       clock_back: '时钟被拨回过：日志里有“将来”的记录',
     },
     advice: {
+      modem_offline: '检查天线、信号覆盖，以及卡是否欠费停机',
+      modem_faulted: '稍等；不恢复就拔下再插，原因见下行',
+      modem_quarantined: '在“短信设备”页查余额，确认没有欠费、没有被限制发短信',
       data_missing: '建好它，或改 data.dir；“python server.py migrate”也会建',
       data_open: '按下面的 chmod 命令收紧权限',
       keys_open: '按下面的 chmod 命令收紧权限',
