@@ -40,6 +40,7 @@ def slot_wire(slot: media.Slot) -> dict[str, Any]:
         "kind": slot.kind.value,
         "participant_id": slot.participant_id,
         "source": slot.source.value if slot.source else None,
+        "reason": slot.reason.value if slot.reason else None,
     }
 
 

@@ -65,6 +65,7 @@ class RoomSlot(ApiModel):
     kind: Literal["audio", "main", "share", "thumbnail"]
     participant_id: str | None
     source: Literal["audio", "camera", "screen"] | None
+    reason: Literal["no_common_codec", "waiting_key_frame", "line_too_weak"] | None = None
 
 
 class IceServer(ApiModel):

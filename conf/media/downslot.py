@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from conf.media import rtcp
 from conf.media.answer import DownStream
 from conf.media.layer import HISTORY, Layer, Sent
-from conf.media.model import Slot, SlotKind, SourceKind
+from conf.media.model import Darkness, Slot, SlotKind, SourceKind
 from conf.media.rtp import HeaderForm
 from conf.media.sdp import Role, Section
 from conf.media.thinner import Thinner
@@ -79,6 +79,7 @@ class DownSlot:
         "offset",
         "packets",
         "picture_offset",
+        "reason",
         "repaired",
         "rtx_number",
         "rtx_ssrc",
@@ -88,6 +89,7 @@ class DownSlot:
         "shaper",
         "skipped_picture",
         "ssrc",
+        "suspected",
         "switches",
         "thinner",
         "tl0_offset",
@@ -139,6 +141,8 @@ class DownSlot:
         self.repaired = 0
         self.loss = 0.0
         self.switches = 0
+        self.reason: Darkness | None = None  # why it shows nothing, as its page was told
+        self.suspected: Darkness | None = None
 
     @property
     def fills(self) -> tuple[str, SourceKind] | None:
@@ -148,7 +152,7 @@ class DownSlot:
     def describe(self) -> Slot:
         """As told to the browser."""
         owner, source = self.fills or (None, None)
-        return Slot(self.mid, self.kind, owner, source)
+        return Slot(self.mid, self.kind, owner, source, self.reason)
 
     def assign(self, track: "Track | None") -> None:
         """Give the slot to another track or to none: nothing of the old one leaves any more."""
@@ -156,6 +160,7 @@ class DownSlot:
             return
         self.detach()
         self.track = track
+        self.reason = self.suspected = None
 
     def note_sent(self, newest: Sent, packets: int, octets: int, now: float) -> None:
         """Packets up to `newest` have left."""

@@ -35,14 +35,26 @@ class Quality(StrEnum):
     LOST = "lost"
 
 
+class Darkness(StrEnum):
+    """Why a filled slot shows no picture."""
+
+    NO_COMMON_CODEC = "no_common_codec"
+    WAITING_KEY_FRAME = "waiting_key_frame"
+    LINE_TOO_WEAK = "line_too_weak"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot of one participant: what fills it now; both None when it is empty."""
+    """One slot of one participant: what fills it now; all None when it is empty.
+
+    `reason`: why it shows nothing all the same.
+    """
 
     mid: str
     kind: SlotKind
     participant_id: str | None = None
     source: SourceKind | None = None
+    reason: Darkness | None = None
 
 
 @dataclass(frozen=True, slots=True)

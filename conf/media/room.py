@@ -6,6 +6,7 @@ Owner: the worker's loop; no method awaits, so an order is in force when `apply`
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from conf.media.darkness import has_changed
 from conf.media.model import (
     LayersWanted,
     ParticipantConnected,
@@ -123,15 +124,7 @@ class Room:
         if wanted != filled:
             for slot, source in zip(slots, wanted, strict=True):
                 slot.assign(self._track(source))
-            seat.revision += 1
-            self.emit(
-                SlotMapChanged(
-                    self.room_id,
-                    seat.participant_id,
-                    seat.revision,
-                    tuple(slot.describe() for slot in slots),
-                )
-            )
+            self._tell_slots(seat)
         for slot in slots if seat.session.can_send else ():
             if slot.kind is SlotKind.AUDIO and slot.track is not None:
                 alive = slot.track.alive(now)
@@ -143,6 +136,17 @@ class Room:
             seat.choose_layers(now)
         elif changed:  # at the seat's next turn: sixty choices at once would hold the voices up
             seat.budget.reconsider()
+
+    def _tell_slots(self, seat: "Seat") -> None:
+        seat.revision += 1
+        slots = tuple(slot.describe() for slot in seat.subscriber.slots)
+        self.emit(SlotMapChanged(self.room_id, seat.participant_id, seat.revision, slots))
+
+    def explain(self, seat: "Seat") -> None:
+        """Every second: tell a page why a picture is missing, and when it no longer is."""
+        changes = [has_changed(slot) for slot in seat.subscriber.slots if slot.track is not None]
+        if any(changes) and seat.is_connected:
+            self._tell_slots(seat)
 
     def _track(self, source: Source | None) -> "Track | None":
         if source is None or source[0] not in self.seats:

@@ -287,6 +287,7 @@ class Worker:
             seat.send_reports(now)
             seat.publisher.measure(1.0)
             self._judge(seat)
+            seat.room.explain(seat)
 
     def _judge(self, seat: Seat) -> None:
         quality = quality_of(figures(seat), is_connected=seat.is_connected)

@@ -75,11 +75,15 @@ export interface RoomSnapshot extends RoomFacts {
   participants: Participant[]
 }
 
+/** Why a filled slot shows no picture. */
+export type Darkness = 'no_common_codec' | 'waiting_key_frame' | 'line_too_weak'
+
 export interface Slot {
   mid: string
   kind: SlotKind
   participant_id: string | null
   source: Source | null
+  reason?: Darkness | null
 }
 
 export interface SlotMap {
