@@ -90,7 +90,6 @@ class InboundItem(ApiModel):
 
     id: str
     number: str
-    name: str
     text: str
     modem: str
     received_at: datetime
