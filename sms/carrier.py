@@ -61,5 +61,5 @@ def carrier_of(number: str, ported: Mapping[str, Carrier] | None = None) -> Carr
 
 
 def carrier_of_sim(imsi: str) -> Carrier:
-    """Whose SIM it is, by MCC and MNC of the IMSI."""
+    """Whose SIM it is, by MCC and MNC of the IMSI; it takes its own carrier's numbers first."""
     return _NETWORKS.get(imsi[:5], Carrier.UNKNOWN)

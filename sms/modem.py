@@ -42,7 +42,7 @@ from sms.ledger import Done
 from sms.lifecycle import LANES
 from sms.meter import NOTHING, TALK, Meter, day_start, is_quiet, limits_of, month_start
 from sms.model import Outgoing
-from sms.modem_view import ModemState, ModemView
+from sms.modem_view import ModemState, ModemView, home_of
 from sms.planning import pdu_of
 from sms.settings import ModemSettings
 from sms.store import sims as sims_store
@@ -77,7 +77,7 @@ class ModemOwner:
         self._lease = Lease(around.database, settings.path, around.sms.lease_s, around.fleet.node)
         self._mark = AirMark(settings.path, self._lease.holders[0])
         self._errands = Errands()
-        self._stopping, self._stop_asked = False, asyncio.Event()
+        self._stopping, self.is_idle, self._stop_asked = False, False, asyncio.Event()
         self._swept_at = self._looked_at = self._leased_at = float("-inf")
         self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
         self._out_for_s = _SIM_AGAIN_FIRST_S
@@ -197,8 +197,9 @@ class ModemOwner:
             outgoing = await self._next_ahead()
             if outgoing is None:
                 self._ahead.looks()
+                await self._around.pool.leave_to_better(self._settings.name)
                 outgoing = await self._turn(done, may_claim=self._can_send)
-                done = None
+                done, self.is_idle = None, outgoing is None and self._can_send
             if outgoing is not None:
                 done = await self._send(outgoing, done)
                 await self._after(done.outcome)
@@ -271,6 +272,7 @@ class ModemOwner:
         self.view = replace(
             self.view, sent_today=self._meter.day, sent_this_month=self._meter.month,
             quota_share=round(self._meter.share, 3),
+            score=self._around.pool.score_of(self.view.name),
         )  # fmt: skip
         if lane == NOTHING:
             return None
@@ -285,6 +287,7 @@ class ModemOwner:
             max_lane=lane,
             min_lane=min_lane,
             serves=(*serves, *self._around.pool.unserved()) if serves else None,
+            home=None if serves else home_of(self.view),
         )
 
     async def _next_ahead(self) -> Outgoing | None:

@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from sms.carrier import Carrier, carrier_of_sim
 from sms.driver import Registration
 
 
@@ -22,6 +23,7 @@ class ModemState(enum.StrEnum):
 class ModemView:
     """One modem as people see it. `since`: when it came into this state (wall time).
 
+    `score`: how fit it is to take the next text, 0..1.
     `serves`: carriers it is kept for, empty: all. `node`: the process that drives it, empty: ours.
     """
 
@@ -44,6 +46,7 @@ class ModemView:
     sent_today: int = 0
     sent_this_month: int = 0
     quota_share: float = 0.0
+    score: float = 1.0
     balance: str = ""
     balance_fen: int | None = None
     balance_at: datetime | None = None
@@ -52,3 +55,9 @@ class ModemView:
     per_day: int = 0
     per_month: int = 0
     node: str = ""
+
+
+def home_of(view: ModemView) -> str | None:
+    """The carrier whose numbers a SIM takes first; None where it is not known, or simulated."""
+    carrier = carrier_of_sim(view.imsi)
+    return None if view.is_simulated or carrier is Carrier.UNKNOWN else carrier.value

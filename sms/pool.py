@@ -29,6 +29,7 @@ from sms.model import PendingCall
 from sms.modem import ModemOwner
 from sms.modem_view import ModemState, ModemView
 from sms.progress import Progress
+from sms.score import Fitness, error_share_after, hold_s, score
 from sms.settings import ModemSettings, SmsSettings
 from sms.surroundings import Surroundings
 
@@ -87,6 +88,8 @@ class ModemPool:
         self._fleet = Fleet(database, node or this_process(), settings.lease_s)
         self._may_call = {False: True, True: True}  # looked for at start, then when one is ordered
         self._ringing: set[str] = set()
+        self._error_shares: dict[str, float] = {}
+        self._silent_at: dict[str, float] = {}
         self._stopping = asyncio.Event()
         self._owners: dict[str, ModemOwner] = {}
         self._wakes: list[asyncio.Event] = []
@@ -136,7 +139,30 @@ class ModemPool:
         return tuple(carrier.value for carrier in Carrier if carrier.value not in served)
 
     def is_suspect(self, modem: str, outcome: SendOutcome) -> bool:
-        return self._health.note(modem, outcome, self._clock.monotonic())
+        share, now_s = self._error_shares.get(modem, 0.0), self._clock.monotonic()
+        self._error_shares[modem] = error_share_after(share, outcome)
+        if outcome.needs_recovery:
+            self._silent_at[modem] = now_s
+        return self._health.note(modem, outcome, now_s)
+
+    def score_of(self, modem: str) -> float:
+        view, silent_at = self._owners[modem].view, self._silent_at.get(modem)
+        since = None if silent_at is None else self._clock.monotonic() - silent_at
+        share = self._error_shares.get(modem, 0.0)
+        return score(Fitness(view.rssi_dbm, share, since, view.quota_share))
+
+    async def leave_to_better(self, modem: str) -> None:
+        me = self._owners[modem]
+        if not me.is_idle:
+            return
+        others = (owner for owner in self._owners.values() if owner is not me and owner.is_idle)
+        idle = [
+            self.score_of(one.view.name)
+            for one in others
+            if one.view.is_simulated is me.view.is_simulated and one.view.state is ModemState.READY
+        ]
+        if wait_s := hold_s(self.score_of(modem), idle):
+            await self._clock.sleep(wait_s)
 
     def forgive(self, modem: str) -> None:
         self._health.forgive(modem)

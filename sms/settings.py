@@ -47,8 +47,8 @@ class ModemSettings(Section):
     )
     serves: tuple[str, ...] = Field(
         (),
-        description="Carriers it sends to (mobile, unicom, telecom, broadnet, unknown); empty: all."
-        " What no ready modem serves goes through any.",
+        description="Carriers it sends to (mobile, unicom, telecom, broadnet, unknown); empty: all,"
+        " those of its own carrier first. What no ready modem serves goes through any.",
     )
     ussd_balance: str = Field(
         "", max_length=20, description="USSD code that tells the balance, e.g. *100#; empty: none."

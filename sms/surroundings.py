@@ -79,6 +79,12 @@ class Pool(Protocol):
     def is_suspect(self, modem: str, outcome: SendOutcome) -> bool:
         """Whether this outcome speaks against the SIM."""
 
+    def score_of(self, modem: str) -> float:
+        """How fit it is to take the next text, 0..1."""
+
+    async def leave_to_better(self, modem: str) -> None:
+        """Let a modem that is idle wait a moment while a clearly better one is idle too."""
+
     def forgive(self, modem: str) -> None:
         """The SIM gets another chance."""
 

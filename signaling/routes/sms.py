@@ -111,7 +111,10 @@ class InboundList(ApiModel):
 
 
 class ModemItem(ApiModel):
-    """A modem as the modem page shows it. `node`: the server that drives it, empty: this one."""
+    """A modem as the modem page shows it. `node`: the server that drives it, empty: this one.
+
+    `score`: how fit it is to take the next text, 0..1.
+    """
 
     name: str
     path: str
@@ -127,6 +130,7 @@ class ModemItem(ApiModel):
     smsc: str
     sent: int
     failed: int
+    score: float
     node: str
 
 
@@ -266,7 +270,7 @@ async def list_modems(request: Request[None, None]) -> ModemList:
                 state=view.state.value, since=view.since, reason=view.reason,
                 operator=view.operator, rssi_dbm=view.rssi_dbm, registration=view.registration,
                 model=view.model, own_number=view.own_number, smsc=view.smsc, sent=view.sent,
-                failed=view.failed, node=view.node.partition(":")[0],
+                failed=view.failed, score=view.score, node=view.node.partition(":")[0],
             )
             for view in request.app.sms.modems()
         )

@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Select,
     Table,
     bindparam,
     func,
@@ -44,6 +45,8 @@ _PDU = cast("Table", IncomingPduRow.__table__)
 
 
 _AVOIDED_FOR = timedelta(seconds=10)
+_LOOK_AHEAD = 50
+"""How far a SIM looks for a number of its own carrier: fairness between units stays within it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Taker:
     `max_lane`: highest lane its quota and rate leave it (−1: nothing). `min_lane`: what is more
     urgent is left to whichever modem is free first. `serves`: carriers, None =
     all. `ready`: modems that can send now, this one included; what prefers or is told to avoid a
-    modem looks there.
+    modem looks there. `home`: the SIM's own carrier, whose numbers it takes first.
     """
 
     modem: str
@@ -63,11 +66,12 @@ class Taker:
     max_lane: int = 99
     min_lane: int = 0
     serves: tuple[str, ...] | None = None
+    home: str | None = None
 
 
 def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
     """The segment this modem should send next with what is needed to send it, locked."""
-    s, r, m = _SEGMENT.c, _RECIPIENT.c, _MESSAGE.c
+    s, m = _SEGMENT.c, _MESSAGE.c
     others = [name for name in taker.ready if name != taker.modem]
     conditions: list[ColumnElement[bool]] = [
         text(f"sms_segment.{QUEUED_ONLY}"),  # type: ignore[list-item]
@@ -85,12 +89,23 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
         conditions.append(or_(s.avoid_modem.is_(None), s.avoid_modem != taker.modem, long_ago))
     if taker.serves is not None:
         conditions.append(s.carrier.in_(taker.serves))
-    statement = (
+    statement = _next(conditions)
+    found = connection.execute(statement).first()  # None, or a row named like the columns
+    if found is None or taker.home in (None, found.carrier) or found.pinned_modem is not None:
+        return found
+    near = (s.lane == found.lane, s.position <= found.position + _LOOK_AHEAD)
+    at_home = _next([*conditions, *near, s.carrier == taker.home])
+    return connection.execute(at_home).first() or found
+
+
+def _next(conditions: list[ColumnElement[bool]]) -> Select[Any]:
+    s, r, m = _SEGMENT.c, _RECIPIENT.c, _MESSAGE.c
+    return (
         select(
             s.id, s.recipient_id, s.message_id, s.part, s.parts, s.attempts, s.copies, s.round,
             s.expires_at, s.pinned_modem, r.number, r.text, r.concat_reference,
             r.state.label("recipient_state"), m["class"].label("class_"), m.wire_text, m.context,
-            m.is_flash,
+            m.is_flash, s.lane, s.position, s.carrier,
         )
         .join_from(_SEGMENT, _RECIPIENT, r.id == s.recipient_id)
         .join(_MESSAGE, m.id == s.message_id)
@@ -99,7 +114,6 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
         .limit(1)
         .with_for_update(skip_locked=True, of=_SEGMENT)
     )  # fmt: skip
-    return connection.execute(statement).first()  # None, or a row named like the columns
 
 
 _START = (
