@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from core.database import Database
 from sms.calls import CallOrder
 from sms.driver import CallResult
 from sms.ledger import Ledger
+from sms.meter import COUNTY_TIME
 from sms.model import MessageClass, Recipient, Submission
 from sms.numbers import demo_number
 from sms.progress import Progress
@@ -196,3 +198,33 @@ async def test_a_modem_pulled_out_is_shown_at_once_and_does_not_hold_the_server_
         assert loop.time() - pulled_at < QUICK.recover_s
         leaves_at = loop.time()
     assert loop.time() - leaves_at < QUICK.recover_s
+
+
+@pytest.mark.timeout(60)
+async def test_in_quiet_hours_notices_wait_and_alerts_pass(sqlite_url: str, tmp_path: Path) -> None:
+    hour = datetime.now(COUNTY_TIME).hour
+    quiet = {"quiet_from_hour": hour, "quiet_to_hour": (hour + 2) % 24}
+    async with sms_world(sqlite_url, tmp_path, modems=1, **quiet) as world:
+        await world.send("notice", demo_number(1))
+        await world.send("bulletin", demo_number(2), class_=MessageClass.BULLETIN)
+        for number, class_ in enumerate((MessageClass.ALERT, MessageClass.REPLY), 3):
+            await world.send(class_.value, demo_number(number), class_=class_)
+        await world.until(lambda: _is(world, {"delivered": 2, "queued": 2}), within_s=30)
+        assert {entry["text"] for entry in await world.air.on_air()} == {"alert", "reply"}
+        world.clock.advance(2 * 3600)
+        await world.until(lambda: _is(world, {"delivered": 4}), within_s=30)
+
+
+@pytest.mark.timeout(60)
+async def test_a_sims_rate_holds_notices_back_but_no_alert(sqlite_url: str, tmp_path: Path) -> None:
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem={"per_minute": 1}) as world:
+        await world.send("notice", *(demo_number(n) for n in range(3)))
+        await world.until(lambda: _is(world, {"delivered": 1, "queued": 2}), within_s=30)
+        await world.send("alert", *(demo_number(n) for n in (8, 9)), class_=MessageClass.ALERT)
+        await world.until(lambda: _is(world, {"delivered": 3, "queued": 2}), within_s=30)
+
+        async def is_all_out() -> bool:
+            world.clock.advance(61)
+            return await _is(world, {"delivered": 5})
+
+        await world.until(is_all_out, within_s=30)
