@@ -34,6 +34,7 @@ class Joins:
     cpu_ms_per_join: float
     lag_p99_ms: float
     memory_kb_per_site: float
+    waited: float  # share of the time the worker was ready and had no core
 
     def share(self, part: float) -> float:
         """The time within which `part` of the sites saw a picture."""
@@ -74,9 +75,10 @@ def resident_kb(process_id: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def cpu_ms(process_id: int) -> float:
-    """CPU time of a process."""
-    return int(Path(f"/proc/{process_id}/schedstat").read_text().split()[0]) / 1e6
+def cpu_ms(process_id: int) -> tuple[float, float]:
+    """CPU time of a process, and how long it waited for a core."""
+    ran, waited, _ = Path(f"/proc/{process_id}/schedstat").read_text().split()
+    return int(ran) / 1e6, int(waited) / 1e6
 
 
 async def come(bridge: Bridge, site: Newcomer, after_s: float) -> None:
@@ -104,12 +106,16 @@ async def run(sites: int, seconds: float, seed: int = 1) -> Joins:
             lost = sum(s.lost for s in witness.streams.values())
             publisher.asked.clear()
             process_id = bridge.worker.process_id
-            memory, cpu = resident_kb(process_id), cpu_ms(process_id)
+            memory, (cpu, waited) = resident_kb(process_id), cpu_ms(process_id)
+            begun = asyncio.get_running_loop().time()
             times = sorted(rng.uniform(0, seconds) for _ in newcomers)
             joins = [come(bridge, s, at) for s, at in zip(newcomers, times, strict=True)]
             await asyncio.gather(*joins)
             await asyncio.sleep(3)
-            used = cpu_ms(process_id) - cpu
+            used, waits = (
+                now - then for now, then in zip(cpu_ms(process_id), (cpu, waited), strict=True)
+            )
+            took_ms = (asyncio.get_running_loop().time() - begun) * 1000
             stats = await bridge.worker.stats()
             result = Joins(
                 sorted(s.seen_at - s.clicked_at for s in newcomers if s.seen_at),
@@ -119,6 +125,7 @@ async def run(sites: int, seconds: float, seed: int = 1) -> Joins:
                 used / sites,
                 stats["loop_lag_p99_s"] * 1000,
                 (resident_kb(process_id) - memory) / sites,
+                waits / took_ms,
             )
             media.cancel()
             await asyncio.gather(media, return_exceptions=True)
@@ -151,6 +158,7 @@ def main() -> None:
         f"{joins.lost_by_others} packets lost by a site already there; worker CPU "
         f"{joins.cpu_ms_per_join:.0f} ms per join with the media; loop lag p99 "
         f"{joins.lag_p99_ms:.1f} ms; memory {joins.memory_kb_per_site:.0f} kB per site; "
+        f"no core for {joins.waited:.0%} of the time; "
         f"load {os.getloadavg()[0]:.1f}"
     )
 
