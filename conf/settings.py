@@ -1,10 +1,12 @@
 """Settings of the bridge and of meetings; one nested section each of the root `Settings`."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+RELAY = re.compile(r"turns?:(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -27,6 +29,19 @@ class TurnSettings(BaseModel):
         le=7 * 86400,
         description="Seconds a handed-out credential stays valid.",
     )
+
+    @field_validator("urls")
+    @classmethod
+    def _relays(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not RELAY.fullmatch(url) for url in urls):
+            raise ValueError("addresses are turn:HOST:PORT or turns:HOST:PORT (RFC 7065)")
+        return urls
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> "TurnSettings":
+        if self.urls and not self.secret.get_secret_value():
+            raise ValueError("a relay needs `secret`, coturn's static-auth-secret")
+        return self
 
 
 class MediaSettings(BaseModel):

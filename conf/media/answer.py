@@ -54,8 +54,6 @@ class AnswerPlan:
     endpoint: Endpoint
     streams: Mapping[str, DownStream]
     version: int = 1
-    prefers_red: bool = True
-    prefers_h264: bool = False
     limits_bps: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -102,7 +100,7 @@ def build_answer(offer: Offer, plan: AnswerPlan) -> str:
 
 
 def _section_lines(section: Section, plan: AnswerPlan) -> list[str]:
-    codecs = _ordered(section, plan)
+    codecs = _ordered(section)
     payloads = [
         str(payload)
         for codec in codecs
@@ -132,10 +130,9 @@ def _section_lines(section: Section, plan: AnswerPlan) -> list[str]:
     return lines
 
 
-def _ordered(section: Section, plan: AnswerPlan) -> Sequence[Codec]:
+def _ordered(section: Section) -> Sequence[Codec]:
     """Codecs with the one to be used first; the sender follows the first (RFC 8829 §4.2.6)."""
-    first = {CodecName.RED} if plan.prefers_red else {CodecName.OPUS}
-    first.add(CodecName.H264 if plan.prefers_h264 else CodecName.VP8)
+    first = {CodecName.RED, CodecName.VP8}
     return sorted(section.codecs, key=lambda codec: codec.name not in first)
 
 
@@ -192,7 +189,7 @@ def _codec_lines(section: Section, codec: Codec) -> list[str]:
     lines = [f"a=rtpmap:{payload} {codec.name.value}/{clock}"]
     lines += [
         f"a=rtcp-fb:{payload} {value}"
-        for value in _KEPT_FEEDBACK[section.kind]
+        for value in _kept_feedback(section)
         if value in codec.feedback
     ]
     parameters = _parameters(codec)
@@ -202,6 +199,12 @@ def _codec_lines(section: Section, codec: Codec) -> list[str]:
         lines.append(f"a=rtpmap:{codec.rtx_payload_type} rtx/90000")
         lines.append(f"a=fmtp:{codec.rtx_payload_type} apt={payload}")
     return lines
+
+
+def _kept_feedback(section: Section) -> Sequence[str]:
+    """REMB only from those who cannot tell when each packet came."""
+    kept = _KEPT_FEEDBACK[section.kind]
+    return kept if Extension.TRANSPORT_CC in section.extensions else (*kept, "goog-remb")
 
 
 def _parameters(codec: Codec) -> str:

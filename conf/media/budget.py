@@ -56,6 +56,7 @@ class DownBudget:
         self._shaper = Shaper(session, outbox)
         self._guard = VoiceGuard(outbox)
         self._newest_settled_us = 0
+        self._remb_bps = 0
         self._octets_at_probe = 0
         self._octets_then = 0
         self._padded = 0
@@ -121,6 +122,12 @@ class DownBudget:
         """What the slots could show has changed."""
         self._is_content = False
 
+    def on_remb(self, bps: int) -> bool:
+        """What a receiver without transport-wide numbers estimates; True when it is less."""
+        is_less = self._is_blind and bps < (self._remb_bps or self._ceiling_bps)
+        self._remb_bps = max(bps, 1)
+        return is_less
+
     def needs_no_choice(self, now: float) -> bool:
         """Does every slot show all it can, with room to spare? Then look again after a while."""
         has_room = self._is_content and self.estimate.target_bps > 2 * self.sending_bps
@@ -169,7 +176,7 @@ class DownBudget:
             sources[slot.mid] = track.layers
         proven = self.prober.proven_bps(now_us)
         if self._is_blind:
-            proven = self._ceiling_bps
+            proven = min(self._remb_bps or self._ceiling_bps, self._ceiling_bps)
         budget = Budget(
             proven if self._is_blind else self.estimate.target_bps,
             max(self.estimate.carried_bps, proven),

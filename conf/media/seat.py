@@ -138,7 +138,8 @@ class Seat:
                 for ssrc, _ in report.requests:
                     self._want_keyframe(ssrc, now)
             case rtcp.Remb():
-                self.subscriber.remb_bps = report.bitrate_bps
+                if self.budget.on_remb(report.bitrate_bps):
+                    self.choose_layers(now)
             case rtcp.TransportFeedback():
                 if self.budget.on_feedback(report.body, 0, len(report.body), now):
                     self.choose_layers(now)  # down at once

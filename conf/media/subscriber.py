@@ -40,7 +40,6 @@ class Subscriber:
         self.round_trip_s = 0.0
         self.nacked = 0
         self.repaired = 0
-        self.remb_bps = 0
         self.jitters_s: dict[int, float] = {}  # by SSRC, as the participant reports them
 
     def set_ceiling(self, bps: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.media import rtcp
 from conf.media.client import ParticipantState, RoomState
 from conf.settings import MediaSettings
 from tests.support.bridge import LOOPBACK, SCREEN, Bridge, running_bridge, speak, take_seat
@@ -115,5 +116,48 @@ async def test_a_screen_has_a_ceiling_of_its_own(
                 break
         assert b.mid(SHARE).packets > 100 if is_shown else b.mid(SHARE).packets == passed
         assert b.mid(MAIN).packets > pictures
+        await a.close()
+        await b.close()
+
+
+class Remb(Meter):
+    """An older client: it estimates by itself, and tells (draft-alvestrand-rmcat-remb-03)."""
+
+    def offer(self) -> str:
+        lines = super().offer().splitlines()
+        kept = [line for line in lines if "transport" not in line or line.startswith("m=")]
+        return "\r\n".join(line.replace("96 nack pli", "96 goog-remb") for line in kept) + "\r\n"
+
+    def tell(self, bps: int) -> None:
+        exponent = max(0, bps.bit_length() - 18)
+        body = bytes(8) + b"REMB" + (1 << 24 | exponent << 18 | bps >> exponent).to_bytes(4, "big")
+        packet = rtcp.build([rtcp.ReceiverReport(1)]) + b"\x8f\xce\0\x05" + body + bytes(4)
+        assert self.srtp is not None
+        protected = self.srtp.protect_rtcp(packet)
+        assert protected is not None
+        self.send_raw(protected)
+
+
+async def test_a_client_without_transport_feedback_is_sent_what_it_asks(tmp_path: Path) -> None:
+    """Unlimited before, for nothing is known; then the layer that fits its REMB, at once."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a, b = Site("a"), Remb("b")
+        await take_seat(bridge, "room", a)
+        answer = await bridge.worker.join("room", "b", b.offer())
+        assert "96 goog-remb" in answer.answer_sdp
+        await b.connect(answer.answer_sdp)
+        for _ in range(15):
+            before = b.octets
+            took_s = await speak(a, 1)
+            if 8 * (b.octets - before) / took_s > 600_000:
+                break
+        else:
+            pytest.fail("the largest layer does not come")
+        b.tell(400_000)
+        await speak(a, 1.5)
+        before = b.octets
+        took_s = await speak(a, 3)
+        assert 60_000 < 8 * (b.octets - before) / took_s <= 400_000
         await a.close()
         await b.close()

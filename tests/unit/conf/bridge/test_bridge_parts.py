@@ -1,8 +1,11 @@
 """Small parts of the data plane on their own: session, statistics, RED, transport feedback."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from aiortc.rtcdtlstransport import RTCCertificate
 
+from conf.media.dtls import CERTIFICATE_LIFETIME, CertificateStore, fingerprint
 from conf.media.layer import SETTLING_S, USUAL_BPS
 from conf.media.layers import ALL_TEMPORAL
 from conf.media.model import Quality
@@ -147,3 +150,19 @@ def test_thinning_falls_at_once_and_rises_where_nothing_is_missing() -> None:
     assert thinner.admits(picture(6, 0, key=True))
     thinner.restart()
     assert not thinner.admits(picture(5, 1))
+
+
+def test_the_certificate_is_new_each_day_and_a_session_keeps_its_own() -> None:
+    """A running call's fingerprint stands in its SDP; only later joins see the next one."""
+    clock = [datetime(2026, 7, 1, 8, tzinfo=UTC)]
+    store = CertificateStore(lambda: clock[0])
+    first = store.current()
+    running = Session(first, (), lambda *_: None, Nobody(), 0.0)
+    clock[0] += CERTIFICATE_LIFETIME - timedelta(seconds=1)
+    assert store.current() is first
+    clock[0] += timedelta(seconds=1)
+    second = store.current()
+    assert fingerprint(second) != fingerprint(first)
+    assert store.current() is second
+    assert fingerprint(running.certificate) == fingerprint(first)
+    assert first.expires > datetime.now(UTC) + 2 * CERTIFICATE_LIFETIME, "calls go on past midnight"
