@@ -37,9 +37,9 @@ async def _arm(world: SmsWorld, case: FaultCase, randomness: random.Random) -> N
 
 
 async def _settle(world: SmsWorld) -> None:
-    await world.until(world.is_settled, within_s=16)
+    await world.until(world.is_settled, within_s=40)
     world.clock.advance(POLICY_WAIT_S)  # an alert's copy is ordered now
-    await world.until(lambda: _alerts_are_out(world), within_s=16)
+    await world.until(lambda: _alerts_are_out(world), within_s=40)
 
 
 async def _alerts_are_out(world: SmsWorld) -> bool:
