@@ -27,6 +27,8 @@ QUERIES = {
     "POST /api/v1/directory/imports": "?unit_id=t2&file_name=a.csv",
     "GET /api/v1/directory/export.xlsx": "?unit_id=t2",
     "GET /api/v1/sms/statistics": "?month=2026-11",
+    "GET /api/v1/sms/statistics/export.csv": "?month=2026-11",
+    "GET /api/v1/sms/statistics/export.xlsx": "?month=2026-11",
     "GET /api/v1/isolation": "?substance=%E6%B0%AF&size=small&time=day",
     "GET /api/v1/roster": "?begin=2026-11-01T00:00:00Z&end=2026-12-01T00:00:00Z",
 }
@@ -42,7 +44,8 @@ ORDER = {"plan_id": "flood", "level": 3, "key": "activate-t2"}
 
 COUNTYS = {
     "index": "0", "name": "modem-1", "inbound_id": "nobody", "webhook_id": "nobody",
-    "number": "19900000000", "participant_id": "nobody", "token": "nobody",
+    "thread_key": "number-19900000000", "number": "19900000000",
+    "participant_id": "nobody", "token": "nobody",
 }  # fmt: skip
 """What is named in the addresses of routes that concern no unit."""
 
