@@ -17,6 +17,7 @@ from conf.media.srtp import OK, unprotect, unprotect_rtcp
 from conf.media.udp import HEADROOM, MAX_DATAGRAM, RX_SLOTS, Endpoint, MmsgPort, SlotArray
 
 BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
+MAX_WAKE_S: Final = 0.02  # eight batches for sixty sites each would take a fifth of a second
 HIJACK_GUARD_S: Final = 3.0
 
 
@@ -92,7 +93,7 @@ class Mux:
 
     def on_readable(self) -> None:
         """Take what has arrived, batch by batch, and what ends the pictures among it."""
-        wait_until = 0.0
+        wait_until, stop_at = 0.0, self._clock() + MAX_WAKE_S
         for _ in range(BATCHES_PER_WAKE):
             count = self._port.receive()
             if count:
@@ -109,6 +110,8 @@ class Mux:
                 self._pictures.waits += 1
             else:
                 self._after_batch(now)
+                if now > stop_at:
+                    return  # timers wait, and handshakes
         self._after_batch(self._clock())
 
     def _accept_all(self, count: int, now: float) -> None:

@@ -13,8 +13,10 @@ from conf.media.client import (
     ParticipantLost,
     ParticipantState,
     RoomState,
+    StatsReport,
     WorkerRestarted,
 )
+from conf.media.worker import Worker
 from conf.settings import MediaSettings
 from core.errors import Conflict, NotFound, Unavailable
 from tests.support.bridge import LOOPBACK, running_bridge, stream, stream_until, take_seat
@@ -61,6 +63,18 @@ async def test_a_hung_worker_is_replaced(tmp_path: Path) -> None:
         assert bridge.worker.restarts == 1
         a = await take_seat(bridge, "room", Site("a"))
         await a.close()
+
+
+async def test_a_worker_with_too_much_to_do_still_says_so(tmp_path: Path) -> None:
+    """It may tick once in seconds: the report, its sign of life, goes by the clock."""
+    async with asyncio.TaskGroup() as tasks:
+        worker = Worker(LOOPBACK, 0, tasks, tmp_path)
+        start = worker.clock()
+        for tick in range(1, 5):
+            worker._tick(tick, start + 2.5 * tick)
+        reports = [worker.events.get_nowait() for _ in range(worker.events.qsize())]
+        assert sum(isinstance(report, StatsReport) for report in reports) == 4
+        await worker.close()
 
 
 async def test_a_worker_without_its_server_ends(tmp_path: Path) -> None:
