@@ -102,6 +102,7 @@ export default {
     },
   },
   ring: { ringing: 'Ringing the phone', answered: 'Phone answered', no_answer: 'Phone not answered', busy: 'Phone busy', rejected: 'Call not put through', failed: 'Call failed', none: 'Not rung' },
+  village: { title: 'From the villages', record: 'Record an incident', attach: 'Put to an incident…', dismiss: 'Put away', why: 'Why it needs no incident' },
   board: {
     declineByPhone: 'Cannot come',
     declineHint: 'Said by phone: cannot come; the next one is called at once',

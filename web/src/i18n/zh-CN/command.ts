@@ -102,6 +102,7 @@ export default {
     },
   },
   ring: { ringing: '电话振铃中', answered: '电话已接听', no_answer: '电话无人接听', busy: '电话占线', rejected: '电话未接通', failed: '电话未能拨出', none: '未振铃' },
+  village: { title: '村级上报', record: '立为事件', attach: '并入事件…', dismiss: '不立案', why: '为什么不立案' },
   board: {
     declineByPhone: '不能到位',
     declineHint: '电话中本人表示不能到位：立即呼叫下一位',
