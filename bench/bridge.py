@@ -22,15 +22,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bench.bridge_janus import JANUS, FullIce, running_janus
 from bench.bridge_sink import CountingSite
 from conf.media.client import ParticipantState, RoomState
 from conf.settings import MediaSettings
+from core.errors import AppError
 from tests.support.bridge import Bridge, running_bridge
 from tests.support.bridge_client import Site
 
@@ -45,6 +47,7 @@ P99_MS = {"1x60": 3.6}  # targets of added latency; p50 1 ms everywhere
 SHAPES = ("1x60", "5x20", "7x60", "20x20")  # 7x60: 63 600 packets a second
 SIMULCAST = {"20x20": ("q", "h", "f")}
 PACKETS = {"q": (1,), "h": (2,), "f": (5, 4, 4), "": (5, 4, 4)}  # of a picture, in turns
+T = TypeVar("T")
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = MediaSettings.model_validate(
     {
@@ -310,7 +313,7 @@ def holds(measured: Measured) -> bool:
     return measured.loss <= 0.01 and measured.p99_ms <= 100
 
 
-async def highest(server: str, shape: str, step_s: float = 2.0) -> Highest:
+async def highest(server: str, shape: str, step_s: float = 1.5) -> Highest:
     """Raise the picture rate until loss > 1 % or p99 > 100 ms; the highest rate that held."""
     async with AsyncExitStack() as stack:
         if server == "janus":
@@ -402,9 +405,17 @@ def run_all(arguments: argparse.Namespace) -> list[Result]:
                 if mode == "janus" and layers:
                     continue  # its simulcast is another thing: one layer of each for everybody
                 one = run_janus(shape, arguments.seconds) if mode == "janus" else None
-                results.append(asyncio.run(one or run(shape, mode, arguments.seconds, layers)))
-                print(results[-1], file=sys.stderr)
+                attempt(one or run(shape, mode, arguments.seconds, layers), results)
     return results
+
+
+def attempt(run_once: Coroutine[Any, Any, T], into: list[T]) -> None:
+    """Keep what a run found; one that fails (a server that does not come up) costs not the rest."""
+    try:
+        into.append(asyncio.run(run_once))
+        print(into[-1], file=sys.stderr)
+    except (ExceptionGroup, AppError, RuntimeError, OSError) as error:
+        print(f"failed: {error!r}", file=sys.stderr)
 
 
 def main() -> None:
@@ -414,7 +425,7 @@ def main() -> None:
     parser.add_argument("--mode", action="append", choices=("janus", "bare", "full"))
     parser.add_argument("--layers", help="of every publisher, e.g. q,h,f")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--highest", default="1x60", metavar="SHAPE")
     parser.add_argument("--highest-only", action="store_true")
     parser.add_argument("--no-highest", action="store_true")
@@ -425,8 +436,7 @@ def main() -> None:
     found: list[Highest] = []
     for _ in range(0 if arguments.no_highest else arguments.rounds):
         for server in modes_for(arguments):
-            found.append(asyncio.run(highest(server, arguments.highest)))
-            print(found[-1], file=sys.stderr)
+            attempt(highest(server, arguments.highest), found)
     if results:
         print_table(results)
     if found:
