@@ -4,9 +4,8 @@ A picture's packets are sent back to back, but the first one wakes the loop: cop
 go to sixty sites in sixty sends, and its four fellows in as many again. Pure; times in seconds.
 """
 
+from collections.abc import Hashable
 from typing import Final
-
-from conf.media.layer import Layer
 
 MIN_SLOTS: Final = 8  # fewer sends than this are not worth the wait
 WAIT_S: Final = 0.0003  # in all, after the first packet of a wake-up
@@ -19,12 +18,12 @@ class OpenPictures:
     __slots__ = ("_impatient_until", "_layers", "in_vain", "waits")
 
     def __init__(self) -> None:
-        self._layers: set[Layer] = set()
-        self._impatient_until: dict[Layer, float] = {}
+        self._layers: set[Hashable] = set()
+        self._impatient_until: dict[Hashable, float] = {}
         self.waits = 0
         self.in_vain = 0
 
-    def note(self, layer: Layer, slots: int, now: float, *, is_last: bool) -> None:
+    def note(self, layer: Hashable, slots: int, now: float, *, is_last: bool) -> None:
         """A packet of a picture is kept for `slots` copies; `is_last`: it ends the picture."""
         if is_last:
             self._layers.discard(layer)
