@@ -15,6 +15,10 @@ UNNAMED = """() => [...document.querySelectorAll('button, a[href], input, select
   .map((one) => one.outerHTML.slice(0, 120))"""
 """Controls without a name: a screen reader would say only "button"."""
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+WIDER = """() => [...document.querySelectorAll('body *')]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest('.scroll-x'))
+  .map((one) => `${one.tagName}.${one.className}`).slice(0, 5)"""
+"""What sticks out, for the failure's message."""
 TEXTS = """() => {
   const texts = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -41,7 +45,8 @@ KEY = _keys()
 
 async def fits_and_is_named(page: Page) -> None:
     """Nothing sticks out sideways, every control has a name, one heading leads the page."""
-    assert await page.evaluate(OVERFLOW) <= 1, page.url
+    is_wider = await page.evaluate(OVERFLOW) > 1
+    assert not is_wider, (page.url, page.viewport_size, await page.evaluate(WIDER))
     assert await page.evaluate(UNNAMED) == [], page.url
     await expect(page.locator("h1").first).to_be_visible()
 
