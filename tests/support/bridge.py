@@ -128,3 +128,22 @@ async def speak(site: Site, seconds: float, only: Container[str] | None = None) 
                 site.send_frame(rid, packets=packets, size=size, key=key)
         await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
     return loop.time() - start
+
+
+def kernel_drops() -> int:
+    """Datagrams the kernel has thrown away for want of room since it began: nobody else's gaps."""
+    rows = [row.split() for row in Path("/proc/net/snmp").read_text().splitlines()]
+    names, values = (row for row in rows if row[0] == "Udp:")
+    drops = int(dict(zip(names, values, strict=True))["RcvbufErrors"])
+    sixes = Path("/proc/net/snmp6")
+    pairs = [row.split() for row in sixes.read_text().splitlines()] if sixes.exists() else []
+    return drops + sum(int(value) for name, value in pairs if name == "Udp6RcvbufErrors")
+
+
+async def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
+    """Give the others time, as much as a busy machine takes. Raises: AssertionError."""
+    for _ in range(int(within_s * 50)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it does not happen")

@@ -8,7 +8,7 @@ import pytest
 
 from conf.media.client import ParticipantState, RoomState
 from conf.settings import MediaSettings
-from tests.support.bridge import LOOPBACK, Bridge, running_bridge
+from tests.support.bridge import LOOPBACK, Bridge, kernel_drops, running_bridge
 from tests.support.bridge_browser import BrowserSite, browsers
 from tests.support.bridge_link import Impairment, link_to
 
@@ -33,15 +33,6 @@ async def until(site: BrowserSite, wanted: Callable[[Figures], bool]) -> Figures
             return inbound
         await asyncio.sleep(0.5)
     pytest.fail(f"not within 40 s: {await site.stats()}")
-
-
-def kernel_drops() -> int:
-    """Datagrams the kernel has dropped for want of room, in any process: not the bridge's gaps."""
-    drops = 0
-    for table in ("/proc/net/udp", "/proc/net/udp6"):
-        rows = Path(table).read_text().splitlines()[1:] if Path(table).exists() else []
-        drops += sum(int(row.split()[-1]) for row in rows)
-    return drops
 
 
 def sees_and_hears(now: Figures) -> bool:

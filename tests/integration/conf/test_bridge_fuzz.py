@@ -68,6 +68,6 @@ async def test_a_hostile_member_disturbs_nobody(tmp_path: Path) -> None:
         await sending
         assert bridge.worker.restarts == 0
         heard = [s for s in b.streams.values() if s.mid.isdigit() and int(s.mid) in (3, 4, 5)]
-        assert max(stream.packets for stream in heard) > 200
+        assert max(stream.packets for stream in heard) > 50
         for site in (a, b, evil):
             await site.close()

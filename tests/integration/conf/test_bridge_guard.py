@@ -10,7 +10,7 @@ import pytest
 
 from bench.bridge_guard import KINDS, run
 from conf.media.session import TRANSMISSIONS
-from tests.support.bridge import running_bridge, stream, take_seat
+from tests.support.bridge import kernel_drops, running_bridge, stream, stream_until, take_seat
 from tests.support.bridge_client import Site
 from tests.support.bridge_flood import random_datagram
 
@@ -32,6 +32,7 @@ async def test_noise_of_any_size_disturbs_nobody(tmp_path: Path) -> None:
         a = await take_seat(bridge, "room", Site("a"))
         b = await take_seat(bridge, "room", Site("b"))
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        dropped = kernel_drops()
         sending = asyncio.create_task(stream([a], 2.5))
         for sender in (lambda d: stranger.sendto(d, a.remote), a.send_raw):
             for size in SIZES:
@@ -42,8 +43,8 @@ async def test_noise_of_any_size_disturbs_nobody(tmp_path: Path) -> None:
                     await asyncio.sleep(0.01)
         await sending
         counters = await bridge.worker.stats()
-        assert b.mid(STAGE_AUDIO).packets > 80
-        assert b.mid(STAGE_AUDIO).lost == 0
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 80)
+        assert b.mid(STAGE_AUDIO).lost <= kernel_drops() - dropped
         assert counters["datagrams_bad_size_total"] >= 2 * 6
         assert counters["datagrams_bad_class_total"] > 100
         assert counters["datagrams_unknown_source_total"] > 20
@@ -131,7 +132,7 @@ async def test_media_does_not_follow_a_replayed_check(tmp_path: Path) -> None:
         await stream([a], 1)
         with pytest.raises(BlockingIOError):
             thief.recv(2000)  # but no media
-        assert b.mid(STAGE_AUDIO).packets > 20
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 20)
         assert (await bridge.worker.stats())["datagrams_replayed_stun_total"] == 1
         thief.close()
         await a.close()
@@ -149,8 +150,7 @@ async def test_media_follows_its_owner_to_a_new_address(tmp_path: Path) -> None:
         before = b.mid(STAGE_AUDIO).packets
         await b.check()
         b.send_audio()
-        await stream([a], 1)
-        assert b.mid(STAGE_AUDIO).packets > before + 20
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > before + 20)
         await a.close()
         await b.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conf.media.client import LayersWanted
-from tests.support.bridge import Bridge, running_bridge, speak, take_seat
+from tests.support.bridge import Bridge, kernel_drops, running_bridge, speak, take_seat
 from tests.support.bridge_browser import BrowserSite, browsers
 from tests.support.bridge_client import Site
 
@@ -30,6 +30,7 @@ async def test_a_camera_nobody_looks_at_sends_its_smallest_layer(tmp_path: Path)
         async with asyncio.timeout(30):
             while wanted(bridge, "a") != ("q",):
                 await speak(a, 0.3, wanted(bridge, "a"))
+        dropped = kernel_drops()
         await speak(a, 2.5, ("q",))  # the others are silent by now
         await take_seat(bridge, "room", b)
         async with asyncio.timeout(40):
@@ -38,7 +39,7 @@ async def test_a_camera_nobody_looks_at_sends_its_smallest_layer(tmp_path: Path)
                 await speak(a, 1, wanted(bridge, "a"))
                 shown, before = b.mid(MAIN).octets - before, b.mid(MAIN).octets
         assert "h" in wanted(bridge, "a")
-        assert b.mid(MAIN).lost == 0
+        assert b.mid(MAIN).lost <= kernel_drops() - dropped
         await b.close()
         await bridge.worker.leave("b")
         async with asyncio.timeout(30):

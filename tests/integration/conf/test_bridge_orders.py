@@ -2,12 +2,20 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from conf.media.client import ParticipantState, RoomState, SlotMapChanged
-from tests.support.bridge import Bridge, running_bridge, stream, take_seat
+from tests.support.bridge import (
+    Bridge,
+    kernel_drops,
+    running_bridge,
+    stream,
+    stream_until,
+    take_seat,
+)
 from tests.support.bridge_client import Site
 
 pytestmark = pytest.mark.timeout(60)
@@ -34,15 +42,14 @@ async def test_a_muted_site_is_not_heard_again(tmp_path: Path) -> None:
     """Mute takes audio only; its camera goes on."""
     async with running_bridge(tmp_path) as bridge:
         a, b, c = await three_sites(bridge)
-        await stream([a], 2)
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 20)
         assert origins(b, STAGE_AUDIO) == {b"a"}
         muted = {"a": ParticipantState(may_audio=False), "b": EVERYTHING, "c": EVERYTHING}
         await bridge.worker.apply("room", RoomState(2, muted))
         await asyncio.sleep(0.05)  # what left before the order is still on its way
         heard, seen = b.mid(STAGE_AUDIO).packets, b.mid(MAIN).packets
-        await stream([a], 1)
+        await stream_until([a], lambda: b.mid(MAIN).packets > seen + 30)
         assert b.mid(STAGE_AUDIO).packets == heard
-        assert b.mid(MAIN).packets > seen + 30
         for site in (a, b, c):
             await site.close()
 
@@ -68,20 +75,18 @@ async def test_the_broadcast_site_fills_every_main_slot(tmp_path: Path) -> None:
     async with running_bridge(tmp_path) as bridge:
         a, b, c = await three_sites(bridge)
         await bridge.worker.apply("room", state(2, "a", "b", "c", broadcast="a"))
-        await stream([a, b, c], 2)
+        dropped = kernel_drops()
+        await stream_until([a, b, c], lambda: c.mid(MAIN).packets > 40)
         assert origins(c, MAIN) == {b"a"}
         await bridge.worker.apply("room", state(3, "a", "b", "c", broadcast="b"))
         came = len(c.mid(MAIN).origins)
-        await stream([a, b, c], 2)
+        await stream_until([a, b, c], lambda: origins(c, MAIN, came + 20) == {b"b"})
         main = c.mid(MAIN)
-        assert origins(c, MAIN, came + 20) == {b"b"}
-        assert main.lost == 0
         assert main.reordered == 0
-        steps = {
-            (later - earlier) & 0x7FFF
-            for earlier, later in zip(main.pictures, main.pictures[1:], strict=False)
-        }
-        assert steps <= {0, 1}
+        excused = kernel_drops() - dropped
+        assert main.lost <= excused
+        steps = [(later - earlier) & 0x7FFF for earlier, later in pairwise(main.pictures)]
+        assert sum(step > 1 for step in steps) <= excused
         assert main.key_frames >= 2
         for site in (a, b, c):
             await site.close()
@@ -93,7 +98,7 @@ async def test_each_site_may_view_another(tmp_path: Path) -> None:
         a, b, c = await three_sites(bridge)
         viewing = state(2, "a", "b", "c").participants | {"c": ParticipantState(view="b")}
         await bridge.worker.apply("room", RoomState(2, viewing))
-        await stream([a, b], 2)
+        await stream_until([a, b], lambda: bool(origins(c, MAIN)) and bool(origins(b, MAIN)))
         assert origins(c, MAIN) == {b"b"}
         assert origins(b, MAIN) == {b"a"}
 
@@ -109,16 +114,20 @@ async def test_each_site_may_view_another(tmp_path: Path) -> None:
             await site.close()
 
 
+def pictured(site: Site) -> set[bytes]:
+    """Whose cameras a site has been shown, in whatever slot."""
+    pictures = [s for s in site.streams.values() if s.mid.isdigit() and int(s.mid) >= int(MAIN)]
+    return {origin.rstrip(b"\0") for stream in pictures for origin in stream.origins}
+
+
 async def test_a_lecture_shows_sites_the_lecturer_only(tmp_path: Path) -> None:
     """Sites see the lecturer, the lecturer sees everybody."""
     async with running_bridge(tmp_path) as bridge:
         a, b, c = await three_sites(bridge)
         await bridge.worker.apply("room", state(2, "a", "b", "c", lecturer="a"))
-        await stream([a, b, c], 2)
-        pictures = [s for s in c.streams.values() if s.mid.isdigit() and int(s.mid) >= 6]
-        assert {o.rstrip(b"\0") for s in pictures for o in s.origins} == {b"a"}
-        pictures = [s for s in a.streams.values() if s.mid.isdigit() and int(s.mid) >= 6]
-        assert {o.rstrip(b"\0") for s in pictures for o in s.origins} == {b"b", b"c"}
+        await stream_until([a, b, c], lambda: pictured(a) == {b"b", b"c"} and bool(pictured(c)))
+        await stream([a, b, c], 0.5)
+        assert pictured(c) == {b"a"}
         for site in (a, b, c):
             await site.close()
 

@@ -19,7 +19,14 @@ from conf.media.client import (
 from conf.media.worker import Worker
 from conf.settings import MediaSettings
 from core.errors import Conflict, NotFound, Unavailable
-from tests.support.bridge import LOOPBACK, running_bridge, stream, stream_until, take_seat
+from tests.support.bridge import (
+    LOOPBACK,
+    kernel_drops,
+    running_bridge,
+    stream,
+    stream_until,
+    take_seat,
+)
 from tests.support.bridge_client import Site
 
 pytestmark = pytest.mark.timeout(60)
@@ -132,14 +139,17 @@ async def test_a_vanished_address_gets_no_packet_until_it_speaks_again(tmp_path:
         await stream([a], 1)
         assert b.received() == before
         bridge.seen.clear()
+        dropped = kernel_drops()
         b.remote = remote
         await b.check()
         await bridge.until(lambda event: isinstance(event, ParticipantConnected))
         voices = b.mid(STAGE_AUDIO).packets
         await stream_until([a], lambda: b.mid(MAIN).key_frames > keys)
         await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > voices + 20)
-        since = b.mid(MAIN).sequences[shown:]
-        assert {(later - earlier) & 0xFFFF for earlier, later in pairwise(since)} == {1}
+        steps = [
+            (later - earlier) & 0xFFFF for earlier, later in pairwise(b.mid(MAIN).sequences[shown:])
+        ]
+        assert sum(step != 1 for step in steps) <= 2 * (kernel_drops() - dropped)
         await a.close()
         await b.close()
 

@@ -11,7 +11,14 @@ from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
 from conf.media import udp
 from conf.media.tcp import FIRST_FRAME_TIMEOUT_S, MAX_STRANGE_FRAMES, SETTLED_S
 from conf.settings import MediaSettings
-from tests.support.bridge import LOOPBACK, Bridge, running_bridge, stream, take_seat
+from tests.support.bridge import (
+    LOOPBACK,
+    Bridge,
+    kernel_drops,
+    running_bridge,
+    stream_until,
+    take_seat,
+)
 from tests.support.bridge_client import Site
 from tests.support.bridge_tcp import TcpSite
 
@@ -24,12 +31,15 @@ async def exchange(bridge: Bridge, a: Site, b: Site) -> None:
     await bridge.open("room", a.name, b.name)
     for site in (a, b):
         await take_seat(bridge, "room", site)
-    await stream([a, b], 2)
+    dropped = kernel_drops()
+    await stream_until([a, b], lambda: all(has_both(site) for site in (a, b)))
     for site in (a, b):
-        assert site.mid(STAGE_AUDIO).packets > 40
-        assert site.mid(MAIN).packets > 40
-        assert site.mid(MAIN).lost == 0
+        assert site.mid(MAIN).lost <= kernel_drops() - dropped
         await site.close()
+
+
+def has_both(site: Site) -> bool:
+    return site.mid(STAGE_AUDIO).packets > 40 and site.mid(MAIN).packets > 40
 
 
 async def test_media_over_tcp_reaches_a_site_on_udp_and_back(tmp_path: Path) -> None:
@@ -116,8 +126,7 @@ async def test_ipv6_and_ipv4_share_one_port(tmp_path: Path) -> None:
         a.remote = ("::1", bridge.worker.port)
         await a.connect(answer.answer_sdp)
         await take_seat(bridge, "room", b)
-        await stream([a], 1)
-        assert b.mid(STAGE_AUDIO).packets > 20
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 20)
         await a.close()
         await b.close()
 
