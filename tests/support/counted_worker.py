@@ -45,12 +45,21 @@ def _read(counts: Path) -> dict[str, int] | None:
     return found
 
 
+def _name(one: object) -> str:
+    """Its class; with the package before it when that is not ours, "" when it does not matter."""
+    kind = type(one)
+    module = str(kind.__module__)
+    if not module.startswith(OURS):
+        return ""
+    package = module.partition(".")[0]
+    return kind.__qualname__ if package == "conf" else f"{package}.{kind.__qualname__}"
+
+
 def _write(counts: Path) -> None:
     gc.collect()
     objects = gc.get_objects()
-    kinds = Counter(
-        kind.__qualname__ for one in objects if str((kind := type(one)).__module__).startswith(OURS)
-    )
+    kinds = Counter(map(_name, objects))
+    del kinds[""]
     draft = counts.with_suffix(".new")
     draft.write_text(json.dumps({**kinds, "all": len(objects)}))
     draft.replace(counts)
