@@ -182,21 +182,17 @@ class Forwarder:
             self._copy([slot], later, now)
 
     def _copy(self, slots: list[DownSlot], burst: Burst, now: float) -> None:
-        """The one loop whose every line costs per forwarded packet.
-
-        What does not change between copies is a local, and nothing is called that need not be.
-        """
-        outbox, count, now_us = self._outbox, len(burst), int(now * 1e6)
-        port = outbox.port
-        tx, name_size, iovec = port.tx, port.name_size, port.tx.first_iovec
-        memory, bases, lengths = tx.memory, tx.bases, tx.lengths
+        """Each line costs per forwarded packet: what can be is a local, nothing is called twice."""
+        outbox, port, now_us = self._outbox, self._outbox.port, int(now * 1e6)
+        tx, namelen, iov = port.tx, port.name_size, port.tx.first_iovec
+        out, bases, lengths = tx.memory, tx.bases, tx.lengths
         pointers, sizes, protect_in_place = tx.pointers, tx.sizes, protect
         form, codec = burst[0].form, burst[0].codec
         has_transport, tag = form.has_transport, form.tag
         wide: int | bytes = b""  # the transport-wide number
         items = [_item(sent) for sent in burst]
         newest, oldest_ext = max(burst, key=_ext), min(burst, key=_ext).ext
-        octets = sum(len(sent.template) for sent in burst)
+        count, octets = len(burst), sum(len(sent.template) for sent in burst)
         cuts = port.cut([len(sent.template) for sent in burst])
         for slot in slots:
             session = slot.session
@@ -212,49 +208,33 @@ class Forwarder:
             offset, ts_offset, ssrc = slot.offset, slot.ts_offset, slot.ssrc
             sequence, sent_us, sent_sizes = history.next_sequence, history.sent_us, history.sizes
             for ext, ts, head, size, write, word, middle, rest, picture, tl0 in items:
-                base, kind, number = bases[i], head | payload_type, (ext + offset) & 0xFFFF
+                base, kind, seq = bases[i], head | payload_type, (ext + offset) & 0xFFFF
                 ts = (ts + ts_offset) & _M32
                 if has_transport:
                     place, wide = sequence & _TRANSPORT_MASK, sequence & 0xFFFF
                     sent_us[place], sent_sizes[place] = now_us, size
                     sequence += 1
                 if middle is None:
-                    write(memory, base, kind, number, ts, ssrc, word, tag, wide, rest)
+                    write(out, base, kind, seq, ts, ssrc, word, tag, wide, rest)
                     if picture is not None:
-                        patch_picture(memory, base, picture, slot.picture_offset, slot.tl0_offset)
+                        patch_picture(out, base, picture, slot.picture_offset, slot.tl0_offset)
                 else:
                     pid = 0x8000 | (picture + slot.picture_offset) & 0x7FFF
                     tl0 = (tl0 + slot.tl0_offset) & 0xFF
-                    write(
-                        memory,
-                        base,
-                        kind,
-                        number,
-                        ts,
-                        ssrc,
-                        word,
-                        tag,
-                        wide,
-                        middle,
-                        pid,
-                        tl0,
-                        rest,
-                    )
+                    write(out, base, kind, seq, ts, ssrc, word, tag, wide, middle, pid, tl0, rest)
                 lengths[2 * i + 1] = size
                 if protect_in_place(context, pointers[i], sizes[i]) != OK:
                     outbox.failed += 1
                     continue
                 if voices is not None:
-                    voices[number & _VOICE_MASK] = bytes(memory[base : base + lengths[2 * i + 1]])
+                    voices[seq & _VOICE_MASK] = bytes(out[base : base + lengths[2 * i + 1]])
                 i += 1
             history.next_sequence = sequence
             if i == first:
                 continue
             if i - first == 1 and endpoint.pointer:  # as outbox.deliver does
                 at = 64 * outbox.messages
-                pack_message(
-                    tx.messages, at, endpoint.pointer, name_size, iovec + 16 * first, 1, 0, 0
-                )
+                pack_message(tx.messages, at, endpoint.pointer, namelen, iov + 16 * first, 1, 0, 0)
                 outbox.messages += 1
                 outbox.count = i
             else:
