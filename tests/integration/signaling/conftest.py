@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,17 @@ async def server(sqlite_url: str, make_settings: Callable[..., Settings]) -> Asy
     """One running edge on SQLite."""
     async with running(make_settings(sqlite_url)) as server:
         yield server
+
+
+@pytest.fixture(params=["one box", "several nodes"])
+def backed(
+    request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
+) -> Callable[..., Settings]:
+    """Settings on SQLite without Redis, and the same on PostgreSQL with it."""
+    if request.param == "one box":
+        return partial(make_settings, request.getfixturevalue("sqlite_url"))
+    redis = {"url": request.getfixturevalue("redis_url")}
+    return partial(make_settings, request.getfixturevalue("postgresql_url"), redis=redis)
 
 
 @pytest.fixture

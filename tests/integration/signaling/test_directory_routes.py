@@ -36,9 +36,9 @@ async def _fill(server: Any) -> None:
 
 @pytest.mark.timeout(60)
 async def test_reading_is_masked_and_scoped(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         boss, official = await server.signed_in("boss"), await server.signed_in("official")
         _, seen = await official.call("GET", "/api/v1/directory/units")
@@ -58,9 +58,9 @@ async def test_reading_is_masked_and_scoped(
 
 @pytest.mark.timeout(60)
 async def test_people_units_posts_and_groups_are_written(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         boss = await server.signed_in("boss")
         body: dict[str, Any] = {"name": "周平", "unit_id": "t1", "phones": ["138 0013 8009"]}
@@ -94,14 +94,14 @@ async def test_people_units_posts_and_groups_are_written(
 
 @pytest.mark.timeout(60)
 async def test_an_import_from_upload_to_undo(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
     rows = [
         HEADER,
         [1, "周平", "13800138009", "", "烽台镇", "干事", ""],
         [2, "吴梅", "138", "", "烽台镇", "", ""],
     ]
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         boss = await server.signed_in("boss")
         url = f"{boss.url}/api/v1/directory/imports?unit_id=t1&file_name=a.csv"

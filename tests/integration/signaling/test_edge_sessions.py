@@ -24,9 +24,9 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 async def town(
-    sqlite_url: str, make_settings: Callable[..., Settings], clock: MovableClock, edge: Any
+    backed: Callable[..., Settings], clock: MovableClock, edge: Any
 ) -> AsyncIterator[Any]:
-    async with edge(make_settings(sqlite_url), clock=clock) as server:
+    async with edge(backed(), clock=clock) as server:
         await server.add_user(
             "duty", Grant(Role.DUTY_OFFICER, "county/"), must_change_password=False
         )

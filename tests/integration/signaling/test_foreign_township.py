@@ -22,11 +22,9 @@ LISTS = (
 
 
 @pytest.fixture
-async def places(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
-) -> AsyncIterator[Any]:
+async def places(backed: Callable[..., Any], edge: Callable[..., Any]) -> AsyncIterator[Any]:
     """A county with two townships; `owner` has every role in all of it, `foreigner` in one."""
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await found(server)
         yield server
 
