@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from core.clock import MovableClock
-from core.database import Database
+from core.database import Database, UnitOfWork
 from core.errors import Conflict, InvalidInput, NotAllowed
 from core.timers import TimerRunner
-from sms.model import MessageClass, OrderState, Recipient, RecipientState, Submission
+from sms.audience import Audience, Meant, Member
+from sms.model import MessageClass, OrderState, Recipient, RecipientState, ReplySpec, Submission
 from sms.numbers import demo_number
 from sms.service import SmsPlatform
 from sms.settings import SmsSettings
@@ -127,3 +128,58 @@ async def test_a_second_sending_goes_only_to_those_not_reached(
         nobody = await platform.again(uow, first, to="unconfirmed", sender="user-1", key="a2")
     assert [person.name for person in again.recipients] == ["人0", "人2"]
     assert [person.name for person in nobody.recipients] == ["人0", "人2", "人3"]
+
+
+class _Group:
+    """A directory with one group whose members change."""
+
+    def __init__(self) -> None:
+        self.size = 1
+
+    async def meant(self, uow: UnitOfWork, audience: Audience) -> Meant:
+        people = [Recipient(demo_number(n), f"人{n}") for n in range(self.size)]
+        return Meant(tuple(Member(one, {"姓名": one.name}) for one in people))
+
+
+async def test_a_group_that_has_grown_above_the_limit_waits_for_somebody_else(
+    database: Database, clock: MovableClock
+) -> None:
+    group = _Group()
+    settings = SmsSettings(signature="", approval_above=2)
+    platform = SmsPlatform(settings, database, people=group)
+    runner = TimerRunner(database, clock)
+    platform.register(runner)
+    async with database.write() as uow:
+        order = await platform.orders.place(
+            uow, replace(NOTICE, text="{姓名}值班"), due_at=clock.now() + timedelta(hours=1),
+            repeat="daily", audience=Audience(scopes=("",)),
+        )  # fmt: skip
+    clock.advance(3601)
+    await runner.fire_due()
+    assert await _messages(platform, database) == 1
+    group.size = 3
+    clock.advance(86_400)
+    await runner.fire_due()
+    assert await _messages(platform, database) == 1
+    async with database.write() as uow:
+        waiting = await platform.orders.order(uow, order.id)
+        assert (waiting.state, waiting.recipient_count) == (OrderState.WAITING, 3)
+        await platform.orders.approve(uow, order.id, "user-2")
+    assert await _messages(platform, database) == 2
+
+
+async def test_a_second_sending_keeps_each_persons_own_words(
+    platform: SmsPlatform, database: Database
+) -> None:
+    """Also where a question code stands behind them, which the new message has its own of."""
+    asks = replace(
+        NOTICE, text="{姓名}到会", expects_reply=ReplySpec({"1": "到", "2": "假"}),
+        recipients=(Recipient(demo_number(1), "张三", text="张三到会"),),
+    )  # fmt: skip
+    async with database.write() as uow:
+        await platform.submit(uow, replace(NOTICE, expects_reply=ReplySpec({"1": "到"})))
+        first = await platform.submit(uow, replace(asks, idempotency_key="k2"))
+        rows = await platform.recipients(uow, first)
+        assert "本条" in (rows[0].text or "")
+        again = await platform.again(uow, first, to="unconfirmed", sender="user-1", key="a3")
+    assert [one.text for one in again.recipients] == ["张三到会"]
