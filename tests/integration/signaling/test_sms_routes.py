@@ -49,9 +49,9 @@ def _message(key: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.timeout(60)
 async def test_large_notices_wait_for_a_second_person_and_small_ones_do_not(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    settings = make_settings(sqlite_url, sms={"approval_above": 2})
+    settings = backed(sms={"approval_above": 2})
     async with edge(settings) as server:
         await _fill(server)
         duty, leader = await server.signed_in("duty"), await server.signed_in("leader")
@@ -75,9 +75,9 @@ async def test_large_notices_wait_for_a_second_person_and_small_ones_do_not(
 
 @pytest.mark.timeout(60)
 async def test_templates_estimates_pasted_lists_and_exports(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         duty, village = await server.signed_in("duty"), await server.signed_in("village")
         template = {"unit_id": "county", "name": "会议", "text": "{姓名}请参会", "longest": {}}
@@ -108,9 +108,9 @@ async def test_templates_estimates_pasted_lists_and_exports(
 
 @pytest.mark.timeout(60)
 async def test_an_answer_from_the_inbox_a_blocked_number_and_a_call(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         duty = await server.signed_in("duty")
         now = server.app.clock.now()
@@ -157,10 +157,10 @@ async def _lose(server: Any, message_id: str, state: SegmentState) -> str:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("class_", ["alert", "command"])
 async def test_who_may_not_start_a_response_neither_repeats_nor_withdraws_an_alert(
-    class_: str, sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    class_: str, backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
     """Sending again is sending: the class is checked on every way out."""
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         duty, staff = await server.signed_in("duty"), await server.signed_in("staff")
         first = _message("first-01", **{"class": class_})
@@ -187,9 +187,9 @@ async def test_who_may_not_start_a_response_neither_repeats_nor_withdraws_an_ale
 
 @pytest.mark.timeout(60)
 async def test_a_second_sending_to_many_is_confirmed_and_approved_like_the_first(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    settings = make_settings(sqlite_url, sms={"approval_above": 150})
+    settings = backed(sms={"approval_above": 150})
     async with edge(settings) as server:
         await _fill(server)
         duty, leader = await server.signed_in("duty"), await server.signed_in("leader")
@@ -212,9 +212,9 @@ async def test_a_second_sending_to_many_is_confirmed_and_approved_like_the_first
 
 @pytest.mark.timeout(60)
 async def test_every_try_is_shown_with_time_modem_and_what_its_error_means(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         duty, village = await server.signed_in("duty"), await server.signed_in("village")
         body = _message("tries-01", **{"class": "alert", "numbers": [demo_number(1)]})
@@ -251,9 +251,9 @@ async def test_every_try_is_shown_with_time_modem_and_what_its_error_means(
 
 @pytest.mark.timeout(60)
 async def test_the_inbox_says_what_a_text_is_and_whose(
-    sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
+    backed: Callable[..., Any], edge: Callable[..., Any]
 ) -> None:
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(backed()) as server:
         await _fill(server)
         duty = await server.signed_in("duty")
         async with server.app.database.write() as uow:
