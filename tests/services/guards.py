@@ -24,7 +24,7 @@ PACKAGES = ("core", "directory", "sms", "conf", "plans", "command", "signaling",
 OURS = tuple(str(ROOT / name) for name in PACKAGES)
 TESTS = str(ROOT / "tests")
 FILE_OF_OURS = re.compile("|".join(re.escape(path) for path in OURS))
-CALLBACK_CPU_S = 0.5
+CALLBACK_CPU_S = 1.0
 """Processor time that one callback may take; a busy machine does not change it."""
 
 BLOCKING = frozenset({
