@@ -47,6 +47,7 @@ class Permission(enum.StrEnum):
     MEETING_JOIN = "meeting.join"
     MEETING_MANAGE = "meeting.manage"
     MEETING_CHAIR = "meeting.chair"
+    LINE_MANAGE = "line.manage"
     AUDIT_READ = "audit.read"
     SYSTEM_READ = "system.read"
     SYSTEM_MANAGE = "system.manage"
@@ -62,22 +63,23 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             _P.DIRECTORY_READ, _P.DIRECTORY_WRITE, _P.DIRECTORY_REVEAL, _P.USER_MANAGE,
             _P.PLAN_READ, _P.PLAN_WRITE, _P.HAZARD_READ, _P.HAZARD_WRITE, _P.SMS_READ,
-            _P.MODEM_MANAGE, _P.MEETING_READ, _P.SYSTEM_READ, _P.SYSTEM_MANAGE, _P.DEMO,
+            _P.MODEM_MANAGE, _P.MEETING_READ, _P.LINE_MANAGE, _P.SYSTEM_READ, _P.SYSTEM_MANAGE,
+            _P.DEMO,
         }
     ),
     Role.AUDITOR: frozenset({_P.AUDIT_READ, _P.SYSTEM_READ}),
     Role.CHAIR: frozenset({*_MEET, _P.MEETING_CHAIR, _P.DIRECTORY_READ, _P.DEMO}),
     Role.MEETING_STAFF: frozenset(
         {
-            *_MEET, _P.MEETING_MANAGE, _P.MEETING_CHAIR, _P.DIRECTORY_READ, _P.SMS_READ,
-            _P.SMS_SEND, _P.DEMO,
+            *_MEET, _P.MEETING_MANAGE, _P.MEETING_CHAIR, _P.LINE_MANAGE, _P.DIRECTORY_READ,
+            _P.SMS_READ, _P.SMS_SEND, _P.DEMO,
         }
     ),
     Role.DUTY_OFFICER: frozenset(
         {
             *_READ_COMMAND, *_MEET, _P.INCIDENT_WRITE, _P.INCIDENT_ACTIVATE, _P.SMS_READ,
             _P.SMS_SEND, _P.DIRECTORY_REVEAL, _P.MEETING_MANAGE, _P.MEETING_CHAIR,
-            _P.HAZARD_WRITE, _P.SYSTEM_READ, _P.DEMO,
+            _P.LINE_MANAGE, _P.HAZARD_WRITE, _P.SYSTEM_READ, _P.DEMO,
         }
     ),
     Role.LEADER: frozenset(

@@ -350,7 +350,7 @@ async def set_caps(request: Request[None, Caps]) -> Caps:
     body = request.body
     async with request.write() as uow:
         unit = await request.app.directory.unit(uow, UnitId(request.path["unit_id"]))
-        request.require(Permission.MEETING_MANAGE, unit.path)
+        request.require(Permission.LINE_MANAGE, unit.path)
         caps = LineCaps(body.max_up_bps, body.max_down_bps)
         await request.app.meetings.set_caps(uow, unit.id, caps)
         await request.app.audit.append(
@@ -380,6 +380,6 @@ ROUTES = [
     Route("POST", "/api/v1/units/{unit_id}/pin", set_pin, permission=Permission.MEETING_MANAGE,
           body=Empty, response=NewPin, summary="Give a unit a new PIN"),
     Route("PUT", "/api/v1/units/{unit_id}/line-caps", set_caps,
-          permission=Permission.MEETING_MANAGE, body=Caps, response=Caps,
+          permission=Permission.LINE_MANAGE, body=Caps, response=Caps,
           summary="Hold a unit's line to ceilings in every meeting"),
 ]  # fmt: skip
