@@ -119,6 +119,11 @@ class Ledger:
         connection = await uow.session.connection()
         return await connection.run_sync(self.claim, uow.now, taker)
 
+    async def has_due(self, uow: UnitOfWork, taker: Taker) -> bool:
+        """Whether `claim` would find something now."""
+        connection = await uow.session.connection()
+        return await connection.run_sync(turns.next_due, uow.now, taker) is not None
+
     def usual_reports(
         self, connection: Connection, now: datetime, reports: Sequence[Arrived]
     ) -> list[tuple[str, str, RecipientState] | None]:

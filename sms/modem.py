@@ -432,9 +432,10 @@ class ModemOwner:
         )
 
     async def _ring_next(self) -> None:
-        """Ring out, if somebody is to be woken; alerts, commands and replies have gone before."""
+        """Ring out, if somebody is to be woken; alerts, commands and replies go before."""
+        name, is_simulated = self._settings.name, self._settings.is_simulated
         call = await self._around.pool.next_call(
-            self._settings.name, is_simulated=self._settings.is_simulated
+            name, is_simulated=is_simulated, after=self._taker()
         )
         if call is None:
             return

@@ -31,6 +31,7 @@ from sms.modem_view import ModemState, ModemView
 from sms.progress import Progress
 from sms.score import Fitness, error_share_after, hold_s, score
 from sms.settings import ModemSettings, SmsSettings
+from sms.store.turns import Taker
 from sms.surroundings import Surroundings
 
 log = structlog.get_logger(__name__)
@@ -167,12 +168,17 @@ class ModemPool:
     def forgive(self, modem: str) -> None:
         self._health.forgive(modem)
 
-    async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
+    async def next_call(
+        self, modem: str, *, is_simulated: bool, after: Taker | None
+    ) -> PendingCall | None:
         if not self.may_ring(modem, is_simulated=is_simulated):
             return None
         self._ringing.add(modem)
         try:
             async with self._database.write() as uow:
+                if after is not None and await self._ledger.has_due(uow, after):
+                    self._ringing.discard(modem)
+                    return None
                 call = await calls.claim(uow, modem, is_simulated=is_simulated)
         except BaseException:
             self._ringing.discard(modem)

@@ -21,6 +21,7 @@ from sms.ledger import Ledger
 from sms.model import PendingCall
 from sms.progress import Progress
 from sms.settings import SmsSettings
+from sms.store.turns import Taker
 
 
 @dataclass
@@ -88,8 +89,10 @@ class Pool(Protocol):
     def forgive(self, modem: str) -> None:
         """The SIM gets another chance."""
 
-    async def next_call(self, modem: str, *, is_simulated: bool) -> PendingCall | None:
-        """Claim the next ring-out."""
+    async def next_call(
+        self, modem: str, *, is_simulated: bool, after: Taker | None
+    ) -> PendingCall | None:
+        """Claim the next ring-out; None too when a text that `after` may take has just come."""
 
     def may_ring(self, modem: str, *, is_simulated: bool) -> bool:
         """Whether somebody may be waiting to be rung, and enough other modems stay free."""

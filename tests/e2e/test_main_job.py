@@ -17,7 +17,7 @@ from signaling.cli.simulator import MODEMS
 from sms.model import AttemptState
 from sms.service import SmsPlatform
 from sms.settings import SmsSettings
-from support.county import DemoCounty, desk, link_in, until
+from support.county import DemoCounty, Desk, desk, link_in, until
 from support.sms_checker import COPY_MARK
 
 PASSWORD, PIN = "qinglan-demo", "246810"
@@ -158,14 +158,17 @@ async def escalates_the_silent(
     await expect(rows.filter(has_text="副职").first).to_be_visible(timeout=60_000)
     await expect(log.first).to_be_visible(timeout=10_000)
 
-    async def everybody_called_is_told() -> bool:
-        told = await county.texts()
-        called = [person for duty in await duties(county) for person in duty.called]
-        return sum(map(len, told.values())) >= len(called)
+    async with desk(county, "duty") as signed_in:
 
-    await until(everybody_called_is_told, within_s=60)
+        async def everybody_called_is_told() -> bool:
+            told = await county.texts()
+            called = [person for duty in await duties(signed_in) for person in duty.called]
+            return sum(map(len, told.values())) >= len(called)
+
+        await until(everybody_called_is_told, within_s=60)
+        on_the_board = await duties(signed_in)
     after = await county.texts()
-    for duty in await duties(county):
+    for duty in on_the_board:
         handsets = [handset(after, number) for number in duty.called]
         if duty.state == "acknowledged":
             assert handsets == [answered], "who has answered is the last to be called"
@@ -190,11 +193,10 @@ class Duty:
     called: list[str]
 
 
-async def duties(county: DemoCounty) -> list[Duty]:
+async def duties(officer: Desk) -> list[Duty]:
     """The duties of the one incident there is."""
-    async with desk(county, "duty") as duty:
-        incident = (await duty.get("/incidents"))["items"][0]
-        board = await duty.get(f"/incidents/{incident['id']}")
+    incident = (await officer.get("/incidents"))["items"][0]
+    board = await officer.get(f"/incidents/{incident['id']}")
     return [
         Duty(
             callout["role"], callout["state"],

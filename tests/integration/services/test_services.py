@@ -1,7 +1,5 @@
 """The test services themselves: real, private, shared by the workers and gone afterwards."""
 
-import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -89,8 +87,3 @@ async def test_chromium_shows_its_fake_camera_and_chinese(launch_chromium) -> No
     page = await browser.new_page()
     await page.goto("data:text/html;charset=utf-8,<h1>烽燧</h1>")
     assert await page.inner_text("h1") == "烽燧"
-
-
-async def test_time_passes_for_the_loop() -> None:
-    assert asyncio.get_running_loop().get_debug()
-    assert os.environ.get("PYTEST_CURRENT_TEST")
