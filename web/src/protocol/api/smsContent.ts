@@ -56,6 +56,8 @@ export interface ModemDetail {
   per_month: number
   quota_share: number
   balance: string
+  balance_at: string | null
+  is_balance_low: boolean
 }
 
 export const listTemplates = (http: Http): Promise<{ items: Template[] }> => http.get('/sms/templates')
