@@ -1,19 +1,25 @@
-"""Which tests run together: end-to-end and timing tests one after another, at the end."""
+"""Which tests run together: those with browsers and those that measure time, at the end.
+
+Two rows of them, side by side: what measures time or carries media, and what only turns pages.
+"""
 
 import pytest
 
 E2E_LIMIT_S = 120
+MEDIA = "test_main_job.py"
+"""The file of end-to-end tests that see and hear: it shares its row with what measures time."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """One pytest-xdist group holds everything that must not share the machine with itself."""
+    """A pytest-xdist group holds what must not share the machine with itself."""
     if item.path.is_relative_to(item.config.rootpath / "tests" / "e2e"):
         item.add_marker(pytest.mark.e2e)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(E2E_LIMIT_S))
     if _is_alone(item):
-        item.add_marker(pytest.mark.xdist_group("alone"))
+        turns_pages = item.get_closest_marker("e2e") and item.path.name != MEDIA
+        item.add_marker(pytest.mark.xdist_group("pages" if turns_pages else "alone"))
 
 
 @pytest.hookimpl(trylast=True)

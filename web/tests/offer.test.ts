@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { audioCodecs, CAMERA_LAYERS, lines, videoCodecs, withOpusNack } from '@/features/meeting/media/offer'
+import { audioCodecs, CAMERA_LAYERS, lines, videoCodecs, withOpusNack, withoutModes } from '@/features/meeting/media/offer'
 
 const CHROMIUM = [
   { mimeType: 'video/VP8', clockRate: 90000 },
@@ -21,6 +21,8 @@ describe('the one offer', () => {
 
   it('sends three layers, lowest first', () => {
     expect(CAMERA_LAYERS.map((layer) => [layer.rid, layer.scaleResolutionDownBy])).toEqual([['q', 4], ['h', 2], ['f', 1]])
+    expect(CAMERA_LAYERS.map((layer) => layer.scalabilityMode)).toEqual(['L1T3', 'L1T3', 'L1T3'])
+    expect(withoutModes(CAMERA_LAYERS).map((layer) => [layer.rid, layer.scalabilityMode])).toEqual([['q', undefined], ['h', undefined], ['f', undefined]])
   })
 
   it('keeps VP8, one constrained-baseline H.264 and RTX', () => {

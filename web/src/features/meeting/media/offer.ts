@@ -23,13 +23,22 @@ export function lines(device: Device): Line[] {
   ]
 }
 
-export const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
-  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
+export interface Encoding extends RTCRtpEncodingParameters {
+  scalabilityMode?: string
+}
+
+/** Three temporal layers each: a line too weak for 30 pictures a second gets 15 or 7, not none. */
+export const CAMERA_LAYERS: Encoding[] = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: 'L1T3' },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000, scalabilityMode: 'L1T3' },
+  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_500_000, scalabilityMode: 'L1T3' },
 ]
 
-export const SCREEN_LAYERS: RTCRtpEncodingParameters[] = [
+/** For browsers that know the word and refuse the value: one temporal layer is theirs. */
+export const withoutModes = (encodings: readonly Encoding[]): Encoding[] =>
+  encodings.map((encoding) => ({ ...encoding, scalabilityMode: undefined }))
+
+export const SCREEN_LAYERS: Encoding[] = [
   { rid: 'q', scaleResolutionDownBy: 2, maxBitrate: 300_000, maxFramerate: 5 },
   { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 2_000_000 },
 ]

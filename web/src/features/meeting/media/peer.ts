@@ -1,4 +1,4 @@
-import { audioCodecs, CAMERA_LAYERS, lines, SCREEN_LAYERS, videoCodecs, withOpusNack } from './offer'
+import { audioCodecs, CAMERA_LAYERS, lines, SCREEN_LAYERS, videoCodecs, withoutModes, withOpusNack, type Encoding } from './offer'
 import type { Device, Source } from '../roomTypes'
 
 const UP: Record<Source, number> = { audio: 0, camera: 1, screen: 2 }
@@ -18,15 +18,22 @@ export class Peer {
     this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
     this.connection.onconnectionstatechange = () => this.onState?.(this.connection.connectionState)
     for (const line of lines(device)) {
-      const init: RTCRtpTransceiverInit = { direction: line.direction }
-      if (line.kind === 'up_camera') init.sendEncodings = CAMERA_LAYERS.map((layer) => ({ ...layer }))
-      if (line.kind === 'up_screen') init.sendEncodings = SCREEN_LAYERS.map((layer) => ({ ...layer }))
-      this.add(line.media, init)
+      const encodings = line.kind === 'up_camera' ? CAMERA_LAYERS : line.kind === 'up_screen' ? SCREEN_LAYERS : []
+      this.add(line.media, line.direction, encodings)
     }
   }
 
-  private add(media: 'audio' | 'video', init: RTCRtpTransceiverInit): void {
-    const transceiver = this.connection.addTransceiver(media, init)
+  private transceiver(media: 'audio' | 'video', direction: RTCRtpTransceiverDirection, encodings: readonly Encoding[]): RTCRtpTransceiver {
+    if (encodings.length === 0) return this.connection.addTransceiver(media, { direction })
+    try {
+      return this.connection.addTransceiver(media, { direction, sendEncodings: encodings.map((one) => ({ ...one })) })
+    } catch {
+      return this.connection.addTransceiver(media, { direction, sendEncodings: withoutModes(encodings) })
+    }
+  }
+
+  private add(media: 'audio' | 'video', direction: RTCRtpTransceiverDirection, encodings: readonly Encoding[]): void {
+    const transceiver = this.transceiver(media, direction, encodings)
     const receiver = RTCRtpReceiver.getCapabilities?.(media)?.codecs ?? []
     const codecs = media === 'audio' ? audioCodecs(receiver) : videoCodecs(receiver)
     if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs)
