@@ -54,6 +54,7 @@ SETTINGS = MediaSettings.model_validate(
         "port": 0,
         "listen": "127.0.0.1",
         "max_down_bps": 100_000_000,
+        "max_up_bps": 100_000_000,
         "start_down_bps": 20_000_000,
     }
 )
