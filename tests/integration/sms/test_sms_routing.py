@@ -11,7 +11,7 @@ from core.database import Database
 from sms.calls import CallOrder
 from sms.driver import CallResult
 from sms.ledger import Ledger
-from sms.meter import COUNTY_TIME
+from sms.meter import COUNTY_TIME, TALK
 from sms.model import MessageClass, Recipient, Submission
 from sms.numbers import demo_number
 from sms.progress import Progress
@@ -151,6 +151,31 @@ async def test_a_ring_out_tells_what_happened(
             return call.result == CallResult(result)
 
         await world.until(is_over, within_s=20)
+
+
+async def test_no_ring_begins_before_an_alert_that_came_while_the_modem_looked(
+    database: Database,
+) -> None:
+    """The modem found no text, then an alert was stored: it asks once more as it takes the ring."""
+    platform = SmsPlatform(SmsSettings(), database)
+    taker = Taker("m1", "imsi", is_simulated=True, ready=("m1",), max_lane=TALK)
+
+    async def is_rung() -> bool:
+        call = await platform.pool.next_call("m1", is_simulated=True, after=taker)
+        return call is not None
+
+    async with database.write() as uow:
+        await platform.ring(uow, CallOrder(demo_number(9), "wake-1", ring_s=5))
+        await platform.submit(
+            uow, Submission(MessageClass.ALERT, "alert", (Recipient(demo_number(1)),), "a")
+        )
+        await platform.submit(
+            uow, Submission(MessageClass.NOTICE, "notice", (Recipient(demo_number(2)),), "n")
+        )
+    assert not await is_rung()
+    ledger = Ledger(SmsSettings(), Progress())
+    assert await database.at_once(lambda c, now: ledger.claim(c, now, taker)) is not None
+    assert await is_rung()  # a notice does not hold it back
 
 
 @pytest.mark.timeout(60)
