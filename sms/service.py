@@ -11,7 +11,7 @@ from core.audit import Audit
 from core.database import Database, UnitOfWork
 from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import MessageId, PersonId
-from sms import calls, segments, threads
+from sms import calls, segments
 from sms.calls import CallOrder
 from sms.carrier import Carrier
 from sms.driver import IncomingPdu, TraceLine, UssdReply
@@ -45,7 +45,6 @@ from sms.store import numbers as numbers_store
 from sms.store import outbox as outbox_store
 from sms.store.book import CallRow, NumberRow, OrderRow, TemplateRow
 from sms.store.rows import AttemptRow, InboundRow, MessageRow, RecipientRow, SegmentRow
-from sms.threads import Line
 from sms.webhooks import Webhooks
 from sms.withdrawal import Withdrawal
 
@@ -54,7 +53,6 @@ __all__ = [
     "CallOrder",
     "CallRow",
     "InboundRow",
-    "Line",
     "MessageView",
     "OrderRow",
     "SegmentRow",
@@ -320,10 +318,6 @@ class SmsPlatform:
     async def take(self, modem: str, imsi: str, pdu: IncomingPdu) -> None:
         """Store what a modem handed over and act on it; once it returns it is on disk."""
         await self._inbox.take(modem, imsi, pdu)
-
-    async def conversation(self, uow: UnitOfWork, number: str, *, limit: int = 100) -> list[Line]:
-        """What went to and came from one number, oldest first."""
-        return await threads.lines(uow, number, limit=limit)
 
     async def reply(
         self, uow: UnitOfWork, inbound_id: str, text: str, *, sender: str, unit_path: str, key: str

@@ -1,4 +1,4 @@
-"""Conversations, answers from the inbox, numbers that may not be written to, ring-outs."""
+"""Answers from the inbox, numbers that may not be written to, ring-outs."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,29 +11,10 @@ from core.ids import PersonId, UnitId
 from directory.service import Register
 from signaling.api import ApiModel
 from signaling.http import Request, Route
-from signaling.routes.sms import closed
 from signaling.routes.sms_sending import Accepted
 from sms.carrier import Carrier
 from sms.numbers import masked, to_e164
 from sms.service import CallOrder, CallRow
-
-
-class LineOut(ApiModel):
-    """One text of a conversation."""
-
-    id: str
-    is_ours: bool
-    text: str
-    at: datetime
-    state: str
-    message_id: str | None
-
-
-class Conversation(ApiModel):
-    """Oldest first; the number is masked."""
-
-    number: str
-    items: tuple[LineOut, ...]
 
 
 class AnswerIn(ApiModel):
@@ -111,23 +92,6 @@ class CallList(ApiModel):
     """Newest first."""
 
     items: tuple[CallOut, ...]
-
-
-async def conversation(request: Request[None, None]) -> Conversation:
-    """Everything exchanged with the number a received text came from."""
-    async with request.read() as uow:
-        row = await request.app.sms.inbound_row(uow, request.path["inbound_id"])
-        lines = await request.app.sms.conversation(uow, row.number)
-    return Conversation(
-        number=masked(row.number),
-        items=tuple(
-            LineOut(
-                id=line.id, is_ours=line.is_ours, text=closed(line.text), at=line.at,
-                state=line.state, message_id=line.message_id,
-            )
-            for line in lines
-        ),
-    )  # fmt: skip
 
 
 async def answer(request: Request[None, AnswerIn]) -> Accepted:
@@ -230,9 +194,6 @@ def _call(row: CallRow) -> CallOut:
 _SMS = "/api/v1/sms"
 _SEND, _READ = Permission.SMS_SEND, Permission.SMS_READ
 ROUTES = [
-    Route("GET", f"{_SMS}/inbox/{{inbound_id}}/conversation", conversation, _READ,
-          response=Conversation, is_county_wide=True,
-          summary="Everything exchanged with the sender of a text"),
     Route("POST", f"{_SMS}/inbox/{{inbound_id}}/answer", answer, _SEND, body=AnswerIn,
           response=Accepted, status=201, is_county_wide=True, summary="Answer a received text"),
     Route("GET", f"{_SMS}/numbers", list_numbers, _SEND, query=NumberPage, response=NumberList,

@@ -12,6 +12,7 @@ from core.audit import Audit, AuditQuery
 from core.clock import MovableClock
 from core.database import Database
 from core.events import EventDispatcher
+from sms import threads
 from sms.driver import IncomingPdu
 from sms.model import (
     InboundKind,
@@ -180,7 +181,7 @@ async def test_a_conversation_shows_both_sides_in_order(desk: Desk) -> None:
     desk.clock.advance(60)
     await desk.comes("几点")
     async with desk.database.read() as uow:
-        lines = await desk.platform.conversation(uow, ALICE)
+        lines = await threads.lines(uow, ALICE)
     said = [(line.is_ours, line.text) for line in lines]
     assert said == [(True, "会议"), (False, "几点"), (True, UNKNOWN)]
 
