@@ -7,17 +7,13 @@ and the next attempt journaled together, then the PDU goes to the modem.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
 
 import structlog
 
-from core import changes
 from core.errors import AppError
 from sms import calls
 from sms.ahead import FAST_AIR_S, PATIENCE_S, Ahead
 from sms.air_mark import AirMark
-from sms.credit import Credit
 from sms.deadline import unless
 from sms.driver import (
     CallResult,
@@ -37,27 +33,22 @@ from sms.driver import (
     TraceLine,
 )
 from sms.errors_cms import ErrorAction
-from sms.lease import Lease
+from sms.housework import STATUS_WHILE_OFFLINE_S, Housework
 from sms.ledger import Done
 from sms.lifecycle import LANES
 from sms.meter import NOTHING, TALK, Meter, day_start, is_quiet, limits_of, month_start
 from sms.model import Outgoing
 from sms.modem_view import ModemState, ModemView, home_of
+from sms.panel import Panel
 from sms.planning import pdu_of
 from sms.settings import ModemSettings
 from sms.store import sims as sims_store
 from sms.store.turns import Taker
-from sms.surroundings import Errand, Errands, Surroundings
+from sms.surroundings import Errand, Surroundings
 
 log = structlog.get_logger(__name__)
 
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 5.0
-_STATUS_EVERY_S = 30.0
-_STATUS_WHILE_OFFLINE_S = 3.0
-_QUARANTINE_S = 300.0
-_SIM_AGAIN_FIRST_S = 3.0
-_SWEEP_APART_S = 0.5
-_REST_FIRST_S, _REST_LONGEST_S = 1.0, 8.0
 
 
 class ModemOwner:
@@ -74,23 +65,20 @@ class ModemOwner:
         self._database = around.database
         self._clock = around.clock
         self._wake = wake
-        self._lease = Lease(around.database, settings.path, around.sms.lease_s, around.fleet.node)
+        self._panel = Panel(settings, around)
+        self._house = Housework(settings, driver, around, self._panel)
+        self._lease, self._pauses = self._house.lease, self._house.pauses
+        self._errands, self._credit = self._house.errands, self._house.credit
         self._mark = AirMark(settings.path, self._lease.holders[0])
-        self._errands = Errands()
         self._stopping, self.is_idle, self._stop_asked = False, False, asyncio.Event()
-        self._swept_at = self._looked_at = self._leased_at = float("-inf")
-        self._rest_until, self._rest_s = float("-inf"), _REST_FIRST_S
-        self._out_for_s = _SIM_AGAIN_FIRST_S
         self._meter = Meter(limits_of(settings), around.database.clock.now())
-        self._credit = Credit(settings, around.sms, around.database)
         self._ahead = Ahead(around, lambda: self._meter.take_back())
         self._air_s = float("inf")  # how long the last text took
-        self.view = ModemView(
-            name=settings.name, path=settings.path, is_simulated=settings.is_simulated,
-            state=ModemState.STARTING, since=around.database.clock.now(),
-            counters_since=around.database.clock.now(), serves=settings.serves,
-            per_day=settings.per_day, per_month=settings.per_month,
-        )  # fmt: skip
+
+    @property
+    def view(self) -> ModemView:
+        """As people see it."""
+        return self._panel.view
 
     def stop(self) -> None:
         """Ask `run` to end after the segment on the air."""
@@ -111,7 +99,7 @@ class ModemOwner:
             with suppress(AppError):  # it runs out by itself
                 await self._lease.give_back()
             self._errands.refuse()
-            await self._show(ModemState.STOPPED)
+            await self._panel.show(ModemState.STOPPED)
 
     async def ask(self, run: Callable[[Driver], object]) -> object:
         """Have `run(driver)` done between two texts. Raises: ModemUnavailable."""
@@ -135,10 +123,10 @@ class ModemOwner:
                 if holder := await self._lease.take():
                     is_open = False
                     await self._driver.close()
-                    await self._show(ModemState.FAULTED, f"driven by {holder}")
+                    await self._panel.show(ModemState.FAULTED, f"driven by {holder}")
                     await self._nap(_RETRY_LONGEST_S)
                     continue
-                self._leased_at = self._clock.monotonic()
+                self._house.leased()
                 back = self._driver.recover() if is_open else self._driver.open()
                 info = await unless(self._stop_asked, back)
                 if info is None:  # a modem that is away does not hold the server up
@@ -148,12 +136,14 @@ class ModemOwner:
                 retry_s = _RETRY_FIRST_S
                 await self._work()
                 if not self._driver.is_ready and not self._stopping:
-                    await self._show(ModemState.FAULTED, "does not answer, or its port is gone")
+                    await self._panel.show(
+                        ModemState.FAULTED, "does not answer, or its port is gone"
+                    )
             except ModemUnavailable as fault:
                 is_open = is_open and fault.reason is not Reason.CLOSED
                 if fault.reason in (Reason.PORT_BUSY, Reason.PORT_DENIED):
                     is_open = False
-                await self._show(ModemState.FAULTED, fault.message)
+                await self._panel.show(ModemState.FAULTED, fault.message)
                 await self._nap(retry_s)
                 retry_s = min(retry_s * 2, _RETRY_LONGEST_S)
             except AppError as fault:  # the database blinked; what is on the air stays journaled
@@ -162,8 +152,8 @@ class ModemOwner:
 
     async def _take_over(self, info: ModemInfo) -> None:
         """After (re)opening: settle what a crash left open, count the SIM's texts, look around."""
-        self.view = replace(
-            self.view, imsi=info.imsi, model=f"{info.manufacturer} {info.model}".strip(),
+        self._panel.note(
+            imsi=info.imsi, model=f"{info.manufacturer} {info.model}".strip(),
             own_number=info.own_number, smsc=info.smsc,
         )  # fmt: skip
         last = self._mark.last_of(*self._lease.holders)
@@ -174,12 +164,12 @@ class ModemOwner:
             day = await sims_store.sent_since(uow, info.imsi, day_start(now))
             month = await sims_store.sent_since(uow, info.imsi, month_start(now))
             self._meter = Meter(limits_of(self._settings), now, day, month)
-            self.view = await self._credit.take_over(uow, self.view)
+            self._panel.view = await self._credit.take_over(uow, self.view)
         if adopted:
             log.warning("attempts_of_unknown_outcome", modem=self.view.name, count=adopted)
         self._errands.recovery_wanted = False
         self._errands.sweep_wanted = True
-        self._looked_at = float("-inf")
+        self._house.look_soon()
 
     async def _work(self) -> None:
         """Send until stopped or until the modem needs recovery."""
@@ -187,13 +177,11 @@ class ModemOwner:
         while True:
             self._wake.clear()
             is_busy = done is not None
-            if self._is_housework_due(is_busy=is_busy):
+            if self._house.is_due(is_busy=is_busy):
                 if is_busy or self._errands.late:
                     await self._turn(done, may_claim=False)
                     done = None
-                await self._look_after()
-                if self._errands.balance_wanted or (self._credit.is_due and not is_busy):
-                    await self._ask_balance()
+                await self._house.do(is_busy=is_busy)
             outgoing = await self._next_ahead()
             if outgoing is None:
                 self._ahead.looks()
@@ -220,7 +208,7 @@ class ModemOwner:
             and not self._stopping
             and not self._errands.recovery_wanted
             and self._driver.is_ready
-            and self._clock.monotonic() >= self._rest_until
+            and self._pauses.left_s(self._clock.monotonic()) <= 0
         )
 
     async def _turn(
@@ -269,8 +257,8 @@ class ModemOwner:
         lane = self._meter.highest_lane(now)
         if is_quiet(now, self._sms.quiet_from_hour, self._sms.quiet_to_hour):
             lane = min(lane, TALK)
-        self.view = replace(
-            self.view, sent_today=self._meter.day, sent_this_month=self._meter.month,
+        self._panel.note(
+            sent_today=self._meter.day, sent_this_month=self._meter.month,
             quota_share=round(self._meter.share, 3),
             score=self._around.pool.score_of(self.view.name),
         )  # fmt: skip
@@ -329,96 +317,27 @@ class ModemOwner:
         """Draw the consequences for this modem."""
         is_suspect = self._around.pool.is_suspect(self._settings.name, outcome)
         if outcome.state is SendState.SENT:
-            self.view = replace(self.view, sent=self.view.sent + 1)
-            self._rest_s, self._out_for_s = _REST_FIRST_S, _SIM_AGAIN_FIRST_S
+            self._panel.note(sent=self.view.sent + 1)
+            self._pauses.went_out()
             return
-        self.view = replace(self.view, failed=self.view.failed + 1)
+        self._panel.note(failed=self.view.failed + 1)
         if outcome.needs_recovery:
             self._errands.recovery_wanted = True
-            await self._show(ModemState.FAULTED, outcome.detail)
+            await self._panel.show(ModemState.FAULTED, outcome.detail)
             return
         action = outcome.error.action if outcome.error else None
         if is_suspect or action is ErrorAction.TAKE_SIM_OUT:
             self._errands.balance_wanted = True
             why = "refused three in a row, others are fine: " if is_suspect else ""
-            # A SIM may be back in its slot at once; one without credit is not tried every minute.
-            self._out_for_s = _QUARANTINE_S if is_suspect else self._out_for_s
-            await self._show(ModemState.QUARANTINED, f"{why}{outcome.error}")
+            self._pauses.take_out(is_suspect=is_suspect)
+            await self._panel.show(ModemState.QUARANTINED, f"{why}{outcome.error}")
         elif action is ErrorAction.SWEEP_AND_RETRY:
-            self._errands.sweep_wanted = True
-            self._swept_at = float("-inf")
+            self._house.sweep_now()
         elif action is ErrorAction.BACK_OFF:
-            self._looked_at = float("-inf")
-            self._rest()
+            self._house.look_soon()
+            self._pauses.rest(self._clock.monotonic())
         elif outcome.state is SendState.NOT_SENT or action is ErrorAction.WAIT_AND_RETRY:
-            self._rest()
-
-    def _rest(self) -> None:
-        """Do not try the next text at once: 1, 2, 4, 8 s, until one goes out."""
-        self._rest_until = self._clock.monotonic() + self._rest_s
-        self._rest_s = min(self._rest_s * 2, _REST_LONGEST_S)
-
-    # Housework
-
-    def _is_housework_due(self, *, is_busy: bool) -> bool:
-        now = self._clock.monotonic()
-        apart_s = _SWEEP_APART_S if is_busy else 0.0
-        return (
-            now - self._looked_at >= self._look_every_s()
-            or now - self._swept_at >= self._sms.sweep_every_s
-            or (self._errands.sweep_wanted and now - self._swept_at >= apart_s)
-            or bool(self._errands.inbox)
-            or (self._credit.is_due and not is_busy)
-            or now - self._leased_at >= self._sms.lease_s / 3
-        )
-
-    def _look_every_s(self) -> float:
-        is_ready = self.view.state is ModemState.READY
-        return _STATUS_EVERY_S if is_ready else _STATUS_WHILE_OFFLINE_S
-
-    async def _look_after(self) -> None:
-        """Lease, storage, radio, errands, each when it is time. Raises: ModemUnavailable."""
-        now = self._clock.monotonic()
-        if now - self._leased_at >= self._sms.lease_s / 3:
-            if await self._lease.take():
-                self._errands.recovery_wanted = True  # _own asks who has it
-                return
-            self._leased_at = now
-        if not self._driver.is_ready:
-            return
-        if self._errands.sweep_wanted or now - self._swept_at >= self._sms.sweep_every_s:
-            self._errands.sweep_wanted = False
-            self._swept_at = now
-            await self._driver.sweep()
-        await self._look_at_radio(now)
-        await self._errands.run(self._driver)
-
-    async def _look_at_radio(self, now: float) -> None:
-        is_out = self.view.state is ModemState.QUARANTINED
-        out_for = self._database.clock.now() - self.view.since
-        if now - self._looked_at < self._look_every_s():
-            return
-        self._looked_at = now
-        status = await self._driver.status()
-        self.view = replace(
-            self.view, operator=status.operator, rssi_dbm=status.rssi_dbm,
-            registration=status.registration.value,
-        )  # fmt: skip
-        if is_out and out_for < timedelta(seconds=self._out_for_s):
-            return
-        if is_out:
-            self._out_for_s = min(self._out_for_s * 2, _QUARANTINE_S)
-            self._around.pool.forgive(self._settings.name)
-        if status.registration.can_send:
-            await self._show(ModemState.READY)
-        else:
-            await self._show(ModemState.OFFLINE, f"network: {status.registration.value}")
-
-    async def _ask_balance(self) -> None:
-        """What is left on the SIM; not between the texts of a long queue, it takes seconds."""
-        if self._driver.is_ready:
-            self._errands.balance_wanted = False
-            self.view = await self._credit.ask(self._driver, self.view)
+            self._pauses.rest(self._clock.monotonic())
 
     @property
     def _may_ring(self) -> bool:
@@ -446,10 +365,10 @@ class ModemOwner:
             await self._around.pool.call_ended(self._settings.name, call, result)
 
     def _nap_s(self) -> float:
-        rest = self._rest_until - self._clock.monotonic()
+        rest = self._pauses.left_s(self._clock.monotonic())
         if self.view.state is ModemState.READY:
             return min(1.0, rest) if rest > 0 else 1.0
-        return _STATUS_WHILE_OFFLINE_S
+        return STATUS_WHILE_OFFLINE_S
 
     async def _nap(self, seconds: float) -> None:
         """Rest until the queue, an event or the time calls."""
@@ -471,27 +390,11 @@ class ModemOwner:
                 case MessageWaiting():
                     self._errands.sweep_wanted = True
                 case StorageFull():
-                    self._errands.sweep_wanted = True
-                    self._swept_at = float("-inf")
+                    self._house.sweep_now()
                 case ModemRestarted() | PortLost():
                     self._errands.recovery_wanted = True
                 case RegistrationChanged():
-                    self._looked_at = float("-inf")
+                    self._house.look_soon()
                 case _:
                     continue
             self._wake.set()
-
-    async def _show(self, state: ModemState, reason: str = "") -> None:
-        if (state, reason) == (self.view.state, self.view.reason):
-            return
-        if state is not self.view.state:
-            log.info("modem_state", modem=self.view.name, state=state.value, reason=reason)
-        since = self._database.clock.now() if state is not self.view.state else self.view.since
-        self.view = replace(self.view, state=state, reason=reason, since=since)
-        try:
-            async with self._database.write() as uow:
-                data = {"name": self.view.name, "state": state.value, "reason": reason}
-                await changes.publish(uow, "modems", "modem.changed", data)
-                await self._around.fleet.show(uow, self.view)
-        except AppError as fault:
-            log.warning("modem_state_not_shown", modem=self.view.name, cause=fault.message)
