@@ -41,7 +41,7 @@ web: ## Build the pages into web/static
 bench: prepare-dev ## Run the benchmarks of bench/ in full (ARGS="name …" picks some)
 	$(BIN)/python -m bench $(ARGS)
 
-soak: prepare-dev ## Run the long trials (hours; ARGS="--hours 4")
+soak: prepare-dev ## Run the long trials: a meeting of four hours in half of one, then SMS killed 200 times
 	$(BIN)/python -m bench bridge_soak $(ARGS)
 	$(BIN)/python -m bench soak $(ARGS)
 

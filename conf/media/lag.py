@@ -3,11 +3,11 @@
 from array import array
 from typing import Final
 
-WINDOW: Final = 1200  # ticks of 50 ms: the last minute
+WINDOW: Final = 1200  # ticks of 20 ms: the last 24 s
 
 
 class LagMeter:
-    """The last minute of tick delays, in seconds."""
+    """The tick delays of the last 24 s, in seconds."""
 
     def __init__(self) -> None:
         self._values = array("d")

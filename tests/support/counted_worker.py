@@ -2,22 +2,49 @@
 
     python -m tests.support.counted_worker COUNTS --index I --socket PATH [--settings JSON]
 
-COUNTS is replaced by a JSON object, class name → living instances; everything else is the worker.
+COUNTS is replaced by the JSON of a `Living`; everything else is the worker, but for its days, which
+last three minutes, so that its certificate is made anew again and again.
 """
 
 import asyncio
+import functools
 import gc
 import json
 import os
 import signal
 import sys
 from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 from conf.media import worker
+from conf.media.dtls import CertificateStore
+from conf.media.layer import HISTORY, Layer
 from conf.settings import MediaSettings
 
 OURS = ("conf.media.", "aiortc.", "OpenSSL.", "pylibsrtp")
+DAYS_FASTER = 480
+_BEGAN = datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Living:
+    """What lives in the worker. `objects`: class name → how many, `all` with foreign ones.
+
+    `blocks`: pieces of memory Python holds, numbers and strings too. `stores`: what is bounded by
+    its size: name → (held, room).
+    """
+
+    objects: dict[str, int]
+    blocks: int = 0
+    stores: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def full(self) -> set[str]:
+        """The stores that hold all they can."""
+        return {name for name, (held, room) in self.stores.items() if held >= room}
 
 
 def command(counts: Path, settings: MediaSettings) -> list[str]:
@@ -26,8 +53,8 @@ def command(counts: Path, settings: MediaSettings) -> list[str]:
     return [sys.executable, "-m", "tests.support.counted_worker", str(counts), "--settings", given]
 
 
-async def count(process_id: int, counts: Path) -> dict[str, int]:
-    """Ask the worker for its living objects; `all` is the sum, foreign ones included."""
+async def count(process_id: int, counts: Path) -> Living:
+    """Ask the worker for what lives in it, garbage collected."""
     _read(counts)
     os.kill(process_id, signal.SIGUSR1)
     async with asyncio.timeout(60):
@@ -36,13 +63,14 @@ async def count(process_id: int, counts: Path) -> dict[str, int]:
     return found
 
 
-def _read(counts: Path) -> dict[str, int] | None:
+def _read(counts: Path) -> Living | None:
     """The figures, once: the file is removed."""
     if not counts.exists():
         return None
-    found: dict[str, int] = json.loads(counts.read_text())
+    found = json.loads(counts.read_text())
     counts.unlink()
-    return found
+    stores = {name: (held, room) for name, (held, room) in found["stores"].items()}
+    return Living(found["objects"], found["blocks"], stores)
 
 
 def _name(one: object) -> str:
@@ -55,17 +83,42 @@ def _name(one: object) -> str:
     return kind.__qualname__ if package == "conf" else f"{package}.{kind.__qualname__}"
 
 
+def _stores(objects: list[object]) -> dict[str, tuple[int, int]]:
+    """Rings of the layers somebody is sent, and remembered results of functions."""
+    stores = {}
+    for layer in (one for one in objects if isinstance(one, Layer) and one.groups):
+        name = f"ring:{layer.track.owner}:{layer.track.kind.value}:{layer.rid}"
+        held = min(sum(sent is not None for sent in ring) for ring in layer.rings.values())
+        stores[name] = held, HISTORY
+    for module in [m for name, m in sys.modules.items() if name.startswith("conf.media")]:
+        for function in vars(module).values():
+            if isinstance(function, functools._lru_cache_wrapper):
+                known = function.cache_info()
+                stores[f"{module.__name__}:{function.__name__}"] = (
+                    known.currsize,
+                    known.maxsize or 0,
+                )
+    return stores
+
+
 def _write(counts: Path) -> None:
     gc.collect()
     objects = gc.get_objects()
     kinds = Counter(map(_name, objects))
     del kinds[""]
+    found = Living({**kinds, "all": len(objects)}, sys.getallocatedblocks(), _stores(objects))
     draft = counts.with_suffix(".new")
-    draft.write_text(json.dumps({**kinds, "all": len(objects)}))
+    draft.write_text(json.dumps(asdict(found)))
     draft.replace(counts)
+
+
+def _soon_tomorrow() -> datetime:
+    return _BEGAN + DAYS_FASTER * (datetime.now(UTC) - _BEGAN)
 
 
 if __name__ == "__main__":
     target = Path(sys.argv.pop(1))
     signal.signal(signal.SIGUSR1, lambda *_: _write(target))
-    worker.main()
+    quick_days = functools.partial(CertificateStore, _soon_tomorrow)
+    with patch.object(worker, "CertificateStore", quick_days):
+        worker.main()

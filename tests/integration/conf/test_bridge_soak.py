@@ -2,13 +2,15 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.bridge_soak import Meeting, Sample, faults, grown
+from bench.bridge_soak import Filling, Sample, faults
 from tests.support.bridge import LOOPBACK, running_bridge
-from tests.support.counted_worker import command, count
+from tests.support.bridge_churn import CAMERAS, VOICES, Meeting
+from tests.support.counted_worker import Living, command, count
 
 pytestmark = pytest.mark.timeout(90)
 SITES, CHANGES = 5, 36
@@ -24,11 +26,11 @@ async def test_changes_leave_no_seat_behind(tmp_path: Path) -> None:
         await meeting.begin()
         descriptors = Path(f"/proc/{bridge.worker.process_id}/fd")
         talking = asyncio.create_task(meeting.talk())
-        before = await count(bridge.worker.process_id, counts)
+        before = (await count(bridge.worker.process_id, counts)).objects
         open_before = _number(descriptors)
         for _ in range(CHANGES):
             await meeting.change()
-        await meeting.complete()
+        await meeting.begin()
         wanted = {kind: before[kind] for kind in COUNTED} | {"descriptors": open_before}
         assert await _settled(bridge.worker.process_id, counts, wanted) == wanted
         talking.cancel()
@@ -47,7 +49,7 @@ async def _settled(process_id: int, counts: Path, wanted: dict[str, int]) -> dic
     """
     deadline = asyncio.get_running_loop().time() + 20
     while True:
-        now = await count(process_id, counts)
+        now = (await count(process_id, counts)).objects
         now["descriptors"] = _number(Path(f"/proc/{process_id}/fd"))
         found = {kind: now.get(kind, 0) for kind in wanted}
         if found == wanted or asyncio.get_running_loop().time() > deadline:
@@ -59,8 +61,8 @@ def _number(folder: Path) -> int:
     return len(list(folder.iterdir()))
 
 
-def _samples(rss_kb: list[int], lag_ms: float = 1.0) -> list[Sample]:
-    return [Sample(10.0 * i, kb, 20, 60, lag_ms, 0.0, 1.0) for i, kb in enumerate(rss_kb)]
+def _samples(rss_kb: list[int], lag_ms: float = 1.0, waited: float = 0.0) -> list[Sample]:
+    return [Sample(10.0 * i, kb, 20, 60, lag_ms, waited, 1.0) for i, kb in enumerate(rss_kb)]
 
 
 def test_growth_and_lateness_are_told() -> None:
@@ -68,10 +70,32 @@ def test_growth_and_lateness_are_told() -> None:
     assert faults(_samples([100, 101, 180, 99, 103, 102, 104, 103])) == []
     assert "kB" in faults(_samples([100, 100, 101, 102, 103, 104, 105, 106]))[0]
     assert "lag" in faults(_samples([100] * 8, lag_ms=10.0))[0]
+    assert faults(_samples([100] * 8, lag_ms=10.0, waited=0.3)) == []
     assert faults(_samples([100] * 3)) == ["too short to tell"]
 
 
-def test_what_grew_is_named() -> None:
-    """A class of which more live; two more are chance."""
-    assert grown({"Seat": 60, "Layer": 400}, {"Seat": 66, "Layer": 402}) == {"Seat": (60, 66)}
-    assert grown({}, {"Task": 2}) == {}
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        ({"Seat": 60, "Layer": 400}, {"Seat": 66, "Layer": 402}, ["Seat: 60 grew to 66"]),
+        ({}, {"Task": 2}, []),
+        ({"Picture": 10}, {"Picture": 500}, []),
+    ],
+)
+def test_what_grew_is_named(then: dict[str, int], now: dict[str, int], told: list[str]) -> None:
+    """A class of which more live; two more are chance, what fills a bounded store is no leak."""
+    living = [then, then, then, now]
+    samples = [replace(one, objects=living[i]) for i, one in enumerate(_samples([100] * 4))]
+    assert faults(samples) == told
+
+
+def test_the_warm_up_lasts_until_every_store_is_full() -> None:
+    """Rings need to have been full once, each; remembered results to be full, or to rest."""
+    rings = {f"ring:s{i}:camera:q": (512, 512) for i in range(CAMERAS)}
+    rings |= {f"ring:s{i}:audio:": (512, 512) for i in range(VOICES)}
+    filling = Filling()
+    assert "ring:s0:camera:q" in filling.look(Living({}, 0, rings | {"ring:s0:camera:q": (9, 512)}))
+    ladders = {"ladder": (1024, 1024), "writer": (100, 8192)}
+    assert filling.look(Living({}, 0, {"ring:s0:camera:q": (512, 512)} | ladders)) == {"writer"}
+    assert filling.look(Living({}, 0, ladders | {"writer": (200, 8192)})) == {"writer"}
+    assert filling.look(Living({}, 0, ladders | {"writer": (200, 8192)})) == set()
