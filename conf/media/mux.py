@@ -114,6 +114,15 @@ class Mux:
                     return  # timers wait, and handshakes
         self._after_batch(self._clock())
 
+    def take_feedback(self) -> None:
+        """Take the transport feedback that the kernel has put aside; call it every 20 ms or so."""
+        for _ in range(BATCHES_PER_WAKE):
+            count = self._port.receive_feedback()
+            if count:
+                self._accept_all(count, self._clock())
+            if count < RX_SLOTS:
+                return
+
     def _accept_all(self, count: int, now: float) -> None:
         port, memory, bases = self._port, self._port.rx.memory, self._port.rx.bases
         pointers = port.rx.pointers

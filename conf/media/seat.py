@@ -62,6 +62,7 @@ class Seat:
         self.revision = 0
         self.version = 1  # of our answer
         self.published: frozenset[SourceKind] = frozenset()
+        self.measured_at = now
         self.is_connected = False
         self._table = extension_table(offer.extensions)
         self._packet = Packet()
@@ -219,6 +220,8 @@ class Seat:
                 layer, temporal = chosen[slot.mid] or (None, slot.thinner.wanted)
                 slot.thinner.wanted = temporal
                 slot.show(layer, now)
+        if self.budget.is_probing:
+            self._worker.probing.add(self.budget)
 
     def send_feedback(self) -> None:
         """Transport-wide feedback; every 50..100 ms when something has arrived."""

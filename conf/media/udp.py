@@ -19,6 +19,8 @@ from typing import Any, Final
 import cffi
 from pylibsrtp._binding import ffi as srtp_ffi
 
+from conf.media.steering import open_feedback
+
 SLOT: Final = 2048
 HEADROOM: Final = 64  # before a received packet, so that its header can grow in place
 MAX_DATAGRAM: Final = 1500
@@ -193,11 +195,14 @@ class SlotArray:
 class MmsgPort:
     """Batched I/O on one UDP socket (Linux)."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, feedback: socket.socket | None = None) -> None:
+        """`feedback`: a second socket, see conf.media.steering."""
         assert _libc is not None
         self._lib = _libc
         self._sock = sock
         self._fd = sock.fileno()
+        self._feedback = feedback
+        self._feedback_fd = feedback.fileno() if feedback is not None else -1
         name_size = 28 if sock.family == socket.AF_INET6 else 16
         self.name_size = name_size
         self._poll = _ffi.new("struct pollfd *", {"fd": self._fd, "events": select.POLLIN})
@@ -226,6 +231,14 @@ class MmsgPort:
     def receive(self) -> int:
         """Fill the receive slots with what has arrived; returns how many, 0 when nothing."""
         n: int = self._lib.recvmmsg(self._fd, self.rx.headers, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
+        return max(n, 0)
+
+    def receive_feedback(self) -> int:
+        """The same with what the kernel has put aside; nothing where it does not."""
+        if self._feedback is None:
+            return 0
+        slots, fd = self.rx.headers, self._feedback_fd
+        n: int = self._lib.recvmmsg(fd, slots, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
         return max(n, 0)
 
     def wait(self, seconds: float) -> bool:
@@ -325,6 +338,8 @@ class MmsgPort:
     def close(self) -> None:
         """Release the port."""
         self._sock.close()
+        if self._feedback is not None:
+            self._feedback.close()
 
 
 class PlainPort(MmsgPort):
@@ -333,6 +348,7 @@ class PlainPort(MmsgPort):
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._fd = sock.fileno()
+        self._feedback = None
         self.rx = SlotArray(RX_SLOTS, HEADROOM)
         self.tx = SlotArray(TX_SLOTS)
         self._keys = [b""] * RX_SLOTS
@@ -400,4 +416,4 @@ def open_port(host: str, port: int) -> MmsgPort:
     Raises: OSError: the address is taken or cannot be bound.
     """
     sock = open_udp(host, port)
-    return MmsgPort(sock) if _libc is not None else PlainPort(sock)
+    return MmsgPort(sock, open_feedback(sock)) if _libc is not None else PlainPort(sock)

@@ -13,18 +13,17 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from conf.media import control, rtcp
 from conf.media.addresses import candidates
 from conf.media.answer import AnswerPlan, Endpoint, build_answer, plan_streams
+from conf.media.budget import DownBudget
 from conf.media.dtls import CertificateStore, fingerprint
 from conf.media.forward import Forwarder
-from conf.media.lag import LagMeter
 from conf.media.layer import Layer
-from conf.media.model import QualityChanged, RoomState, StatsReport, WorkerEvent
+from conf.media.model import Quality, QualityChanged, RoomState, StatsReport, WorkerEvent
 from conf.media.mux import Mux
 from conf.media.outbox import Outbox
 from conf.media.plain import SOCKET_PATTERN, PlainInput, plain_offer
@@ -33,18 +32,16 @@ from conf.media.rtp import Packet
 from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
-from conf.media.stats import SlotMeter, figures, quality_of
+from conf.media.stats import figures
 from conf.media.tap import SOCKET_NAME, Tap
 from conf.media.tcp import TcpListener
+from conf.media.ticker import Ticker
 from conf.media.udp import open_port
 from conf.settings import MediaSettings
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 
-TICK_S: Final = 0.02
 PACE_S: Final = 0.005
 MAX_QUEUED_EVENTS: Final = 10_000
-MEASURE_EVERY_S: Final = 0.99  # a second, less what a tick may come early
-REPORT_EVERY_S: Final = 1.99
 
 
 class Worker:
@@ -75,14 +72,13 @@ class Worker:
         self.arrived: set[Seat] = set()  # whose packets no feedback has told of yet
         self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
         self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
-        self.lag = LagMeter()
-        self._measured_at = self._reported_at = self.clock()
+        self.probing: set[DownBudget] = set()  # whose probe sends padding
         self._releasing: asyncio.TimerHandle | None = None
         self.tap = Tap(folder / SOCKET_NAME)
-        self.slot_meter = SlotMeter()
         self.plain = PlainInput(folder / SOCKET_PATTERN.format(index), self.clock)
         self.udp_port: int = self.port.local_port()
         self.tcp = TcpListener(self.mux, self.mux.knows)
+        self.ticker = Ticker(self)
         loop.add_reader(self.port.fileno(), self.mux.on_readable)
         loop.add_reader(self.plain.socket.fileno(), self._on_plain)
 
@@ -107,6 +103,7 @@ class Worker:
         self.outbox.flush()
         if self.outbox.holders and self._releasing is None:
             self._releasing = asyncio.get_running_loop().call_later(PACE_S, self._release)
+        self.ticker.carry(now)
 
     def _release(self) -> None:
         """Let the weak links' held packets go, every 5 ms while there are any."""
@@ -233,74 +230,15 @@ class Worker:
             ],
         }
 
-    # -- timers -----------------------------------------------------------------------------------
+    # -- what the ticker asks ---------------------------------------------------------------------
 
-    async def run_timers(self) -> None:
-        """Repair every 20 ms, feedback every 60, layers every 100, rooms every 240, and so on."""
-        count = 0
-        due = self.clock()
-        while True:
-            due += TICK_S
-            await asyncio.sleep(max(0.0, due - self.clock()))
-            now = self.clock()
-            self.lag.add(now - due)
-            if now - due > 1.0:
-                due = now  # the machine slept; do not catch up tick by tick
-            count += 1
-            self._tick(count, now)
-            self.outbox.flush()
+    def tell_quality(self, seat: Seat, quality: Quality) -> None:
+        """A site's lamp changes its colour."""
+        seat.quality = quality
+        self.emit(QualityChanged(seat.room.room_id, seat.participant_id, quality))
 
-    def _tick(self, count: int, now: float) -> None:
-        seats = list(self.seats.values())
-        self._tick_links(seats, now, is_third=count % 3 == 0)
-        for seat in seats[count % 20 :: 20]:  # each every 400 ms, never all in one tick
-            if not seat.budget.needs_no_choice(now):
-                seat.choose_layers(now)
-        if count % 5 == 0:
-            for room in self.rooms.values():
-                room.update_speaker(now)
-        if count % 12 == 0:
-            for room in self.rooms.values():
-                room.tick(now)
-            self._drop_silent(now)
-        # By the clock: a worker with too much to do ticks seldom, and must not be taken for hung.
-        if now - self._measured_at >= MEASURE_EVERY_S:
-            self._each_second(seats, now, now - self._measured_at)
-            self._measured_at = now
-        if now - self._reported_at >= REPORT_EVERY_S:
-            self._reported_at = now
-            slots = self.slot_meter.look(self.seats, now)
-            self.emit(replace(self.report(), slots=slots))
-
-    def _tick_links(self, seats: list[Seat], now: float, *, is_third: bool) -> None:
-        """Repair and probes; every third time feedback and key frames; only of who has any."""
-        senders = [seat for seat in seats if seat.published]  # few of many, in a lecture
-        for seat in senders:
-            seat.ask_repairs(now)
-        for budget in [seat.budget for seat in seats if seat.budget.prober.running]:
-            budget.tick(now)
-        if is_third:
-            arrived, self.arrived = self.arrived, set()
-            for seat in arrived:
-                seat.send_feedback()
-            for seat in senders:
-                seat.publisher.tick(now)
-
-    def _each_second(self, seats: list[Seat], now: float, elapsed_s: float) -> None:
-        self.tap.tick(self.rooms.values(), now)
-        for seat in seats:
-            seat.send_reports(now)
-            seat.publisher.measure(elapsed_s)
-            self._judge(seat)
-            seat.room.explain(seat)
-
-    def _judge(self, seat: Seat) -> None:
-        quality = quality_of(figures(seat), is_connected=seat.is_connected)
-        if quality is not seat.quality:
-            seat.quality = quality
-            self.emit(QualityChanged(seat.room.room_id, seat.participant_id, quality))
-
-    def _drop_silent(self, now: float) -> None:
+    def drop_silent(self, now: float) -> None:
+        """Who has not been heard of is lost, until it speaks again."""
         limit = self.settings.silence_timeout_s
         for seat in self.seats.values():
             if seat.is_connected and now - seat.session.heard_at > limit:
@@ -323,7 +261,7 @@ class Worker:
             "packets_duplicate_total": float(self.forwarder.duplicates),
             "rooms": float(len(self.rooms)),
             "participants": float(len(self.seats)),
-            "loop_lag_p99_s": self.lag.p99(),
+            "loop_lag_p99_s": self.ticker.lag.p99(),
             "recorded_packets_total": float(self.tap.sent),
             "recorded_packets_dropped_total": float(self.tap.dropped),
         }
@@ -420,7 +358,7 @@ async def run_worker(settings: MediaSettings, index: int, socket_path: Path) -> 
             hello = {"version": control.VERSION, "index": index, "pid": os.getpid()}
             hello["port"] = worker.udp_port
             writer.write(control.encode_frame({"hello": hello}))
-            tasks.create_task(worker.run_timers(), name="timers")
+            tasks.create_task(worker.ticker.run(), name="timers")
             tasks.create_task(_send_events(worker, writer), name="events")
             _spare_collections()
             await _serve_requests(worker, reader, writer)

@@ -78,7 +78,7 @@ async def test_a_worker_with_too_much_to_do_still_says_so(tmp_path: Path) -> Non
         worker = Worker(LOOPBACK, 0, tasks, tmp_path)
         start = worker.clock()
         for tick in range(1, 5):
-            worker._tick(tick, start + 2.5 * tick)
+            worker.ticker.tick(tick, start + 2.5 * tick)
         reports = [worker.events.get_nowait() for _ in range(worker.events.qsize())]
         assert sum(isinstance(report, StatsReport) for report in reports) == 4
         await worker.close()

@@ -1,0 +1,97 @@
+"""What the worker does by the clock goes along with its packets; feedback waits for it aside."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from conf.media import steering, udp
+from conf.media.ticker import TICK_S
+from conf.media.worker import Worker
+from tests.support.bridge import LOOPBACK
+
+FEEDBACK = (bytes((0x8F, 205)) + bytes(18), bytes((0xAF, 205)) + bytes(22))
+OTHERS = (
+    bytes((0x81, 205)) + bytes(14),  # NACK: its format is 1
+    bytes((0x8F, 206)) + bytes(18),  # application feedback, format 15
+    bytes((0x81, 201)) + bytes(30),  # a receiver report
+    bytes((0x80, 111)) + bytes(40),  # media
+    bytes((0x00, 0x01)) + bytes(18),  # a connectivity check
+    b"\x8f",
+    b"",
+)
+
+
+def _lengths(count: int, port: udp.MmsgPort) -> list[int]:
+    return [port.received_length(i) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("host", "to"), [("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1"), ("::", "::1")]
+)
+def test_the_kernel_puts_transport_feedback_aside(host: str, to: str) -> None:
+    """All else comes as it did; what the system cannot sort stays together."""
+    port = udp.open_port(host, 0)
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as peer:
+        for data in (*FEEDBACK, *OTHERS):
+            peer.sendto(data, (to, port.local_port()))
+    assert _lengths(port.receive(), port) == [len(data) for data in OTHERS]
+    assert _lengths(port.receive_feedback(), port) == [len(data) for data in FEEDBACK]
+    assert port.receive() == port.receive_feedback() == 0
+    port.close()
+
+
+def test_a_port_in_use_is_still_noticed() -> None:
+    """The group of two sockets lets no third one in, of whatever wish."""
+    first = udp.open_port("127.0.0.1", 0)
+    with pytest.raises(OSError, match="in use"):
+        udp.open_port("127.0.0.1", first.local_port())
+    first.close()
+    udp.open_port("127.0.0.1", first_port := _free_port()).close()
+    udp.open_port("127.0.0.1", first_port).close()  # and it is free again
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_socket_that_cannot_be_shared_keeps_everything() -> None:
+    """No second socket: None, and the first goes on alone."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unfit:
+        assert steering.open_feedback(unfit) is None
+
+
+async def test_a_due_tick_goes_along_with_a_batch(tmp_path: Path) -> None:
+    """Once per 20 ms of the grid, however many batches come."""
+    async with asyncio.TaskGroup() as tasks:
+        worker = Worker(LOOPBACK, 0, tasks, tmp_path)
+        ticks: list[float] = []
+        worker.ticker.tick = lambda _, now: ticks.append(now)  # type: ignore[method-assign]
+        start = worker.clock() + TICK_S
+        steps = [start + n * TICK_S / 4 for n in range(40)]  # ten ticks' time, in quarters
+        for now in steps:
+            worker.ticker.carry(now)
+        assert ticks == steps[::4]
+        late = start + 100.0
+        for _ in range(3):
+            worker.ticker.carry(late)
+        assert ticks[10:] == [late]  # what was missed while the machine slept is not made up for
+        await worker.close()
+
+
+async def test_feedback_is_taken_at_the_next_tick(tmp_path: Path) -> None:
+    """From nobody we know: counted, nothing more."""
+    async with asyncio.TaskGroup() as tasks:
+        worker = Worker(LOOPBACK, 0, tasks, tmp_path)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for data in FEEDBACK * 50:
+                peer.sendto(data, ("127.0.0.1", worker.udp_port))
+        assert worker.mux.counters.received == 0
+        worker.ticker.tick(1, worker.clock())
+        assert worker.mux.counters.received == worker.mux.counters.unknown_source == 100
+        await worker.close()
