@@ -22,7 +22,7 @@ from command.views import Views
 from core.audit import Audit
 from core.auth.model import Permission, Principal, is_within, reach, require
 from core.database import UnitOfWork
-from core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from core.errors import Conflict, InvalidInput, NotAllowed, NotFound, check_unchanged
 from core.ids import HazardId, IncidentId, UnitId, new_id
 from directory.model import Unit
 from directory.service import Directory
@@ -104,8 +104,7 @@ class IncidentDesk:
         """
         incident = await access_incident(uow, principal, incident_id, Permission.INCIDENT_WRITE)
         _check_open(incident)
-        if change.version != incident.version:
-            raise Conflict("somebody has changed it meanwhile", code="version_conflict")
+        check_unchanged(f"incident:{incident_id}", change.version, incident.version)
         await self._check_hazard(uow, principal, change.hazard_id)
         changed, said = _changed(incident, change, uow)
         if not said:

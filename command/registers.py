@@ -13,7 +13,7 @@ from command.store import registers
 from core.audit import Audit
 from core.auth.model import Permission, Principal, is_within, reach, require
 from core.database import UnitOfWork
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound, check_unchanged
 from core.ids import HazardId, new_id
 from directory.model import Unit
 from directory.service import Directory
@@ -87,8 +87,7 @@ class HazardRegister:
         Raises: InvalidInput, NotFound, NotAllowed; Conflict: changed meanwhile.
         """
         found = await self.access_hazard(uow, principal, hazard_id, Permission.HAZARD_WRITE)
-        if found.version != version:
-            raise Conflict("somebody has changed it meanwhile", code="version_conflict")
+        check_unchanged(f"hazard:{hazard_id}", version, found.version)
         draft = hazard.checked(draft)
         unit = await self._directory.unit(uow, draft.unit_id)
         require(principal, Permission.HAZARD_WRITE, unit.path)
@@ -97,12 +96,15 @@ class HazardRegister:
         await registers.update_hazard(uow, changed)
         return changed
 
-    async def remove(self, uow: UnitOfWork, principal: Principal, hazard_id: HazardId) -> None:
+    async def remove(
+        self, uow: UnitOfWork, principal: Principal, hazard_id: HazardId, version: int
+    ) -> None:
         """Take a hazard source off the register (核销); incidents keep pointing to it.
 
-        Raises: NotFound, NotAllowed.
+        Raises: NotFound, NotAllowed; Stale: changed since `version`.
         """
         found = await self.access_hazard(uow, principal, hazard_id, Permission.HAZARD_WRITE)
+        check_unchanged(f"hazard:{hazard_id}", version, found.version)
         await self._note(uow, principal, "hazard.remove", found)
         await registers.update_hazard(
             uow, replace(found, is_removed=True, version=found.version + 1)
@@ -194,32 +196,38 @@ class DutyRoster:
         return shift
 
     async def change(
-        self, uow: UnitOfWork, principal: Principal, shift_id: str, draft: ShiftDraft
+        self, uow: UnitOfWork, principal: Principal, shift_id: str, draft: ShiftDraft, version: int
     ) -> Shift:
         """Write `draft` over a shift: somebody swaps, or the hours move.
 
-        Raises: as `add`; NotFound: there is no such shift.
+        Raises: as `add`; NotFound: there is no such shift; Stale: changed since `version`.
         """
-        await self._access(uow, principal, shift_id)
-        shift = await self._checked(uow, principal, draft, shift_id)
+        await self._access(uow, principal, shift_id, version)
+        checked = await self._checked(uow, principal, draft, shift_id)
+        shift = replace(checked, version=version + 1)
         await self._note(uow, principal, "roster.change", shift)
         await registers.update_shift(uow, shift)
         return shift
 
-    async def remove(self, uow: UnitOfWork, principal: Principal, shift_id: str) -> None:
+    async def remove(
+        self, uow: UnitOfWork, principal: Principal, shift_id: str, version: int
+    ) -> None:
         """Take a shift off the roster; the audit log keeps who was on it.
 
-        Raises: NotFound, NotAllowed.
+        Raises: NotFound, NotAllowed; Stale: changed since `version`.
         """
-        shift = await self._access(uow, principal, shift_id)
+        shift = await self._access(uow, principal, shift_id, version)
         await self._note(uow, principal, "roster.remove", shift)
         await registers.delete_shift(uow, shift_id)
 
-    async def _access(self, uow: UnitOfWork, principal: Principal, shift_id: str) -> Shift:
+    async def _access(
+        self, uow: UnitOfWork, principal: Principal, shift_id: str, version: int
+    ) -> Shift:
         found = await registers.shift(uow, shift_id)
         if found is None:
             raise NotFound("no such shift", field="shift_id")
         require(principal, Permission.INCIDENT_ACTIVATE, found.unit_path)
+        check_unchanged(f"shift:{shift_id}", version, found.version)
         return found
 
     async def _checked(
@@ -302,6 +310,7 @@ class DutyRoster:
                 "ends_at": shift.ends_at.isoformat(),
                 "leader": person(shift.leader_id),
                 "officers": [person(each) for each in shift.officer_ids],
+                "version": shift.version,
             }
             for shift in shifts
         ]

@@ -35,6 +35,7 @@ class Shift:
     ends_at: datetime
     leader_id: PersonId
     officer_ids: tuple[PersonId, ...]
+    version: int = 1
 
     def covers(self, at: datetime) -> bool:
         return self.starts_at <= at < self.ends_at

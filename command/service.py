@@ -65,8 +65,8 @@ one change `snapshot.replaced` carries the whole snapshot.
 Hazard: {id, kind, kind_name, name, unit_id, unit, township_id, longitude, latitude, address,
 holdings [{substance, amount_t, symbol}], exposed_500m, responsible_ids, attributes,
 grade 1..4|null, grading_problem, grading null | {s, is_major, alpha, r, grade, grade_name, exposed,
-terms, arithmetic, remarks}, version}. Shift: {id, unit_id, starts_at, ends_at, leader, officers}
-with people {person_id, person, title, number}.
+terms, arithmetic, remarks}, version}. Shift: {id, unit_id, starts_at, ends_at, leader, officers,
+version} with people {person_id, person, title, number}.
 """
 
 import dataclasses

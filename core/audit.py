@@ -21,7 +21,7 @@ from sqlalchemy import Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, Json, UnitOfWork, UtcDateTime
-from core.errors import Unavailable
+from core.errors import Stale, Unavailable
 from core.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -260,6 +260,17 @@ class Audit:
         if query.until is not None:
             wanted = wanted.where(AuditRow.at < query.until)
         return [_entry(row) for row in await uow.session.scalars(wanted)]
+
+    async def writer(self, uow: UnitOfWork, stale: Stale) -> Entry | None:
+        """The newest entry about the change that made somebody's version of an object stale."""
+        wanted = select(AuditRow).where(
+            AuditRow.target == stale.target,
+            AuditRow.action.startswith(stale.action, autoescape=True),
+        )
+        if stale.changed_at is not None:
+            wanted = wanted.where(AuditRow.at == stale.changed_at)
+        row = await uow.session.scalar(wanted.order_by(AuditRow.seq.desc()).limit(1))
+        return _entry(row) if row is not None else None
 
     async def verify(self, uow: UnitOfWork) -> Verdict:
         """Recompute the whole chain and compare it with the head row and the head file."""

@@ -6,12 +6,14 @@
     ├── NotAllowed     signed in, but not permitted; also hides existence   403
     ├── NotFound       no such object within the caller's reach             404
     ├── Conflict       the object's state does not admit this               409
+    │   └── Stale      somebody wrote it since the caller read it           409
     ├── TooMany        a rate or size limit was reached                     429
     └── Unavailable    a part is missing now; the same call may work later  503
 
 `code` is stable, goes on the wire and is listed in docs/protocol.md.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -66,6 +68,39 @@ class Conflict(AppError):
 
     code = "conflict"
     http_status = 409
+
+
+class Stale(Conflict):
+    """Somebody has written the object since the caller read it; nothing of the caller's was kept.
+
+    `target`: the object as the audit log names it, from where the edge adds who it was, and when.
+    `action`: the entries that count, where others name the same target; `at`: when, if known.
+    """
+
+    code = "stale"
+
+    def __init__(self, target: str, *, action: str = "", at: datetime | None = None) -> None:
+        super().__init__("somebody else has changed this meanwhile")
+        self.target = target
+        self.action = action
+        self.changed_at = at
+        self.changed_by: str | None = None
+
+    def as_wire(self) -> dict[str, str | None]:
+        """The `error` object, with `changed_by` and `changed_at`."""
+        at = self.changed_at.isoformat() if self.changed_at else None
+        return {**super().as_wire(), "changed_by": self.changed_by, "changed_at": at}
+
+
+def check_unchanged(target: str, seen: object, present: object, action: str = "") -> None:
+    """`seen`: the version the caller read, or what it saw; `present`: the same as it is now.
+
+    Call with the row locked: what is written next is written over `present`.
+
+    Raises: Stale.
+    """
+    if seen != present:
+        raise Stale(target, action=action)
 
 
 class TooMany(AppError):

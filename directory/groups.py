@@ -5,7 +5,7 @@ from typing import Any
 
 from core.auth.model import Permission, Principal, allows, is_within, reach, require
 from core.database import UnitOfWork
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, check_unchanged
 from core.ids import GroupId, new_id
 from directory import validation
 from directory.model import Group, GroupDraft, Person
@@ -85,12 +85,15 @@ class Groups:
         await self._note(uow, principal, "update", group, detail)
         return replace(group, version=version + 1)
 
-    async def remove(self, uow: UnitOfWork, principal: Principal, group_id: GroupId) -> None:
+    async def remove(
+        self, uow: UnitOfWork, principal: Principal, group_id: GroupId, version: int
+    ) -> None:
         """Delete a group.
 
-        Raises: NotFound, NotAllowed.
+        Raises: NotFound, NotAllowed; Stale: changed since `version`.
         """
         group = await self.access(uow, principal, group_id, _WRITE)
+        check_unchanged(f"group:{group.id}", version, group.version)
         await groups.remove(uow, group.id)
         await self._note(uow, principal, "remove", group, _detail(group))
 

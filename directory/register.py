@@ -7,7 +7,7 @@ from typing import Any
 from core.audit import Audit
 from core.auth.model import Permission, Principal, allows, is_within, reach, require
 from core.database import UnitOfWork
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound, check_unchanged
 from core.events import record
 from core.ids import PersonId, UnitId, new_id
 from directory import validation
@@ -200,8 +200,7 @@ class Register:
         """
         await units.lock_tree(uow)
         unit = await self.access_unit(uow, principal, unit_id, _WRITE)
-        if unit.version != version:
-            raise Conflict("somebody else has changed this meanwhile", code="stale")
+        check_unchanged(f"unit:{unit.id}", version, unit.version, "directory.unit.")
         units_below, people_in = await units.count_below(uow, unit)
         if units_below or people_in:
             raise Conflict(
@@ -309,22 +308,31 @@ class Register:
         unit_id: UnitId,
         post: str,
         person_ids: Sequence[PersonId],
+        seen_ids: Sequence[PersonId] | None = None,
     ) -> list[Appointment]:
         """Set who holds `post` in the unit: the first is the principal, then the deputies.
 
-        Raises: InvalidInput: somebody unknown or named twice; NotFound, NotAllowed.
+        `seen_ids`: the holders the caller read, in their order; None: whoever they are.
+
+        Raises: InvalidInput: somebody unknown or named twice; NotFound, NotAllowed; Stale: others
+        hold it by now.
         """
+        await units.lock(uow, unit_id)
         unit = await self.access_unit(uow, principal, unit_id, _WRITE)
         validation.post(post)
         await self.check_present(uow, principal, person_ids, "person_ids")
         before = await appointments.post_list(uow, unit.id, post)
+        target = f"unit:{unit.id}/{post}"
+        if seen_ids is not None:
+            present = [held.person_id for held in before]
+            check_unchanged(target, list(seen_ids), present)
         await appointments.set_post_list(uow, unit.id, post, person_ids)
         detail = {
             "post": post,
             "before": [held.person_id for held in before],
             "after": list(person_ids),
         }
-        await self.note(uow, principal, "unit.appoint", f"unit:{unit.id}", detail)
+        await self.note(uow, principal, "unit.appoint", target, detail)
         return await appointments.post_list(uow, unit.id, post)
 
     async def check_present(

@@ -37,8 +37,8 @@ same way `EVENTS` (list of signaling.edge.SocketEvent) and `register_topics(app,
   `request.app.audit.append(uow, actor=request.principal.actor, …)`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -47,7 +47,7 @@ from pydantic import BaseModel
 
 from core.auth.model import Permission, Principal, Session, require
 from core.database import UnitOfWork
-from core.errors import NotSignedIn
+from core.errors import NotSignedIn, Stale
 from core.ids import UnitId
 from signaling.context import AppContext
 from signaling.limiter import Limiter
@@ -93,9 +93,21 @@ class Request(Generic[Q, B]):
         """A reading unit of work."""
         return self.app.database.read()
 
-    def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A writing unit of work; commits at the end of the block."""
-        return self.app.database.write()
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
+        """A writing unit of work; commits at the end of the block.
+
+        Raises: Stale, with who changed the object meanwhile, and when.
+        """
+        try:
+            async with self.app.database.write() as uow:
+                yield uow
+        except Stale as error:
+            async with self.read() as uow:
+                entry = await self.app.audit.writer(uow, error)
+            if entry is not None:
+                error.changed_by, error.changed_at = entry.actor_name, entry.at
+            raise
 
     def require(self, permission: Permission, unit_path: str | None = None) -> None:
         """A further check inside a handler.

@@ -1,9 +1,10 @@
 """Templates and orders: what people write with, and what waits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from core.database import UnitOfWork
-from core.errors import NotFound
+from core.errors import Conflict, NotFound, check_unchanged
 from core.ids import new_id
 from sms import templates
 from sms.model import OrderState
@@ -16,16 +17,33 @@ async def usable_templates(uow: UnitOfWork, scopes: Sequence[str]) -> list[Templ
     return await store.templates(uow, scopes)
 
 
-async def save_template(
-    uow: UnitOfWork, unit_path: str, name: str, text: str, longest: Mapping[str, str], by: str
-) -> TemplateRow:
-    """Make a template, or change the unit's one of this name. Raises: InvalidInput."""
-    templates.at_worst(text, longest)
-    row = await store.template_by_name(uow, unit_path, name)
+@dataclass(frozen=True)
+class TemplateDraft:
+    """A template as it shall be. `version`: the one that was read; 0 makes a new one."""
+
+    unit_path: str
+    name: str
+    text: str
+    longest: Mapping[str, str]
+    version: int = 0
+
+
+async def save_template(uow: UnitOfWork, draft: TemplateDraft, by: str) -> TemplateRow:
+    """Make a template, or change the unit's one of this name.
+
+    Raises: InvalidInput; Conflict: a new one's name is taken; Stale: changed since `version`.
+    """
+    templates.at_worst(draft.text, draft.longest)
+    row = await store.template_by_name(uow, draft.unit_path, draft.name)
+    if row is None and draft.version:
+        raise NotFound("the template has been removed", field="name")
+    if row is not None and not draft.version:
+        raise Conflict("the unit has a template of this name", field="name", code="name_taken")
     if row is None:
-        row = TemplateRow(id=new_id(), unit_path=unit_path, name=name)
+        row = TemplateRow(id=new_id(), unit_path=draft.unit_path, name=draft.name, version=0)
         uow.session.add(row)
-    row.text, row.longest = text, dict(longest)
+    check_unchanged(f"template:{row.id}", draft.version, row.version)
+    row.text, row.longest, row.version = draft.text, dict(draft.longest), row.version + 1
     row.updated_by, row.updated_at = by, uow.now
     return row
 
@@ -38,8 +56,9 @@ async def template(uow: UnitOfWork, template_id: str) -> TemplateRow:
     return row
 
 
-async def remove_template(uow: UnitOfWork, row: TemplateRow) -> None:
-    """Remove a template; messages made from it stay."""
+async def remove_template(uow: UnitOfWork, row: TemplateRow, version: int) -> None:
+    """Remove a template; messages made from it stay. Raises: Stale: changed since `version`."""
+    check_unchanged(f"template:{row.id}", version, row.version)
     await uow.session.delete(row)
 
 

@@ -23,7 +23,7 @@ async def update_hazard(uow: UnitOfWork, hazard: Hazard) -> None:
 
 
 async def hazard(uow: UnitOfWork, hazard_id: HazardId) -> Hazard | None:
-    row = await uow.session.get(HazardRow, hazard_id)
+    row = await uow.session.get(HazardRow, hazard_id, with_for_update=uow.writes or None)
     return None if row is None else value_of(Hazard, row)
 
 
@@ -48,7 +48,7 @@ async def insert_shift(uow: UnitOfWork, shift: Shift) -> None:
 
 
 async def shift(uow: UnitOfWork, shift_id: str) -> Shift | None:
-    row = await uow.session.get(ShiftRow, shift_id)
+    row = await uow.session.get(ShiftRow, shift_id, with_for_update=uow.writes or None)
     return None if row is None else value_of(Shift, row)
 
 

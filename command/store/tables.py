@@ -361,3 +361,4 @@ class ShiftRow(Base):
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     leader_id: Mapped[str] = mapped_column(String(26))
     officer_ids: Mapped[Any] = mapped_column(Values(tuple[str, ...]))
+    version: Mapped[int]

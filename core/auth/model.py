@@ -180,6 +180,7 @@ class User:
     disabled_at: datetime | None
     last_sign_in_at: datetime | None
     created_at: datetime
+    version: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from core.auth.model import Grant, Permission, Principal, Role, User, is_within,
 from core.auth.passwords import Passwords, check_strength, generate
 from core.auth.service import end_sessions
 from core.database import Database, UnitOfWork
-from core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from core.errors import Conflict, InvalidInput, NotAllowed, NotFound, check_unchanged
 from core.ids import PersonId, UserId, new_id
 from core.settings import AuthSettings
 from core.signals import SESSION_ENDED
@@ -72,6 +72,7 @@ class Users:
             totp_last_step=0,
             failures=0,
             created_at=uow.now,
+            version=1,
         )
         uow.session.add(row)
         await uow.session.flush()
@@ -108,12 +109,16 @@ class Users:
         name: str | None = None,
         grants: tuple[Grant, ...] | None = None,
         is_disabled: bool | None = None,
+        version: int | None = None,
     ) -> User:
-        """Change what is given; a disabled user's sessions end.
+        """Change what is given; a disabled user's sessions end. `version`: the one that was read.
 
-        Raises: NotFound, NotAllowed; Conflict: one's own grants, or the last administrator.
+        Raises: NotFound, NotAllowed; Conflict: one's own grants, or the last administrator; Stale.
         """
         row, user = await self._reached(uow, manager, user_id)
+        if version is not None:
+            check_unchanged(f"user:{user_id}", version, row.version, "user.change")
+        row.version += 1
         if user_id == manager.user_id and (grants is not None or is_disabled):
             raise Conflict("another administrator must change this for you", code="own_account")
         if name is not None:
@@ -235,4 +240,5 @@ def _user(row: store.UserRow, grants: tuple[Grant, ...]) -> User:
         disabled_at=row.disabled_at,
         last_sign_in_at=row.last_sign_in_at,
         created_at=row.created_at,
+        version=row.version,
     )

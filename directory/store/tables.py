@@ -10,12 +10,13 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    select,
     update,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, Json, UnitOfWork, UtcDateTime, enum_column
-from core.errors import Conflict
+from core.errors import Stale
 from directory.model import PhoneKind, UnitKind
 
 _IDS_AT_ONCE = 5000
@@ -127,6 +128,10 @@ class GroupMemberRow(Base):
     position: Mapped[int]
 
 
+_TARGETS: dict[type[Base], str] = {UnitRow: "unit", PersonRow: "person", GroupRow: "group"}
+"""How the audit log calls a row."""
+
+
 def chunks(ids: Collection[str], at_once: int = _IDS_AT_ONCE) -> Iterator[list[str]]:
     """`ids` in portions that one statement can take."""
     listed = list(ids)
@@ -143,7 +148,7 @@ async def write_versioned(
 ) -> None:
     """Write `values` to the row if it still has `version`, and count the version up.
 
-    Raises: Conflict: somebody else wrote it since.
+    Raises: Stale: somebody else wrote it since.
     """
     written = await uow.session.execute(
         update(table)
@@ -153,5 +158,6 @@ async def write_versioned(
         .execution_options(synchronize_session=False)
     )
     if written.scalar_one_or_none() is None:
-        raise Conflict("somebody else has changed this meanwhile", code="stale")
+        at = await uow.session.scalar(select(table.updated_at).where(table.id == id_))
+        raise Stale(f"{_TARGETS[table]}:{id_}", at=at)
     uow.session.expire_all()

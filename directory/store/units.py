@@ -91,6 +91,11 @@ async def lock_tree(uow: UnitOfWork) -> None:
     )
 
 
+async def lock(uow: UnitOfWork, unit_id: str) -> None:
+    """Make those who set the posts of one unit wait for each other."""
+    await uow.session.execute(select(UnitRow.id).where(UnitRow.id == unit_id).with_for_update())
+
+
 async def has_sibling_named(
     uow: UnitOfWork, parent_id: str | None, name: str, *, besides: str
 ) -> bool:

@@ -70,6 +70,7 @@ CREATE TABLE duty_shift (
   ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
   leader_id VARCHAR(26) NOT NULL,
   officer_ids JSONB NOT NULL,
+  version INTEGER NOT NULL,
   CONSTRAINT pk_duty_shift PRIMARY KEY (id),
   CONSTRAINT ck_duty_shift_ends_after_start CHECK (ends_at > starts_at)
 );
@@ -333,6 +334,7 @@ CREATE TABLE sms_template (
   name VARCHAR(80) NOT NULL,
   text TEXT NOT NULL,
   longest JSONB NOT NULL,
+  version INTEGER NOT NULL,
   updated_by VARCHAR(60) NOT NULL,
   updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
   CONSTRAINT pk_sms_template PRIMARY KEY (id),
@@ -420,6 +422,7 @@ CREATE TABLE "user" (
   disabled_at TIMESTAMP WITH TIME ZONE,
   created_at TIMESTAMP WITH TIME ZONE NOT NULL,
   last_sign_in_at TIMESTAMP WITH TIME ZONE,
+  version INTEGER NOT NULL,
   CONSTRAINT pk_user PRIMARY KEY (id),
   CONSTRAINT uq_user_login UNIQUE (login)
 );

@@ -224,9 +224,10 @@ class AppointmentList(ApiModel):
 
 
 class Holders(ApiModel):
-    """The holders of a post, the principal first."""
+    """The holders of a post, the principal first. `seen_ids`: those that were read, as read."""
 
     person_ids: list[str] = Field(max_length=50)
+    seen_ids: list[str] = Field(max_length=50)
 
 
 class PostOut(ApiModel):
@@ -303,9 +304,10 @@ def _appointments(held: list[Appointment], people: list[Person]) -> AppointmentL
 async def appoint(request: Request[None, Holders]) -> AppointmentList:
     """Set who holds a post."""
     ids = [PersonId(one) for one in request.body.person_ids]
+    seen = [PersonId(one) for one in request.body.seen_ids]
     async with request.write() as uow:
         held = await _register(request).appoint(
-            uow, request.principal, UnitId(request.path["unit_id"]), request.path["post"], ids
+            uow, request.principal, UnitId(request.path["unit_id"]), request.path["post"], ids, seen
         )
         people = await request.app.directory.people(uow, ids)
     return _appointments(held, people)

@@ -10,7 +10,7 @@ from directory.model import Group, GroupDraft, GroupRule, UnitKind
 from directory.service import Groups
 from signaling.api import ApiModel
 from signaling.http import AnyRequest, Request, Route
-from signaling.routes.directory import PersonList, PersonOut
+from signaling.routes.directory import PersonList, PersonOut, VersionQuery
 
 READ, WRITE = Permission.DIRECTORY_READ, Permission.DIRECTORY_WRITE
 _ID = r"^[A-Za-z0-9_-]{1,26}$"
@@ -112,11 +112,11 @@ async def change_group(request: Request[None, GroupChange]) -> GroupOut:
     return GroupOut.of(group)
 
 
-async def remove_group(request: Request[None, None]) -> None:
+async def remove_group(request: Request[VersionQuery, None]) -> None:
     """Delete a group."""
     async with request.write() as uow:
         group_id = GroupId(request.path["group_id"])
-        await _groups(request).remove(uow, request.principal, group_id)
+        await _groups(request).remove(uow, request.principal, group_id, request.query.version)
 
 
 async def list_group_people(request: Request[None, None]) -> PersonList:
@@ -136,7 +136,7 @@ ROUTES = [
           summary="Add a group"),
     Route("PUT", _GROUP, change_group, WRITE, body=GroupChange, response=GroupOut,
           summary="Change a group"),
-    Route("DELETE", _GROUP, remove_group, WRITE, summary="Delete a group"),
+    Route("DELETE", _GROUP, remove_group, WRITE, query=VersionQuery, summary="Delete a group"),
     Route("GET", f"{_GROUP}/people", list_group_people, READ, response=PersonList,
           summary="Everybody a group means now"),
 ]  # fmt: skip

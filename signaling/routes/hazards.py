@@ -11,6 +11,7 @@ from core.auth.model import Permission
 from core.ids import HazardId, PersonId, UnitId
 from signaling.api import ApiModel
 from signaling.http import Request, Route
+from signaling.routes.directory import VersionQuery
 
 
 class HazardQuery(ApiModel):
@@ -150,6 +151,7 @@ class ShiftItem(ApiModel):
     ends_at: str
     leader: OnDuty
     officers: tuple[OnDuty, ...]
+    version: int
 
 
 class CurrentShift(ApiModel):
@@ -179,6 +181,12 @@ class ShiftBody(ApiModel):
     ends_at: datetime
     leader_id: str
     officer_ids: tuple[str, ...] = Field(min_length=1, max_length=10)
+
+
+class ShiftChange(ShiftBody):
+    """The whole shift as it shall be; `version`: the one that was read."""
+
+    version: int = Field(ge=1)
 
 
 def _holdings(items: tuple[HoldingItem, ...]) -> tuple[Holding, ...]:
@@ -237,9 +245,11 @@ async def change_hazard(request: Request[None, HazardBody]) -> HazardItem:
     return HazardItem.model_validate(found)
 
 
-async def remove_hazard(request: Request[None, None]) -> None:
+async def remove_hazard(request: Request[VersionQuery, None]) -> None:
     async with request.write() as uow:
-        await request.app.command.hazards.remove(uow, request.principal, _hazard_id(request))
+        await request.app.command.hazards.remove(
+            uow, request.principal, _hazard_id(request), request.query.version
+        )
 
 
 async def grade_holdings(request: Request[None, GradingQuestion]) -> Grading:
@@ -280,17 +290,19 @@ async def add_shift(request: Request[None, ShiftBody]) -> None:
         await request.app.command.roster.add(uow, request.principal, _shift(request.body))
 
 
-async def change_shift(request: Request[None, ShiftBody]) -> None:
+async def change_shift(request: Request[None, ShiftChange]) -> None:
     shift_id = request.path["shift_id"]
     async with request.write() as uow:
         await request.app.command.roster.change(
-            uow, request.principal, shift_id, _shift(request.body)
+            uow, request.principal, shift_id, _shift(request.body), request.body.version
         )
 
 
-async def remove_shift(request: Request[None, None]) -> None:
+async def remove_shift(request: Request[VersionQuery, None]) -> None:
     async with request.write() as uow:
-        await request.app.command.roster.remove(uow, request.principal, request.path["shift_id"])
+        await request.app.command.roster.remove(
+            uow, request.principal, request.path["shift_id"], request.query.version
+        )
 
 
 _READ, _WRITE = Permission.HAZARD_READ, Permission.HAZARD_WRITE
@@ -305,7 +317,7 @@ ROUTES = [
           summary="One hazard source, graded with its arithmetic"),
     Route("PUT", _ONE, change_hazard, permission=_WRITE, body=HazardBody, response=HazardItem,
           summary="Write over a hazard source"),
-    Route("DELETE", _ONE, remove_hazard, permission=_WRITE, status=204,
+    Route("DELETE", _ONE, remove_hazard, permission=_WRITE, query=VersionQuery, status=204,
           summary="Take a hazard source off the register"),
     Route("POST", "/api/v1/grading", grade_holdings, permission=_READ, body=GradingQuestion,
           response=Grading, summary="Grade by GB 18218-2018, with the arithmetic"),
@@ -317,8 +329,8 @@ ROUTES = [
           query=RosterQuery, response=ShiftList, summary="Shifts of the county's desk"),
     Route("POST", "/api/v1/roster", add_shift, permission=Permission.INCIDENT_ACTIVATE,
           body=ShiftBody, status=204, summary="Put a shift on the roster"),
-    Route("PUT", "/api/v1/roster/{shift_id}", change_shift, status=204, body=ShiftBody,
+    Route("PUT", "/api/v1/roster/{shift_id}", change_shift, status=204, body=ShiftChange,
           permission=Permission.INCIDENT_ACTIVATE, summary="Write over a shift of the roster"),
-    Route("DELETE", "/api/v1/roster/{shift_id}", remove_shift, status=204,
+    Route("DELETE", "/api/v1/roster/{shift_id}", remove_shift, query=VersionQuery, status=204,
           permission=Permission.INCIDENT_ACTIVATE, summary="Take a shift off the roster"),
 ]  # fmt: skip

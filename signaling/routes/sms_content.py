@@ -9,6 +9,7 @@ from core.auth.model import Permission, reach
 from core.ids import UnitId
 from signaling.api import ApiModel, Empty
 from signaling.http import File, Request, Route
+from signaling.routes.directory import VersionQuery
 from signaling.routes.sms import access_message, access_message_to_send
 from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import content, export, planning, templates
@@ -23,12 +24,16 @@ _CSV = "text/csv"
 
 
 class TemplateIn(ApiModel):
-    """`longest`: the longest value each variable will have, for the measure."""
+    """`longest`: the longest value each variable will have, for the measure.
+
+    `version`: the one that was read; 0 for a new one.
+    """
 
     unit_id: str = Field(min_length=1, max_length=26)
     name: str = Field(min_length=1, max_length=80)
     text: str = Field(min_length=1, max_length=2000)
     longest: dict[str, str] = Field(default_factory=dict, max_length=20)
+    version: int = Field(0, ge=0)
 
 
 class TemplateOut(ApiModel):
@@ -42,6 +47,7 @@ class TemplateOut(ApiModel):
     variables: tuple[str, ...]
     segments: int
     updated_at: datetime
+    version: int
 
 
 class TemplateList(ApiModel):
@@ -134,9 +140,8 @@ async def save_template(request: Request[None, TemplateIn]) -> TemplateOut:
     async with request.write() as uow:
         unit = await request.app.directory.unit(uow, UnitId(body.unit_id))
         request.require(Permission.SMS_SEND, unit.path)
-        row = await content.save_template(
-            uow, unit.path, body.name, body.text, body.longest, request.principal.user_id
-        )
+        draft = content.TemplateDraft(unit.path, body.name, body.text, body.longest, body.version)
+        row = await content.save_template(uow, draft, request.principal.user_id)
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="sms.template_save",
             target=f"template:{row.id}", detail={"name": row.name},
@@ -144,12 +149,12 @@ async def save_template(request: Request[None, TemplateIn]) -> TemplateOut:
     return _template(request, row)
 
 
-async def remove_template(request: Request[None, None]) -> None:
+async def remove_template(request: Request[VersionQuery, None]) -> None:
     """Remove a template; messages made from it stay."""
     async with request.write() as uow:
         row = await content.template(uow, request.path["template_id"])
         request.require(Permission.SMS_SEND, row.unit_path)
-        await content.remove_template(uow, row)
+        await content.remove_template(uow, row, request.query.version)
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="sms.template_remove",
             target=f"template:{row.id}", detail={"name": row.name},
@@ -163,6 +168,7 @@ def _template(
     return TemplateOut(
         id=row.id, unit_path=row.unit_path, name=row.name, text=row.text, longest=row.longest,
         variables=templates.variables(row.text), segments=cost.segments, updated_at=row.updated_at,
+        version=row.version,
     )  # fmt: skip
 
 
@@ -317,7 +323,7 @@ ROUTES = [
     Route("PUT", f"{_SMS}/templates", save_template, _SEND, body=TemplateIn, response=TemplateOut,
           summary="Make or change a template"),
     Route("DELETE", f"{_SMS}/templates/{{template_id}}", remove_template, _SEND,
-          summary="Remove a template"),
+          query=VersionQuery, summary="Remove a template"),
     Route("GET", f"{_SMS}/orders", list_orders, _READ, query=OrderQuery, response=OrderList,
           summary="What waits for an approval or its time"),
     Route("POST", f"{_SMS}/orders/{{order_id}}/approve", approve_order, Permission.SMS_APPROVE,

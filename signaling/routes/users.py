@@ -41,6 +41,7 @@ class UserOut(ApiModel):
     disabled_at: datetime | None
     last_sign_in_at: datetime | None
     created_at: datetime
+    version: int
 
 
 class UserList(ApiModel):
@@ -68,8 +69,9 @@ class UserCreated(ApiModel):
 
 
 class UserPatch(ApiModel):
-    """Only what is given changes."""
+    """Only what is given changes. `version`: the one that was read."""
 
+    version: int = Field(ge=1)
     name: str | None = Field(None, min_length=1, max_length=80)
     is_disabled: bool | None = None
     grants: list[GrantSpec] | None = Field(None, min_length=1, max_length=50)
@@ -127,6 +129,7 @@ async def change_user(request: Request[None, UserPatch]) -> UserOut:
             name=body.name,
             grants=grants,
             is_disabled=body.is_disabled,
+            version=body.version,
         )
     return _out(user)
 
@@ -163,6 +166,7 @@ def _out(user: User) -> UserOut:
         disabled_at=user.disabled_at,
         last_sign_in_at=user.last_sign_in_at,
         created_at=user.created_at,
+        version=user.version,
     )
 
 

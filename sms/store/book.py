@@ -118,6 +118,7 @@ class TemplateRow(Base):
     name: Mapped[str] = mapped_column(String(80))
     text: Mapped[str] = mapped_column(Text)
     longest: Mapped[dict[str, Any]] = mapped_column(Json)  # variable → longest value expected
+    version: Mapped[int]
     updated_by: Mapped[str] = mapped_column(String(60))
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -28,13 +28,15 @@ async def templates(uow: UnitOfWork, scopes: Sequence[str]) -> list[TemplateRow]
 
 async def template(uow: UnitOfWork, template_id: str) -> TemplateRow | None:
     """One template."""
-    return await uow.session.get(TemplateRow, template_id)
+    return await uow.session.get(TemplateRow, template_id, with_for_update=uow.writes or None)
 
 
 async def template_by_name(uow: UnitOfWork, unit_path: str, name: str) -> TemplateRow | None:
-    """A unit's template of this name."""
+    """A unit's template of this name, locked for change."""
     found: TemplateRow | None = await uow.session.scalar(
-        select(TemplateRow).where(TemplateRow.unit_path == unit_path, TemplateRow.name == name)
+        select(TemplateRow)
+        .where(TemplateRow.unit_path == unit_path, TemplateRow.name == name)
+        .with_for_update()
     )
     return found
 

@@ -24,6 +24,10 @@ TABLE = comma_separated([HEADER, ["李四", "13800138009", "", "", "干事", ""]
 QUERIES = {
     "DELETE /api/v1/directory/units/{unit_id}": "?version=1",
     "DELETE /api/v1/directory/people/{person_id}": "?version=1",
+    "DELETE /api/v1/directory/groups/{group_id}": "?version=1",
+    "DELETE /api/v1/hazards/{hazard_id}": "?version=1",
+    "DELETE /api/v1/roster/{shift_id}": "?version=1",
+    "DELETE /api/v1/sms/templates/{template_id}": "?version=1",
     "POST /api/v1/directory/imports": "?unit_id=t2&file_name=a.csv",
     "GET /api/v1/directory/export.xlsx": "?unit_id=t2",
     "GET /api/v1/sms/statistics": "?month=2026-11",
@@ -179,7 +183,9 @@ def _bodies_by_id(drafts: dict[str, Any]) -> dict[str, Any]:
         "PUT /api/v1/directory/units/{unit_id}": {
             "name": "雁回镇", "kind": "township", "parent_id": "county", "version": 1,
         },
-        "PUT /api/v1/directory/units/{unit_id}/appointments/{post}": {"person_ids": ["zhao"]},
+        "PUT /api/v1/directory/units/{unit_id}/appointments/{post}": {
+            "person_ids": ["zhao"], "seen_ids": ["zhao"],
+        },
         "PUT /api/v1/directory/people/{person_id}": {**drafts["person"], "version": 1},
         "POST /api/v1/directory/people/{person_id}/reveal": REASON,
         "PUT /api/v1/directory/groups/{group_id}": {**drafts["group"], "version": 1},
@@ -188,7 +194,7 @@ def _bodies_by_id(drafts: dict[str, Any]) -> dict[str, Any]:
         "POST /api/v1/directory/imports/{import_id}/undo": REASON,
         "POST /api/v1/meetings/{meeting_id}/orders": {"order": "lock"},
         "POST /api/v1/sms/orders/{order_id}/refuse": REASON,
-        "PATCH /api/v1/users/{user_id}": {"name": "别人"},
+        "PATCH /api/v1/users/{user_id}": {"name": "别人", "version": 1},
     }  # fmt: skip
 
 
@@ -207,11 +213,11 @@ def _bodies_by_unit(drafts: dict[str, Any]) -> dict[str, Any]:
             "key": "again-to-t2", "to": "undelivered",
         },
         "POST /api/v1/cameras": drafts["camera"],
-        "PUT /api/v1/sms/templates": drafts["template"],
+        "PUT /api/v1/sms/templates": {**drafts["template"], "version": 1},
         "POST /api/v1/sms/calls": {"key": "call-to-t2", **drafts["unit"], "person_id": "zhao"},
         "POST /api/v1/users": {**drafts["user"], "username": "puppet"},
         "POST /api/v1/roster": _shift_in(drafts, days=1),
-        "PUT /api/v1/roster/{shift_id}": _shift_in(drafts, days=2),
+        "PUT /api/v1/roster/{shift_id}": {**_shift_in(drafts, days=2), "version": 1},
     }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ async def test_a_hazard_is_entered_graded_changed_and_removed(county: Any) -> No
     HazardList.model_validate({"items": items})
     assert [item["grade"] for item in items] == [1]
     async with county.database.write() as uow:
-        await hazards.remove(uow, county.officer, tank.id)
+        await hazards.remove(uow, county.officer, tank.id, version=2)
     async with county.database.read() as uow:
         with pytest.raises(NotFound):
             await hazards.shown(uow, county.officer, tank.id)
@@ -121,7 +121,7 @@ async def test_a_shift_is_swapped_and_taken_off_the_roster(county: Any) -> None:
         county.people["县长"], (county.people["应急局长"],),
     )  # fmt: skip
     async with county.database.write() as uow:  # it may overlap itself, nobody else
-        await roster.change(uow, county.officer, shift["id"], swapped)
+        await roster.change(uow, county.officer, shift["id"], swapped, shift["version"])
     async with county.database.read() as uow:
         now_on = await roster.current(uow, county.officer)
     assert (now_on["id"], now_on["leader"]["person"]) == (shift["id"], "县长")
@@ -130,18 +130,18 @@ async def test_a_shift_is_swapped_and_taken_off_the_roster(county: Any) -> None:
         other = await roster.add(uow, county.officer, later)
     async with county.database.write() as uow:
         with pytest.raises(Conflict):
-            await roster.change(uow, county.officer, other.id, swapped)
+            await roster.change(uow, county.officer, other.id, swapped, 1)
     for act in (
-        lambda uow: roster.remove(uow, county.stranger, other.id),
-        lambda uow: roster.change(uow, county.stranger, other.id, later),
+        lambda uow: roster.remove(uow, county.stranger, other.id, 1),
+        lambda uow: roster.change(uow, county.stranger, other.id, later, 1),
     ):
         async with county.database.write() as uow:
             with pytest.raises(NotAllowed):
                 await act(uow)
     async with county.database.write() as uow:
-        await roster.remove(uow, county.officer, shift["id"])
+        await roster.remove(uow, county.officer, shift["id"], now_on["version"])
         with pytest.raises(NotFound):
-            await roster.remove(uow, county.officer, shift["id"])
+            await roster.remove(uow, county.officer, shift["id"], now_on["version"])
     async with county.database.read() as uow:
         assert await roster.current(uow, county.officer) is None
 

@@ -281,7 +281,7 @@ async def test_groups_are_changed_by_version_and_removed(place: Place) -> None:
         (group,) = await place.groups.listed(uow, place.official)
     assert group.member_ids == ("li", "wang")
     async with place.database.write() as uow:
-        await place.groups.remove(uow, place.admin, GroupId("g1"))
+        await place.groups.remove(uow, place.admin, GroupId("g1"), group.version)
     async with place.database.read() as uow:
         with pytest.raises(NotFound):
             await place.groups.access(uow, place.admin, GroupId("g1"))

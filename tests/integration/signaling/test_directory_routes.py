@@ -73,7 +73,7 @@ async def test_people_units_posts_and_groups_are_written(
         assert (status, answer["error"]["code"]) == (409, "stale")
         status, answer = await boss.call("POST", PEOPLE, body | {"phones": ["1380013"]})
         assert (status, answer["error"]["field"]) == (422, "phones.0")
-        holders = {"person_ids": [person["id"], "zhao"]}
+        holders = {"person_ids": [person["id"], "zhao"], "seen_ids": []}
         status, held = await boss.call(
             "PUT", "/api/v1/directory/units/t2/appointments/head", holders
         )

@@ -181,7 +181,7 @@ async def test_an_administrator_makes_changes_and_disables_users(town: Any) -> N
     assert _code(await boss.call("POST", "/api/v1/users", new)) == (409, "conflict")
     wang = await town.browser()
     assert (await wang.sign_in("wang.fang", password))[0] == 200
-    patch = {"is_disabled": True}
+    patch = {"is_disabled": True, "version": 1}
     assert (await boss.call("PATCH", f"/api/v1/users/{user_id}", patch))[0] == 200
     assert (await wang.call("GET", "/api/v1/session"))[0] == 401
     assert (await wang.sign_in("wang.fang", password))[0] == 401
@@ -196,8 +196,12 @@ async def test_the_last_administrator_stays_and_nobody_changes_their_own_roles(t
     _, found = await boss.call("GET", "/api/v1/users?q=boss")
     own = f"/api/v1/users/{found['items'][0]['id']}"
     grants = [{"role": "auditor", "unit_path": "county/"}]
-    assert _code(await boss.call("PATCH", own, {"grants": grants})) == (409, "own_account")
-    assert _code(await boss.call("PATCH", own, {"is_disabled": True})) == (409, "own_account")
+    assert _code(await boss.call("PATCH", own, {"grants": grants, "version": 1})) == (
+        409,
+        "own_account",
+    )
+    patch = {"is_disabled": True, "version": 1}
+    assert _code(await boss.call("PATCH", own, patch)) == (409, "own_account")
 
 
 async def _county(town: Any, uow: Any) -> None:

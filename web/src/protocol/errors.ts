@@ -7,6 +7,9 @@ export class WireError extends Error {
     message: string,
     readonly field: string | null = null,
     readonly status: number = 0,
+    /** With the code `stale`: who changed the object meanwhile, and when. */
+    readonly changedBy: string | null = null,
+    readonly changedAt: string | null = null,
   ) {
     super(message)
   }
@@ -21,7 +24,11 @@ interface ErrorBody {
   code?: unknown
   message?: unknown
   field?: unknown
+  changed_by?: unknown
+  changed_at?: unknown
 }
+
+const textOr = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** Read `{"error": {...}}` or the bare object; anything else becomes `internal`. */
 export function wireErrorFrom(body: unknown, status = 0): WireError {
@@ -29,7 +36,7 @@ export function wireErrorFrom(body: unknown, status = 0): WireError {
   const inner = (typeof outer.error === 'object' && outer.error !== null ? outer.error : outer) as ErrorBody
   const code = typeof inner.code === 'string' ? inner.code : codeOfStatus(status)
   const message = typeof inner.message === 'string' ? inner.message : ''
-  return new WireError(code, message, typeof inner.field === 'string' ? inner.field : null, status)
+  return new WireError(code, message, textOr(inner.field), status, textOr(inner.changed_by), textOr(inner.changed_at))
 }
 
 export function asWireError(error: unknown): WireError {

@@ -8,6 +8,7 @@ import sms from './sms'
 import directory from './directory'
 import admin from './admin'
 import selftest from './selftest'
+import manage from './manage'
 
 /** Everything the console says; the meeting page loads only `common` and `room`. */
-export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest }
+export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest, ...manage }

@@ -30,6 +30,7 @@ const BASE = '/directory'
 export const listUnits = (http: Http): Promise<{ items: Unit[] }> => http.get(`${BASE}/units`)
 export const listPeople = (http: Http, query: { unit_id?: string; q?: string; offset?: number; limit?: number }): Promise<People> => http.get(`${BASE}/people`, query)
 export const searchPeople = (http: Http, q: string): Promise<People> => listPeople(http, { q, limit: 30 })
+export const getPerson = (http: Http, id: string): Promise<Person> => http.get(`${BASE}/people/${id}`)
 export const createPerson = (http: Http, person: PersonInput): Promise<Person> => http.post(`${BASE}/people`, person)
 export const changePerson = (http: Http, id: string, version: number, person: PersonInput): Promise<Person> => http.put(`${BASE}/people/${id}`, { ...person, version })
 export const removePerson = (http: Http, id: string, version: number): Promise<unknown> => http.delete(`${BASE}/people/${id}?version=${version}`)
@@ -45,6 +46,7 @@ export const removeUnit = (http: Http, id: string, version: number): Promise<unk
 export const groupPeople = (http: Http, id: string): Promise<People> => http.get(`${BASE}/groups/${id}/people`)
 export type Appointment = Schema<'AppointmentOut'>
 export const listAppointments = (http: Http, unitId: string): Promise<{ items: Appointment[] }> => http.get(`${BASE}/units/${unitId}/appointments`)
-export const appoint = (http: Http, unitId: string, post: string, personIds: string[]): Promise<{ items: Appointment[] }> => http.put(`${BASE}/units/${unitId}/appointments/${post}`, { person_ids: personIds })
+export const appoint = (http: Http, unitId: string, post: string, personIds: string[], seenIds: string[]): Promise<{ items: Appointment[] }> =>
+  http.put(`${BASE}/units/${unitId}/appointments/${post}`, { person_ids: personIds, seen_ids: seenIds })
 /** Everybody of a unit's subtree as xlsx, numbers masked; the browser saves it. */
 export const exportAddress = (unitId: string): string => `/api/v1${BASE}/export.xlsx?unit_id=${encodeURIComponent(unitId)}`

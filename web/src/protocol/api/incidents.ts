@@ -6,6 +6,7 @@ export type * from './incidentOrders'
 export type * from './incidentTypes'
 
 export const listIncidents = (http: Http): Promise<{ items: IncidentSummary[] }> => http.get('/incidents')
+export const getIncident = async (http: Http, id: string): Promise<Incident> => (await http.get<{ incident: Incident }>(`/incidents/${id}`)).incident
 export const recordIncident = (http: Http, incident: NewIncident): Promise<Incident> => http.post('/incidents', incident)
 export const previewActivation = (http: Http, id: string, order: ActivationOrder): Promise<Preview> => http.post(`/incidents/${id}/preview`, order)
 export const activate = (http: Http, id: string, order: ActivationOrder): Promise<unknown> => http.post(`/incidents/${id}/activate`, order)

@@ -12,6 +12,7 @@ export interface Template {
   /** At the longest values. */
   segments: number
   updated_at: string
+  version: number
 }
 
 export type OrderState = 'waiting' | 'scheduled' | 'done' | 'refused' | 'cancelled'
@@ -61,8 +62,8 @@ export interface ModemDetail {
 }
 
 export const listTemplates = (http: Http): Promise<{ items: Template[] }> => http.get('/sms/templates')
-export const saveTemplate = (http: Http, template: Pick<Template, 'name' | 'text' | 'longest'> & { unit_id: string }): Promise<Template> => http.put('/sms/templates', template)
-export const removeTemplate = (http: Http, id: string): Promise<unknown> => http.delete(`/sms/templates/${id}`)
+export const saveTemplate = (http: Http, template: Pick<Template, 'name' | 'text' | 'longest' | 'version'> & { unit_id: string }): Promise<Template> => http.put('/sms/templates', template)
+export const removeTemplate = (http: Http, id: string, version: number): Promise<unknown> => http.delete(`/sms/templates/${id}?version=${version}`)
 export const listOrders = (http: Http): Promise<{ items: SmsOrder[] }> => http.get('/sms/orders', { limit: 100 })
 export const approveOrder = (http: Http, id: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/approve`)
 export const refuseOrder = (http: Http, id: string, reason: string): Promise<SmsOrder> => http.post(`/sms/orders/${id}/refuse`, { reason })
