@@ -73,6 +73,7 @@ from conf.media.model import (
 )
 from conf.media.plain import SOCKET_PATTERN
 from conf.settings import MediaSettings
+from conf.watchdog import until_hung
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 
 __all__ = [
@@ -99,7 +100,6 @@ __all__ = [
 REQUEST_TIMEOUT_S: Final = 5.0
 START_TIMEOUT_S: Final = 45.0
 STOP_TIMEOUT_S: Final = 3.0
-HUNG_AFTER_S: Final = 6  # whole seconds without a word; a report comes every two
 RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 EVENT_QUEUE: Final = 20_000
 _ERRORS: Final[dict[str, type[AppError]]] = {
@@ -268,17 +268,12 @@ class MediaWorker:
             watch.cancel()
 
     async def _watch(self) -> None:
-        """Kill a worker that hangs: its end is then found as any other's.
-
-        Seconds are counted here, not read from a clock, so that a server that was stopped itself
-        does not blame the worker.
-        """
-        words, silent_s = self._words, 0
-        while silent_s < HUNG_AFTER_S:
-            await asyncio.sleep(1.0)
-            silent_s = silent_s + 1 if self._words == words else 0
-            words = self._words
-        _log.error("media_worker_hangs", index=self.index, silent_s=silent_s)
+        """Kill a worker that hangs: its end is then found as any other's."""
+        silence = await until_hung(self.process_id, lambda: self._words)
+        _log.error(
+            "media_worker_hangs", index=self.index, silent_s=silence.seconds,
+            with_core_s=round(silence.counted_s, 1),
+        )  # fmt: skip
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()

@@ -19,6 +19,7 @@ MAX_CONNECTIONS: Final = 512
 MAX_STRANGERS: Final = 128  # the oldest goes when one more comes
 MAX_STRANGERS_OF_ONE_ADDRESS: Final = 16  # a whole township may sit behind one
 MAX_STRANGE_FRAMES: Final = 16
+FRAMES_PER_TURN: Final = 64  # of one connection; then the others and the timers get theirs
 SETTLED_S: Final = 1.0  # an idle stranger so old gives its address's place to the next
 ACCEPTS_PER_WAKE: Final = 16
 ACCEPT_PAUSE_S: Final = 0.01  # between wakes that used all of theirs: at most 1 600/s
@@ -100,17 +101,22 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        at = 0
-        while len(buffer) - at >= 2:
+        self._buffer += data
+        self._unframe()
+
+    def _unframe(self) -> None:
+        """Hand on whole frames, some now, the rest in the loop's next turn."""
+        buffer, at = self._buffer, 0
+        assert self._endpoint is not None
+        for _ in range(FRAMES_PER_TURN):
+            if len(buffer) - at < 2:
+                break
             (size,) = _LENGTH.unpack_from(buffer, at)
             if not 1 <= size <= MAX_DATAGRAM:
                 self.abort()
                 return
             if len(buffer) - at - 2 < size:
                 break
-            assert self._endpoint is not None
             self._listener.sink.on_stream_packet(
                 bytes(buffer[at + 2 : at + 2 + size]), self._endpoint
             )
@@ -118,7 +124,20 @@ class _Connection(asyncio.Protocol):
             if self._is_stranger and not self._may_go_on():
                 self.abort()
                 return
+        else:
+            self._wait_for_turn()
         del buffer[:at]
+
+    def _wait_for_turn(self) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._unframe()
 
     def _may_go_on(self) -> bool:
         """After each frame of a stranger; one that passed a check is none from then on."""

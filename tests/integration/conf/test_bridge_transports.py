@@ -9,7 +9,14 @@ import pytest
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
 
 from conf.media import udp
-from conf.media.tcp import FIRST_FRAME_TIMEOUT_S, MAX_STRANGE_FRAMES, SETTLED_S
+from conf.media.tcp import (
+    FIRST_FRAME_TIMEOUT_S,
+    FRAMES_PER_TURN,
+    MAX_STRANGE_FRAMES,
+    SETTLED_S,
+    TcpListener,
+)
+from conf.media.udp import Endpoint
 from conf.settings import MediaSettings
 from tests.support.bridge import (
     LOOPBACK,
@@ -88,6 +95,37 @@ async def test_a_stranger_may_say_little(tmp_path: Path) -> None:
             assert await reader.read(1) == b""
         assert asyncio.get_running_loop().time() - start < FIRST_FRAME_TIMEOUT_S
         writer.close()
+
+
+async def test_a_member_that_floods_its_connection_waits_its_turn() -> None:
+    """A quarter of a megabyte of tiny frames at once: all are taken, the loop goes on between."""
+    taken: list[bytes] = []
+    turns = 0
+
+    class Everybody:
+        """Takes packets of anybody."""
+
+        def on_stream_packet(self, data: bytes, endpoint: Endpoint) -> None:
+            """One more."""
+            taken.append(data)
+
+        def forget_endpoint(self, endpoint: Endpoint) -> None:
+            """It went."""
+
+    listener = TcpListener(Everybody(), lambda endpoint: True)
+    await listener.open("127.0.0.1", 0)
+    _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    number = 20 * FRAMES_PER_TURN
+    writer.write(b"\x00\x01x" * number)
+    async with asyncio.timeout(10):
+        while len(taken) < number:
+            before = len(taken)
+            await asyncio.sleep(0)
+            turns += len(taken) > before
+            assert len(taken) <= before + 2 * FRAMES_PER_TURN
+    assert turns >= 10
+    writer.close()
+    await listener.close()
 
 
 async def test_who_leaves_has_no_connection_left(tmp_path: Path) -> None:
