@@ -25,6 +25,12 @@ _WEIGHT = 0.1
 _GAIN = 4.0
 _OVERUSE_MS = 10.0
 _QUEUE_MS = 20.0  # a slope without this much delay above the least is jitter
+_QUEUE_US = 20_000
+_DRAINING = 0.9  # of the queue one feedback ago
+_LASTING = 3  # feedbacks in a row; a link that stands still for 150 ms shows in two
+_LONG_US = 100_000  # so long a queue needs no slope to be believed,
+_LONG = range(3, 8)  # when it has stood for so many feedbacks; for good, it is another route
+_BUSY_US = 50_000  # a queue that stood so long tells what the link carries
 _JUMP_US = 3_000_000
 _BASELINE_US = 10_000_000
 _THRESHOLD_MS = (6.0, 600.0)
@@ -33,7 +39,8 @@ _RISE, _FALL = 0.0087, 0.039
 _BACK_OFF = 0.85
 _RATE_WINDOW_US = 500_000
 _RATE_GAP_US = 3_000_000  # the receiver paused or set its clock: measure anew
-_PROBE_ECHO_US = 200_000
+_PROBE_ECHO_US = 200_000  # what is sent so soon after a probe may wait behind it
+_SETTLING_US = 100_000  # so long a lower rate must have been sent before it is judged
 _LOSS_WINDOW_US = 1_000_000
 _LOSS_PAUSE_US = 300_000
 _STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked
@@ -79,28 +86,40 @@ class Line:
 
 
 class DelayTrend:
-    """Is the queue growing? Slope of the smoothed delay against a threshold that adapts."""
+    """Is the queue growing? Slope of the smoothed delay against a threshold that adapts.
+
+    A key frame and a radio's pause make a slope as well; but their queue shrinks from one feedback
+    to the next, and is gone at the end.
+    """
 
     __slots__ = (
         "_base_us",
         "_baseline_since_us",
+        "_busy",
         "_closed",
+        "_floor_us",
         "_group",
         "_least_ms",
         "_line",
+        "_low_us",
         "_overuse_ms",
         "_overuses",
         "_previous_slope",
         "_samples",
         "_smoothed_ms",
+        "_standing",
+        "_stood_us",
         "is_overused",
         "is_underused",
         "threshold_ms",
     )
 
     def __init__(self) -> None:
-        self._group = (-(1 << 60), 0, 1 << 60)  # first sent, last sent, last arrival
+        self._group = (-(1 << 60), 0, 1 << 60, 0)  # first sent, last sent, last arrival, bytes
         self._closed = (0, -(1 << 60), 0)  # the group before: last sent, last arrival, its delay
+        self._busy = (0, 0, 0)  # a queue has stood since, until, bytes that came meanwhile
+        self._stood_us = 0  # the least queue one feedback ago,
+        self._standing = 0  # and for how many feedbacks it has stood
         self._base_us = 0  # arrival less sending time that counts as no delay
         self._smoothed_ms = 0.0
         self._line = Line()
@@ -108,25 +127,29 @@ class DelayTrend:
         self._overuse_ms = 0.0
         self._overuses = 0
         self._previous_slope = 0.0
-        # Least smoothed delay of this and of the last ten seconds.
+        # Least smoothed delay of this and of the last ten seconds; unsmoothed, of this and of both.
         self._least_ms = (0.0, 0.0)
+        self._low_us = self._floor_us = 0
         self._baseline_since_us = 0
         self.threshold_ms = 12.5
         self.is_overused = self.is_underused = False
 
     def add(self, bursts: Iterable[Burst]) -> None:
         """Note all bursts of one feedback, then judge once; what is sent within 5 ms is one."""
-        first, last, arrived = self._group
+        first, last, arrived, held = self._group
         closed_us, before_us, delay_us = self._closed
         base_us, smoothed_ms, least_ms = self._base_us, self._smoothed_ms, self._least_ms[0]
-        line, judged_us, points = self._line, closed_us, 0
-        for sent_us, arrival_us, _ in bursts:
+        line, judged_us, points, low_us, came = self._line, closed_us, 0, 1 << 60, 0
+        for sent_us, arrival_us, size in bursts:
             if sent_us - first > _GROUP_US:
                 if -_JUMP_US < arrived - before_us < _JUMP_US:
                     delay_us = arrived - last - base_us
                     smoothed_ms += _WEIGHT * (delay_us * 0.001 - smoothed_ms)
                     if smoothed_ms < least_ms:
                         least_ms = smoothed_ms
+                    if delay_us < low_us:
+                        low_us = delay_us
+                    came += held
                     line.xs.append((arrived - line.origin_us) * 0.001)
                     line.ys.append(smoothed_ms)
                     points += 1
@@ -134,16 +157,18 @@ class DelayTrend:
                     base_us = arrived - last - delay_us
                     self._begin_anew(arrived)
                 closed_us, before_us = last, arrived
-                first, last, arrived = sent_us, sent_us, arrival_us
+                first, last, arrived, held = sent_us, sent_us, arrival_us, size
             elif sent_us >= first:  # else reordered or repeated: says nothing about the queue
+                held += size
                 if sent_us > last:
                     last = sent_us
                 if arrival_us > arrived:
                     arrived = arrival_us
-        self._group, self._closed = (first, last, arrived), (closed_us, before_us, delay_us)
+        self._group, self._closed = (first, last, arrived, held), (closed_us, before_us, delay_us)
         self._base_us, self._smoothed_ms = base_us, smoothed_ms
         if points:
-            self._follow(before_us, least_ms, points)
+            self._follow(before_us, least_ms, low_us, points)
+            self._note_queue(low_us, came, before_us)
             if len(line.xs) == _WINDOW:
                 self._judge(line.slope, (closed_us - judged_us) / 1_000, points)
 
@@ -151,15 +176,44 @@ class DelayTrend:
         self._line.clear()
         self._line.origin_us = self._baseline_since_us = arrived_us
 
-    def _follow(self, arrived_us: int, least_ms: float, points: int) -> None:
+    def _follow(self, arrived_us: int, least_ms: float, low_us: int, points: int) -> None:
         self._samples = min(self._samples + points, _SAMPLES)
         if arrived_us - self._baseline_since_us > _BASELINE_US:
             # Renewed every ten seconds, so that the drift of two clocks is no queue.
             self._baseline_since_us = arrived_us
             self._least_ms = (self._smoothed_ms, least_ms)
+            self._floor_us, self._low_us = min(self._low_us, low_us), low_us
             self._line.move_origin(arrived_us)
-        elif least_ms < self._least_ms[0]:
+            return
+        if least_ms < self._least_ms[0]:
             self._least_ms = (least_ms, self._least_ms[1])
+        if low_us < self._low_us:
+            self._low_us = low_us
+            self._floor_us = min(self._floor_us, low_us)
+
+    def _note_queue(self, low_us: int, came: int, arrived_us: int) -> None:
+        """`low_us`: delay of a feedback's luckiest packet; `came`: bytes, up to `arrived_us`."""
+        stood_us = self._stood_us
+        self._stood_us = queue_us = low_us - self._floor_us
+        if queue_us < _QUEUE_US:
+            if stood_us >= _QUEUE_US:
+                self._standing, self._busy = 0, (0, 0, 0)
+            return
+        since_us, _, known = self._busy
+        self._busy = (since_us, arrived_us, known + came) if since_us else (arrived_us, 0, 0)
+        self._standing = 0 if queue_us < _DRAINING * stood_us else self._standing + 1
+
+    @property
+    def has_queue(self) -> bool:
+        """Do packets wait, whether or not for longer and longer?"""
+        return self._standing > 1
+
+    @property
+    def busy_bps(self) -> int:
+        """What came a second while the queue stood last: what the link carries. 0: too short."""
+        since_us, until_us, came = self._busy
+        span_us = until_us - since_us
+        return came * 8_000_000 // span_us if span_us >= _BUSY_US else 0
 
     @property
     def queue_ms(self) -> float:
@@ -169,11 +223,13 @@ class DelayTrend:
     def _judge(self, slope: float, elapsed_ms: float, points: int) -> None:
         trend_ms = slope * self._samples * _GAIN
         self.is_underused = trend_ms < -self.threshold_ms
-        if trend_ms > self.threshold_ms and self.queue_ms > _QUEUE_MS:
+        is_long = self._standing in _LONG and self._stood_us > _LONG_US
+        is_steep = trend_ms > self.threshold_ms and self.queue_ms > _QUEUE_MS
+        if is_long or (is_steep and self._standing >= _LASTING):
             self._overuse_ms += elapsed_ms
             self._overuses += points
             is_lasting = self._overuse_ms > _OVERUSE_MS and self._overuses > 1
-            if is_lasting and slope >= self._previous_slope:
+            if is_long or (is_lasting and slope >= self._previous_slope):
                 self.is_overused = True
         else:
             self._overuse_ms = 0.0
@@ -370,26 +426,34 @@ class Estimate:
 
     def on_told(self, told: Told, now_us: int) -> None:
         """The same, gathered by bursts."""
-        bursts, received, lost, _ = told
+        bursts, received, lost, newest_us = told  # the latest sending time of all
         if bursts:
             self._acked.add(bursts)
             self.trend.add(bursts)
         self.loss.add(now_us, received=received, lost=lost)
         self._last_feedback_us = now_us
-        if now_us < self._probing_until_us:
+        if newest_us < self._probing_until_us:
             return  # a probe fills the queue on purpose; its result speaks
         if self.loss.judge(now_us):
             self._before_loss_bps = self.target_bps
             self._decrease(now_us, self._after_loss())
         elif self.trend.is_overused:
-            if now_us - self._decreased_us > self._round_trip_us + 100_000:
-                self._decrease(now_us, int(_BACK_OFF * (self.carried_bps or self.target_bps)))
+            if newest_us - self._decreased_us > _SETTLING_US:  # else it tells of before
+                busy_bps = int(self.trend.busy_bps / (1 - self.loss.inherent))
+                full_bps = max(self.carried_bps, busy_bps)
+                self._decrease(now_us, int(_BACK_OFF * (full_bps or self.target_bps)), full_bps)
         elif self.loss.was_pointless:
             self._set(max(self.target_bps, self._before_loss_bps))
-        elif not self.trend.is_underused and self.loss.excess <= _TOLERABLE_LOSS:
+        elif not self._is_strained:
             self._increase(now_us)
             return
         self._increased_us = now_us  # time spent holding is not made up for later
+
+    @property
+    def _is_strained(self) -> bool:
+        """Is this no time to send more?"""
+        trend = self.trend
+        return trend.is_underused or trend.has_queue or self.loss.excess > _TOLERABLE_LOSS
 
     def on_silence(self, now_us: int) -> None:
         """Call every 100 ms or so while packets go out: no feedback halves the rate."""
@@ -401,7 +465,7 @@ class Estimate:
 
     def on_probe_begin(self, end_us: int) -> None:
         """A probe runs to `end_us`: until its echo is in, queue and loss are of its making."""
-        self._probing_until_us = end_us + self._round_trip_us + _PROBE_ECHO_US
+        self._probing_until_us = end_us + _PROBE_ECHO_US
 
     def on_probe(self, measured_bps: int, now_us: int) -> None:
         """A probe proved that the link carries `measured_bps`; see probe.py."""
@@ -413,11 +477,13 @@ class Estimate:
         kept = 1.0 - 0.5 * self.loss.excess
         return int(min(self.target_bps, self.carried_bps or self.target_bps) * kept)
 
-    def _decrease(self, now_us: int, wanted_bps: int) -> None:
-        acked = self.carried_bps
-        if acked:
-            known = self._capacity_bps or acked
-            self._capacity_bps = 0.9 * known + 0.1 * acked if acked < 1.3 * known else acked
+    def _decrease(self, now_us: int, wanted_bps: int, full_bps: int = 0) -> None:
+        """`full_bps`: what the link carried while it was full, when that is known."""
+        full_bps = full_bps or self.carried_bps
+        if full_bps:
+            known = self._capacity_bps or full_bps
+            is_near = full_bps < 1.3 * known
+            self._capacity_bps = 0.9 * known + 0.1 * full_bps if is_near else full_bps
         self._set(min(self.target_bps, wanted_bps))
         self._decreased_us = self._increased_us = now_us
         self.decreases += 1

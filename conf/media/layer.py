@@ -213,13 +213,15 @@ class Layer:
     def measure(self, elapsed_s: float) -> None:
         """Note the rate of the last `elapsed_s`: up quickly, down slowly, for pictures burst.
 
-        Of a layer paused at the source it stays: the allocator plans with it.
+        Of a layer paused at the source it stays: the allocator plans with it. A key frame counts
+        slowly: the one a switch has asked for must not make the layer too dear to keep.
         """
         if self.demand.is_paused and self.octets == self._octets_then:
             return
         now_bps = 8 * (self.octets - self._octets_then) / elapsed_s
         self._octets_then = self.octets
-        weight = 0.5 if now_bps > self.bps else 0.1
+        has_key = self.last_at - self.last_key_at < elapsed_s
+        weight = 0.5 if now_bps > self.bps and not has_key else 0.1
         if self.bps <= 0:
             weight = 1.0
         self.bps += weight * (now_bps - self.bps)

@@ -118,6 +118,19 @@ def test_a_new_layer_is_not_taken_for_cheaper_than_usual() -> None:
     stage.close()
 
 
+def test_a_key_frame_makes_a_layer_little_dearer() -> None:
+    """A switch asks for one; by the pictures alone the rate follows at once."""
+    stage = Stage()
+    layer = stage.layer
+    layer.bps, layer.octets, layer.last_at, layer.last_key_at = 1_500_000.0, 212_500, 10.0, 9.5
+    layer.measure(1.0)
+    assert layer.bps == 1_520_000
+    layer.octets, layer.last_at = 212_500 + 212_500, 11.0
+    layer.measure(1.0)
+    assert layer.bps == 1_610_000
+    stage.close()
+
+
 def test_vp8_pictures_are_told_apart_by_their_temporal_layer() -> None:
     payload = memoryview(bytearray(vp8(300, temporal=1)))
     picture = inspect(CodecName.VP8, payload, 0, len(payload))

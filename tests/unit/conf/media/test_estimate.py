@@ -54,6 +54,30 @@ def test_a_growing_queue_is_overuse_and_a_draining_one_is_not() -> None:
     assert not trend.is_overused
 
 
+def test_a_queue_tells_what_the_link_carries() -> None:
+    """1 000 bytes each 10 ms are sent, each 16 ms one comes: 500 kbit/s."""
+    trend = DelayTrend()
+    for at in range(0, 104, 8):
+        trend.add(packets(0, 104)[at : at + 8])
+    assert trend.busy_bps == 0
+    growing = packets(1_040 * MS, 40, queue_ms=6)
+    for at in range(0, 40, 8):
+        trend.add(growing[at : at + 8])
+    assert trend.has_queue
+    assert trend.busy_bps == 500_000
+
+
+def test_a_burst_that_drains_is_no_overuse() -> None:
+    """130 ms of queue at once, less at each feedback, gone after half a second."""
+    trend = DelayTrend()
+    run(trend, packets(0, 104))
+    for at in range(0, 60, 6):
+        sent = [1_040 * MS + n * 10 * MS for n in range(at, at + 6)]
+        queue = [max(0, 130 - 3 * n) * MS for n in range(at, at + 6)]
+        trend.add([(t, t + 20 * MS + q, 1_000) for t, q in zip(sent, queue, strict=True)])
+        assert not trend.is_overused
+
+
 def test_overuse_shows_within_300_ms() -> None:
     trend = DelayTrend()
     run(trend, packets(0, 100))
@@ -62,7 +86,7 @@ def test_overuse_shows_within_300_ms() -> None:
 
 
 def test_told_by_feedback_or_one_by_one_it_finds_the_same_queue() -> None:
-    """Points are judged once per feedback; a growing queue shows as soon, a steady one never."""
+    """A growing queue shows at most two feedbacks later, a steady one never."""
     steady, growing = packets(0, 104), packets(1_040 * MS, 96, queue_ms=5)
     found = []
     for size in (1, 4, 8):
@@ -75,7 +99,7 @@ def test_told_by_feedback_or_one_by_one_it_finds_the_same_queue() -> None:
             trend.add(growing[at : at + size])
             at += size
         found.append(at)
-    assert max(found) - min(found) <= 8
+    assert max(found) - min(found) <= 20
 
 
 def test_jitter_is_no_overuse() -> None:

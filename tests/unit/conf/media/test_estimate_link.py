@@ -1,7 +1,8 @@
 """Estimate, probes and allocator together on a link that is a few lines of arithmetic.
 
 The link has a rate, a queue, a delay and random loss; the subscriber reports every 80 ms, as
-Chromium does. One site watches a main picture (q/h/f) and four thumbnails, with one voice.
+Chromium does. One site watches a main picture (q/h/f) and four thumbnails, with one voice. A
+layer begins with a key frame, in one burst until the link has been full once.
 """
 
 import random
@@ -26,6 +27,7 @@ TICK = 5 * MS
 AUDIO_BPS = 40_000
 MAIN = (150_000, 500_000, 1_500_000)
 THUMBNAIL = (100_000,)
+KEY_FACTOR = 5
 
 
 @dataclass
@@ -69,8 +71,11 @@ class Moment:
 class Site:
     """One subscriber's whole control loop, moved by hand."""
 
-    def __init__(self, link: Link, cap_bps: int = 50_000_000) -> None:
+    def __init__(self, link: Link, cap_bps: int = 50_000_000, thumbnails: int = 4) -> None:
         self.link = link
+        self.thumbnails = thumbnails
+        self.tells_trip = True  # in its receiver reports
+        self.layer = -1  # of the main picture, as sent last
         self.estimate = Estimate(ceiling_bps=cap_bps)
         self.prober = Prober()
         self.allocator = Allocator()
@@ -123,12 +128,17 @@ class Site:
         if self.now % (20 * MS) == 0:
             self.audio_sent += 1
             self.audio_lost += self._send(AUDIO_BPS // 50 // 8) == LOST
-        for rung in self.rungs.values():
+        is_tight = self.prober.running is None and self.estimate.was_full(self.now)
+        for slot, rung in self.rungs.items():
             if rung is not None and self.now % (35 * MS) == 0:  # about 30 pictures a second
                 size = rung.bps * 35 // 8_000
+                if slot == "main" and rung.layer != self.layer:
+                    self.layer = rung.layer
+                    size *= KEY_FACTOR
                 while size > 0:
-                    leave = self.pacer.leave_at(min(size, 1_100), self.now)
-                    self._held.append((leave, min(size, 1_100)))
+                    part = min(size, 1_100)
+                    leave = self.pacer.leave_at(part, self.now) if is_tight else self.now
+                    self._held.append((leave, part))
                     size -= 1_100
         while self._held and self._held[0][0] <= self.now:
             self._send(self._held.popleft()[1])
@@ -157,7 +167,8 @@ class Site:
             self.prober.add(*packet)
             self._newest_settled = max(self._newest_settled, packet[0])
         decreases = self.estimate.decreases
-        self.estimate.set_round_trip(2 * self.link.delay_ms * MS)
+        if self.tells_trip:
+            self.estimate.set_round_trip(2 * self.link.delay_ms * MS)
         self.estimate.on_feedback(settled, self.now)
         if self.estimate.decreases > decreases:
             self._choose()
@@ -170,7 +181,7 @@ class Site:
         wants = [Want("main", Rank.MAIN, "a", ladder(MAIN, is_thinnable=True))]
         wants += [
             Want(f"t{n}", Rank.THUMBNAIL, f"b{n}", ladder(THUMBNAIL, is_thinnable=True))
-            for n in range(4)
+            for n in range(self.thumbnails)
         ]
         proven = max(estimate.carried_bps, self.prober.proven_bps(self.now))
         budget = Budget(estimate.target_bps, proven, AUDIO_BPS, estimate.loss.fraction)
@@ -279,6 +290,38 @@ def test_the_cap_of_a_site_is_never_exceeded() -> None:
     site = Site(Link(20_000_000), cap_bps=700_000)
     moments = site.run(60)
     assert all(moment.target_bps <= 700_000 and cost(moment) <= 700_000 for moment in moments)
+
+
+@pytest.mark.parametrize("delay_ms", [10, 60, 200])
+@pytest.mark.parametrize(("kbps", "layer"), [(300, 0), (1_000, 1), (2_000, 2)])
+def test_the_key_frame_of_a_rise_does_not_take_it_back(
+    kbps: int, layer: int, delay_ms: int
+) -> None:
+    """Its burst is a queue, but one that drains: the layer that fits is shown, and stays."""
+    site = Site(Link(kbps * 1_000, delay_ms=delay_ms), thumbnails=0)
+    site.run(25)
+    assert all(m.main == Rung(layer, 3, MAIN[layer]) for m in site.run(30))
+    assert turns(site.moments) == []
+
+
+def test_what_a_probe_does_to_the_queue_is_not_held_against_the_link() -> None:
+    """However long the way is, and though nobody has said so: told by when packets were sent."""
+    site = Site(Link(300_000, delay_ms=200), thumbnails=0)
+    site.tells_trip = False
+    site.run(40)
+    assert site.estimate.decreases == 0
+    assert site.moments[-1].main == Rung(0, 3, MAIN[0])
+
+
+@pytest.mark.parametrize("pause_ms", [80, 150, 250])
+def test_a_link_that_stands_still_for_a_moment_is_not_taken_for_full(pause_ms: int) -> None:
+    """Handover, a Wi-Fi scan, a busy host: all comes at once, late, and the queue is gone."""
+    site = Site(Link(2_000_000, delay_ms=60), thumbnails=0)
+    site.run(25)
+    for _ in range(10):
+        site.link.free_at = max(site.link.free_at, site.now) + pause_ms * MS
+        moments = site.run(3)
+        assert all(m.main is not None and m.main.layer == 2 for m in moments)
 
 
 def test_an_outage_halves_until_feedback_returns() -> None:
