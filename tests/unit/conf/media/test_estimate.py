@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.media.estimate import CEILING_BPS, FLOOR_BPS, START_BPS, DelayTrend, Estimate, LossWatch
+from conf.media.estimate import CEILING_BPS, FLOOR_BPS, START_BPS, Estimate, LossWatch
+from conf.media.trend import DelayTrend
 from conf.media.twcc import LOST
 
 MS = 1_000
