@@ -179,27 +179,29 @@ async def attempt_for_report(
 ) -> AttemptRow | None:
     """The attempt a status report speaks of (TS 23.040 §9.2.3.22: TP-MR wraps at 256).
 
-    Newest unreported first among those of this SIM, reference and recipient; else the newest of
-    unknown outcome, whose reference was lost with its answer.
+    Newest unreported first among those of this SIM, reference and recipient. Else one whose
+    reference is not known yet: the oldest that has not ended (its answer is still to be stored; a
+    later one, journaled ahead, has not begun), or the newest whose answer was lost.
     """
-    base = (
-        select(AttemptRow)
-        .where(AttemptRow.number == number, AttemptRow.imsi == imsi, AttemptRow.started_at >= since)
-        .order_by(AttemptRow.reported_at.is_not(None), AttemptRow.started_at.desc())
-        .limit(1)
+    base = select(AttemptRow).where(
+        AttemptRow.number == number, AttemptRow.imsi == imsi, AttemptRow.started_at >= since
     )
+    newest = (AttemptRow.started_at.desc(), AttemptRow.id.desc())
     exact: AttemptRow | None = await uow.session.scalar(
         base.where(AttemptRow.reference == reference)
+        .order_by(AttemptRow.reported_at.is_not(None), *newest)
+        .limit(1)
     )
     if exact is not None and exact.reported_at is None:
         return exact
-    open_states = (AttemptState.UNKNOWN, AttemptState.STARTED)
-    lost: AttemptRow | None = await uow.session.scalar(
-        base.where(
-            AttemptRow.reference.is_(None),
-            AttemptRow.state.in_(open_states),
-            AttemptRow.reported_at.is_(None),
+    base = base.where(AttemptRow.reference.is_(None), AttemptRow.reported_at.is_(None)).limit(1)
+    running: AttemptRow | None = await uow.session.scalar(
+        base.where(AttemptRow.state == AttemptState.STARTED).order_by(
+            AttemptRow.started_at, AttemptRow.id
         )
+    )
+    lost: AttemptRow | None = running or await uow.session.scalar(
+        base.where(AttemptRow.state == AttemptState.UNKNOWN).order_by(*newest)
     )
     return lost or exact
 

@@ -7,9 +7,12 @@ import pytest
 
 from core.database import Database
 from sms.air_mark import AirMark
+from sms.driver import IncomingPdu, SendOutcome, SendState
 from sms.ledger import Ledger
 from sms.model import MessageClass, Outgoing, Recipient, Submission
 from sms.numbers import demo_number
+from sms.pdu.addresses import Address
+from sms.pdu.status_report import encode_status_report
 from sms.progress import Progress
 from sms.service import SmsPlatform
 from sms.settings import SmsSettings
@@ -81,6 +84,33 @@ async def test_after_a_kill_only_what_the_modem_was_given_is_of_unknown_outcome(
     async with database.read() as uow:
         rows = {r.number: r for r in await platform.recipients(uow, message_id)}
     assert [rows[out.number].state.value for out in (first, second)] == states
+
+
+async def test_a_report_quicker_than_its_answer_is_not_that_of_the_part_journaled_ahead(
+    database: Database,
+) -> None:
+    """The first part's answer is stored while the second is on the air; its report came before."""
+    platform, ledger = SmsPlatform(SmsSettings(), database), Ledger(SmsSettings(), Progress())
+    number = demo_number(1)
+    async with database.write() as uow:
+        order = Submission(MessageClass.NOTICE, "长" * 100, (Recipient(number),), "long")
+        message_id = await platform.submit(uow, order)
+    first, second = await _claim(database, ledger), await _claim(database, ledger)
+    at = database.clock.now()
+    report = encode_status_report(50, Address.parse(number), at, at, 0)
+    await platform.take("m1", "imsi", IncomingPdu(report, "direct", at))
+    async with database.write() as uow:
+        (row,) = await platform.recipients(uow, message_id)
+        parts = await platform.segments(uow, message_id, row.id)
+        assert [part.state.value for part in parts] == ["delivered", "sending"]
+        for one, reference in ((first, 50), (second, 51)):
+            outcome = SendOutcome(SendState.SENT, reference)
+            await ledger.settle(uow, one.attempt_id, outcome)
+    async with database.read() as uow:
+        tries = await platform.attempts(uow, row.id)
+        parts = await platform.segments(uow, message_id, row.id)
+    assert [(one.reference, one.report_status) for one, _ in tries] == [(50, 0), (51, None)]
+    assert [part.state.value for part in parts] == ["delivered", "sent"]
 
 
 @pytest.mark.timeout(60)
