@@ -139,6 +139,10 @@ class UnitOfWork:
                 await result
 
 
+_Work = Callable[[Connection, datetime], Any]
+_Waiting = tuple[_Work, "asyncio.Future[Any]"]
+
+
 class Database:
     """The engine and its units of work. Open with `async with`, or call `close`."""
 
@@ -173,6 +177,7 @@ class Database:
         self._url, self._busy_timeout_s = parsed, busy_timeout_s
         self._thread: ThreadPoolExecutor | None = None
         self._thread_engine: Engine | None = None
+        self._waiting: list[_Waiting] = []  # for `at_once` on SQLite, in order of arrival
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[UnitOfWork]:
@@ -229,24 +234,40 @@ class Database:
         """Run `work(connection, now)` as one writing transaction of plain statements.
 
         For the few paths that run hundreds of times a second: on SQLite it is one hop to a thread
-        of its own instead of one per statement. `work` must touch nothing but the connection.
+        of its own instead of one per statement, and what waits together is committed together,
+        each undone alone if it fails. `work` must touch nothing but the connection.
         Raises: Unavailable, as `write` does.
         """
-        now = self.clock.now()
         try:
             if self._writer is None:
-                return await self._try_at_once(work, now)
-            async with self._writer:
-                loop = asyncio.get_running_loop()
-                if self._thread is None:
-                    self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
-                run = loop.run_in_executor(self._thread, self._in_thread, work, now)
-                return await asyncio.shield(run)
+                return await self._try_at_once(work, self.clock.now())
+            mine: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            self._waiting.append((work, mine))
+            try:
+                async with self._writer:
+                    if not mine.done():
+                        await self._run_waiting()
+                return await mine
+            finally:
+                mine.cancel()  # who gives up waits for nothing, and its work is not begun
         except (DBAPIError, OSError, OverflowError) as error:
             told = _told(error)
             if told is error:
                 raise
             raise told from error
+
+    async def _run_waiting(self) -> None:
+        """In one transaction, for all who wait by now. Not stopped by who gives up waiting."""
+        waiting, self._waiting = self._waiting, []
+        wanted = [(work, future) for work, future in waiting if not future.done()]
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+        works, now = [work for work, _ in wanted], self.clock.now()
+        running = asyncio.get_running_loop().run_in_executor(
+            self._thread, self._in_thread, works, now
+        )
+        running.add_done_callback(lambda done: _hand_out(done, [future for _, future in wanted]))
+        await asyncio.wait({running})
 
     async def _try_at_once(self, work: Callable[[Connection, datetime], T], now: datetime) -> T:
         """On PostgreSQL; whom it makes give way to another tries again."""
@@ -260,7 +281,8 @@ class Database:
         async with self.engine.begin() as connection:
             return await connection.run_sync(work, now)
 
-    def _in_thread(self, work: Callable[[Connection, datetime], T], now: datetime) -> T:
+    def _in_thread(self, works: list[_Work], now: datetime) -> list[Any]:
+        """What each of `works` returned, or the fault that undid it. Raises: what undid all."""
         if self._thread_engine is None:
             url = self._url.set(drivername="sqlite+pysqlite")
             options = {"timeout": self._busy_timeout_s, "check_same_thread": False}
@@ -270,9 +292,12 @@ class Database:
             _prepare_sqlite(self._thread_engine)
         with self._thread_engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            result = work(connection, now)
+            if len(works) == 1:
+                results = [works[0](connection, now)]
+            else:
+                results = [_apart(connection, work, now) for work in works]
             connection.commit()
-            return result
+            return results
 
     async def ping(self) -> None:
         """One trivial query.
@@ -307,6 +332,31 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _apart(connection: Connection, work: _Work, now: datetime) -> Any:
+    """Run `work` so that its fault undoes it alone. Returns: its result or its fault."""
+    connection.exec_driver_sql("SAVEPOINT one")
+    try:
+        result = work(connection, now)
+    except Exception as fault:  # noqa: BLE001 - raised where it was asked for
+        connection.exec_driver_sql("ROLLBACK TO one")
+        result = fault
+    connection.exec_driver_sql("RELEASE one")
+    return result
+
+
+def _hand_out(done: "asyncio.Future[list[Any]]", futures: "list[asyncio.Future[Any]]") -> None:
+    """Tell everybody what came of their work."""
+    fault = asyncio.CancelledError() if done.cancelled() else done.exception()
+    results = [fault] * len(futures) if fault is not None else done.result()
+    for future, result in zip(futures, results, strict=True):
+        if future.done():  # gave up waiting
+            continue
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
 
 
 async def _rollback_quietly(session: AsyncSession) -> None:

@@ -1,7 +1,7 @@
 """Units of work on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +12,7 @@ from core import changes
 from core.changes import Change
 from core.database import Database, UtcDateTime
 from core.errors import InvalidInput, Unavailable
+from core.ids import new_id
 from core.signals import CHANGE_PUBLISHED
 
 
@@ -113,6 +114,54 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
     assert fault.value.wire_code == "database_unavailable"
 
 
+async def test_plain_work_that_waits_together_is_committed_together(sqlite: Database) -> None:
+    """One disk write for all modems that ended a text at the same time."""
+    moments = await _at_once_together(sqlite, [_add, _add, _add])
+    assert len(set(moments)) == 1
+    assert await _count(sqlite) == 3
+
+
+async def test_plain_work_that_fails_is_undone_alone(sqlite: Database) -> None:
+    def add_twice_the_same(connection: Connection, now: datetime) -> None:
+        _add(connection, now, "twice")
+        _add(connection, now, "twice")
+
+    first, second, third = await _at_once_together(sqlite, [_add, add_twice_the_same, _add])
+    assert isinstance(second, IntegrityError)
+    assert first == third
+    assert await _count(sqlite) == 2
+
+
+async def test_plain_work_is_not_begun_for_who_gave_up_waiting(sqlite: Database) -> None:
+    async with sqlite.write():
+        task = asyncio.create_task(sqlite.at_once(_add))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await sqlite.at_once(_add) is not None
+    assert await _count(sqlite) == 1
+
+
+async def _at_once_together(
+    database: Database, works: list[Callable[[Connection, datetime], object]]
+) -> list[object]:
+    """What each returned or raised, all of them asked for while another held the writer."""
+    async with database.write():
+        tasks = [asyncio.create_task(database.at_once(work)) for work in works]
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _add(connection: Connection, now: datetime, topic: str = "") -> datetime:
+    values = {"topic": topic or new_id(), "seq": 1, "kind": "k", "data": "{}", "at": now}
+    connection.execute(
+        text("INSERT INTO topic_change VALUES (:topic, :seq, :kind, :data, :at)"),
+        values | {"at": now.isoformat()},
+    )
+    return now
+
+
 async def test_two_hundred_writers_at_once_all_get_their_turn(database: Database) -> None:
     async def write(n: int) -> Change:
         async with database.write() as uow:
@@ -120,6 +169,12 @@ async def test_two_hundred_writers_at_once_all_get_their_turn(database: Database
 
     made = await asyncio.gather(*(write(n) for n in range(200)))
     assert sorted(change.seq for change in made) == list(range(1, 201))
+
+
+@pytest.fixture
+async def sqlite(sqlite_url: str) -> AsyncIterator[Database]:
+    async with Database(sqlite_url) as database:
+        yield database
 
 
 @pytest.fixture
