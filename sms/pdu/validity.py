@@ -1,5 +1,6 @@
 """TP-VP: how long the service centre keeps trying (TS 23.040 §9.2.3.12). Pure."""
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
 
 from sms.pdu.octets import DecodeError, Octets
@@ -24,12 +25,12 @@ def decode_relative(value: int) -> timedelta:
     return (value - 192) * _WEEK
 
 
+_PERIODS = tuple(map(decode_relative, range(256)))  # ascending
+
+
 def encode_relative(period: timedelta) -> int:
     """The smallest TP-VP not shorter than `period`; 63 weeks is the longest there is."""
-    for value in range(256):
-        if decode_relative(value) >= period:
-            return value
-    return 255
+    return min(bisect_left(_PERIODS, period), 255)
 
 
 def decode_validity(data: Octets, vp_format: int) -> timedelta | datetime | None:

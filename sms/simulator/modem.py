@@ -12,6 +12,7 @@ from sms.simulator.faults import Armed, Fault, StandingFault, SubmitFault
 from sms.simulator.wire import Wire
 
 _ESC, _CTRL_Z = 0x1B, 0x1A
+_PLAIN_TEXT = re.compile(rb"[^\x1b\x0d\x1a]*")
 _HEX_PDU = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
 
 
@@ -96,7 +97,7 @@ class SimulatedModem:
         """What the computer wrote."""
         if self._is_deaf or self._is_off:
             return
-        for octet in data:
+        for octet in self._feed_plain_text(data):
             if self._prompt is not False:
                 self._feed_text(octet)
             elif octet in b"\r":
@@ -105,6 +106,14 @@ class SimulatedModem:
                     self._command(line)
             elif octet not in (_ESC, _CTRL_Z, 0x0A):
                 self._input.append(octet)
+
+    def _feed_plain_text(self, data: bytes) -> bytes:
+        """Take what a text begins with in one go. Returns: what is left of `data`."""
+        plain = _PLAIN_TEXT.match(data) if self._prompt is not False else None
+        if plain is None:
+            return data
+        self._input += plain[0]
+        return data[plain.end() :]
 
     def _command(self, line: str) -> None:
         if self.session.echo or self.echo_stuck:
@@ -204,13 +213,15 @@ class SimulatedModem:
     def _submit(self, pdu_hex: str, fault: Fault | None) -> None:
         if self.session.echo or self.echo_stuck:
             self.wire.raw(pdu_hex + "\x1a")
+        until = self.air.agenda.monotonic() + self.radio_s  # reading the PDU is part of it
         error = self._not_now()
         refusal = self.air.refusal(pdu_hex) if _HEX_PDU.match(pdu_hex) else 304
+        left_s = until - self.air.agenda.monotonic()
         if error is not None or refusal is not None:
             answer = error or f"+CMS ERROR: {refusal}"
-            self._busy(self.radio_s, lambda: self.wire.answer([answer]))
+            self._busy(left_s, lambda: self.wire.answer([answer]))
         elif fault is None:
-            self._busy(self.radio_s, lambda: self._sent(pdu_hex))
+            self._busy(left_s, lambda: self._sent(pdu_hex))
         else:
             self._submit_with(fault, pdu_hex)
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import selectors
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,9 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = SimulatorOptions(
         given.directory, given.modems, given.radio_s, given.family, given.pin, not given.forget
     )
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_run(options, with_parent=given.with_parent))
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_exact_loop) as runner:
+        runner.run(_run(options, with_parent=given.with_parent))
     return 0
+
+
+def _exact_loop() -> asyncio.AbstractEventLoop:
+    """Its timers are exact to microseconds; those of epoll come up to a millisecond late."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
 async def _run(options: SimulatorOptions, *, with_parent: bool) -> None:
