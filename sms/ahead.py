@@ -12,6 +12,8 @@ from sms.surroundings import Surroundings
 
 FAST_AIR_S = 0.5
 """A line whose last text took longer gains nothing."""
+LEAD_S = 0.003
+"""The text is on the air first: the database's thread would hold its prompt up."""
 PATIENCE_S = 1.0
 """A text that takes longer than this on a fast line is in trouble: others take what waits."""
 

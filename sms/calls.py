@@ -58,6 +58,11 @@ async def order(uow: UnitOfWork, wanted: CallOrder) -> str:
     return row.id
 
 
+async def waiting(uow: UnitOfWork) -> set[bool]:
+    """Whether demo phones (True) and real ones (False) wait to be rung."""
+    return set(await store.waiting(uow))
+
+
 async def claim(uow: UnitOfWork, modem: str, *, is_simulated: bool) -> PendingCall | None:
     """The next call, now ringing through `modem`."""
     row = await store.next_waiting(uow, is_simulated=is_simulated)

@@ -60,6 +60,11 @@ class Housework:
             or now - self._leased_at >= self._sms.lease_s / 3
         )
 
+    @property
+    def may_take_long(self) -> bool:
+        """Whether seconds may pass: something somebody asked for, or a question to the network."""
+        return bool(self.errands.inbox) or self.errands.balance_wanted
+
     async def do(self, *, is_busy: bool) -> None:
         """Lease, storage, radio, errands, each when it is time. Raises: ModemUnavailable."""
         await self._look_after()

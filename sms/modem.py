@@ -12,7 +12,7 @@ import structlog
 
 from core.errors import AppError
 from sms import calls
-from sms.ahead import FAST_AIR_S, PATIENCE_S, Ahead
+from sms.ahead import FAST_AIR_S, LEAD_S, PATIENCE_S, Ahead
 from sms.air_mark import AirMark
 from sms.deadline import unless
 from sms.driver import (
@@ -176,13 +176,10 @@ class ModemOwner:
         done: Done | None = None
         while True:
             self._wake.clear()
-            is_busy = done is not None
-            if self._house.is_due(is_busy=is_busy):
-                if is_busy or self._errands.late:
-                    await self._turn(done, may_claim=False)
-                    done = None
-                await self._house.do(is_busy=is_busy)
+            if self._house.is_due(is_busy=done is not None):
+                done = await self._keep_house(done)
             outgoing = await self._next_ahead()
+            may_ring = self._may_ring  # then the turn below leaves notices to the others
             if outgoing is None:
                 self._ahead.looks()
                 await self._around.pool.leave_to_better(self._settings.name)
@@ -196,10 +193,37 @@ class ModemOwner:
                 return
             if not self._driver.is_ready or self._errands.recovery_wanted:
                 return  # _own calls recover()
-            if self._may_ring:
+            if may_ring:
                 await self._ring_next()
                 continue  # whoever finds nobody to ring looks for notices at once
             await self._nap(self._nap_s())
+
+    async def _keep_house(self, done: Done | None) -> Done | None:
+        """Housework; between two texts of a queue what goes next is journaled meanwhile.
+
+        Returns: the outcome that is still to be stored.
+        """
+        is_usual = done is not None and done.is_usual and not self._errands.late
+        if not is_usual or self._house.may_take_long:
+            if done is not None or self._errands.late:
+                await self._turn(done, may_claim=False)
+            await self._house.do(is_busy=done is not None)
+            return None
+        working = asyncio.ensure_future(self._house.do(is_busy=True))
+        try:
+            if self._ahead.held is None:
+                self._ahead.looks()
+                self._ahead.held = await self._turn(done, may_claim=self._can_send)
+                done = None
+            await working
+        except AppError:
+            if done is not None:
+                await self._turn(done, may_claim=False)
+            raise
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        return done
 
     @property
     def _can_send(self) -> bool:
@@ -304,6 +328,7 @@ class ModemOwner:
     async def _meanwhile(
         self, lane: int, before: Done | None, sending: asyncio.Task[SendOutcome]
     ) -> AppError | None:
+        await asyncio.wait({sending}, timeout=LEAD_S)
         try:
             self._ahead.held = await self._turn(before, may_claim=self._can_send, min_lane=lane)
             await asyncio.wait({sending}, timeout=PATIENCE_S)

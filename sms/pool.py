@@ -285,10 +285,11 @@ class ModemPool:
             await self._ledger.expire(uow)
             await calls.end_late(uow)
             await self._fleet.look(uow)
+            for is_simulated in await calls.waiting(uow):  # another node may have ordered it
+                self._may_call[is_simulated] = True
             present = [view.name for view in self._all_ready()]
             if present:
                 await self._ledger.renew_stranded(uow, present)
-        self._may_call = {False: True, True: True}  # another node may have ordered one
         await self._inbox.join_stale()
         for chore in self.chores:
             await chore()

@@ -23,6 +23,12 @@ async def next_waiting(uow: UnitOfWork, *, is_simulated: bool) -> CallRow | None
     return found
 
 
+async def waiting(uow: UnitOfWork) -> list[bool]:
+    """`is_demo` of the calls that wait, each once."""
+    query = select(CallRow.is_demo).distinct()
+    return list(await uow.session.scalars(query.where(CallRow.state == CallState.QUEUED)))
+
+
 async def over(uow: UnitOfWork, modem: str | None = None) -> list[CallRow]:
     """Calls nobody rings any more: too late, or (with `modem`) cut off when the process ended."""
     condition = (

@@ -178,6 +178,25 @@ async def test_no_ring_begins_before_an_alert_that_came_while_the_modem_looked(
     assert await is_rung()  # a notice does not hold it back
 
 
+async def test_housekeeping_has_modems_look_for_rings_only_where_somebody_waits(
+    database: Database,
+) -> None:
+    """A modem that looks for a ring leaves the notices alone meanwhile."""
+    platform = SmsPlatform(SmsSettings(), database)
+
+    def may_ring() -> bool:
+        return platform.pool.may_ring("m1", is_simulated=True)
+
+    assert await platform.pool.next_call("m1", is_simulated=True, after=None) is None
+    await platform.pool.keep_house()
+    assert not may_ring()
+    async with database.write() as uow:  # the pool is not running: nobody tells it
+        await platform.ring(uow, CallOrder(demo_number(9), "wake-1", ring_s=5))
+    assert not may_ring()
+    await platform.pool.keep_house()
+    assert may_ring()
+
+
 @pytest.mark.timeout(60)
 async def test_a_ring_overtakes_queued_notices_but_no_alert(
     sqlite_url: str, tmp_path: Path
