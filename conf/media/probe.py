@@ -15,6 +15,9 @@ MAX_FACTOR: Final = 2.0  # a probe goes no higher than this times the estimate
 FIRST_PAUSE_US: Final = 2_000_000
 MAX_PAUSE_US: Final = 24_000_000
 _MIN_PACKETS = 5
+_LEAD_US = 20_000  # padding comes with the first tick; before it the link has little to do
+_BURST_US = 2_000
+_TAG_BYTES = 16  # of encryption: much of a small packet, so that a full link would seem narrower
 _ABOVE = 1.2  # a probe falls a little short of its rate
 _MIN_RECEIVED = 0.8
 _SATURATED = 0.9
@@ -43,12 +46,13 @@ class Prober:
     `add`; `result` yields the proven rate once.
     """
 
-    __slots__ = ("_arrived", "_lost", "_next_us", "_pause_us", "_proven", "running")
+    __slots__ = ("_arrived", "_lost", "_next_us", "_pause_us", "_proven", "_wanted_bps", "running")
 
     def __init__(self) -> None:
         self.running: Probe | None = None
         self._arrived: list[tuple[int, int, int]] = []
         self._lost = 0
+        self._wanted_bps = 0
         self._next_us = 0
         self._pause_us = FIRST_PAUSE_US
         self._proven = (-(1 << 60), 0)
@@ -68,12 +72,13 @@ class Prober:
         self.running = Probe(now_us, now_us + DURATION_US, rate)
         self._arrived.clear()
         self._lost = 0
+        self._wanted_bps = wanted_bps
         return self.running
 
     def add(self, sent_us: int, arrival_us: int, size: int) -> None:
         """Note the fate of one packet, as SendHistory.settle yields it."""
         probe = self.running
-        if probe is None or not probe.start_us <= sent_us <= probe.end_us:
+        if probe is None or not probe.start_us + _LEAD_US <= sent_us <= probe.end_us:
             return
         if arrival_us == LOST:
             self._lost += 1
@@ -93,7 +98,7 @@ class Prober:
             return None
         self.running = None
         measured = int(self._measure(inherent) / (1 - inherent))
-        is_success = measured >= _SATURATED * probe.rate_bps
+        is_success = measured >= min(_SATURATED * probe.rate_bps, self._wanted_bps)
         self._pause_us = FIRST_PAUSE_US if is_success else min(2 * self._pause_us, MAX_PAUSE_US)
         self._next_us = now_us + self._pause_us
         self._proven = (now_us, measured)
@@ -115,8 +120,10 @@ class Prober:
         if sent_span <= 0 or last_us <= first_us:
             return 0
         total = sum(size for _, _, size in arrived)
-        sent_bps = (total - arrived[-1][2]) * 8_000_000 // sent_span
+        last_burst = sum(size for at, _, size in arrived if at > arrived[-1][0] - _BURST_US)
+        sent_bps = (total - last_burst) * 8_000_000 // sent_span
         received_bps = (total - arrived[0][2]) * 8_000_000 // (last_us - first_us)
         if received_bps < _SATURATED * sent_bps:
-            return received_bps * 95 // 100  # the link is full at this rate: stay a little below
+            tagged = total + count * _TAG_BYTES
+            return received_bps * tagged // total * 95 // 100  # full: stay a little below
         return min(sent_bps, received_bps)
