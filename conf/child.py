@@ -1,10 +1,13 @@
 """A child process of the server and the Unix socket to it: start, watch, restart, ask, listen.
 
-Frames as in conf.media.control. The server listens, the child connects and says hello; end of file
-ends the child, so that none outlives its server. The media worker has its own, older form of this.
+Frames as in conf.media.control. The server listens, the child connects and says hello, then
+`{"event": "alive"}` every second: one that falls silent is killed (conf.watchdog) and started anew.
+End of file ends the child, so that none outlives its server. The media worker has its own, older
+form of this.
 """
 
 import asyncio
+import enum
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -14,6 +17,7 @@ from typing import Any, Final
 import structlog
 
 from conf.media import control
+from conf.watchdog import until_hung
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 
 log = structlog.get_logger("conf.child")
@@ -22,6 +26,8 @@ REQUEST_TIMEOUT_S: Final = 5.0
 START_TIMEOUT_S: Final = 45.0
 STOP_TIMEOUT_S: Final = 5.0
 RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+ALIVE: Final = "alive"
+ALIVE_EVERY_S: Final = 1.0
 _ERRORS: Final[dict[str, type[AppError]]] = {
     cls.code: cls for cls in (InvalidInput, NotFound, Conflict, Unavailable)
 }
@@ -31,8 +37,20 @@ Tell = Callable[[str, dict[str, Any]], None]
 _Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+class End(enum.StrEnum):
+    """Why a process is no more, though nobody asked for it."""
+
+    DIED = "died"
+    HUNG = "hung"
+    NOT_STARTED = "not_started"
+
+
 class Child:
-    """Owner of one process. `on_start` is awaited at each (re)start, `on_event` at each event."""
+    """Owner of one process.
+
+    `on_start` is awaited at each (re)start, `on_event` called at each event, `on_end` as soon as
+    the process is known to have died or hung, before its successor starts.
+    """
 
     def __init__(
         self,
@@ -41,6 +59,7 @@ class Child:
         socket_path: Path,
         on_start: Callable[[], Coroutine[Any, Any, None]],
         on_event: Callable[[str, dict[str, Any]], None],
+        on_end: Callable[[End], None] = lambda end: None,
     ) -> None:
         """`command` gets `--socket PATH` appended."""
         self.name = name
@@ -50,6 +69,8 @@ class Child:
         self._socket_path = socket_path
         self._on_start = on_start
         self._on_event = on_event
+        self._on_end = on_end
+        self._words = 0  # messages read so far
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._last_id = 0
@@ -61,16 +82,18 @@ class Child:
         failures = 0
         while not self._stopping.is_set():
             try:
-                await self._run_once()
+                end = await self._run_once()
                 failures = 0
             except (Unavailable, OSError) as error:
+                end = End.NOT_STARTED
                 failures += 1
                 log.warning("child_not_started", child=self.name, cause=str(error))
             if self._stopping.is_set():
                 return
             self.restarts += 1
             pause = RESTART_PAUSES_S[min(failures, len(RESTART_PAUSES_S) - 1)]
-            log.warning("child_died", child=self.name, restart_in_s=pause)
+            log.warning("child_ended", child=self.name, how=end.value, restart_in_s=pause)
+            self._on_end(end)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
@@ -100,7 +123,7 @@ class Child:
         finally:
             self._pending.pop(number, None)
 
-    async def _run_once(self) -> None:
+    async def _run_once(self) -> End:
         lines: asyncio.Queue[_Line] = asyncio.Queue(1)
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,40 +144,68 @@ class Child:
         except TimeoutError as error:
             raise Unavailable("it did not start") from error
         else:
-            await self._serve(reader, writer)
+            return await self._serve(process, reader, writer)
         finally:
             server.close()
             self._writer = None
             self._fail_pending()
-            await _end(process)
+            await self._end(process)
             self._socket_path.unlink(missing_ok=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> End:
         self._writer = writer
-        try:
-            hello = await control.read_frame(reader)
-            self.process_id = int((hello or {}).get("hello", {}).get("pid", 0))
-            async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(self._watch(process), name=f"{self.name}:watch")
+            try:
+                await self._greet(reader)
                 tasks.create_task(self._on_start(), name=f"{self.name}:start")
                 await self._read(reader)
-        except control.ControlError as error:
-            raise Unavailable(str(error)) from error
-        finally:
-            writer.close()
+            finally:
+                self._writer = None  # who asks from now on is refused at once
+                writer.close()
+            has_hung = watch.done()
+            watch.cancel()
+        return End.HUNG if has_hung else End.DIED
+
+    async def _greet(self, reader: asyncio.StreamReader) -> None:
+        with suppress(control.ControlError):
+            hello = await control.read_frame(reader)
+            self.process_id = int((hello or {}).get("hello", {}).get("pid", 0))
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Kill a child that hangs: its end is then found as any other's."""
+        silence = await until_hung(process.pid, lambda: self._words)
+        log.error("child_hangs", child=self.name, silent_s=silence.seconds)
+        with suppress(ProcessLookupError):
+            process.kill()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while (message := await control.read_frame(reader)) is not None:
-            if "event" in message:
+        try:
+            while (message := await control.read_frame(reader)) is not None:
+                self._words += 1
+                self._take(message)
+        except control.ControlError as error:  # it died in the middle of a word
+            log.warning("child_line_broken", child=self.name, cause=str(error))
+        finally:
+            self._fail_pending()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "event" in message:
+            if message["event"] != ALIVE:
                 self._on_event(str(message["event"]), message.get("data") or {})
-                continue
-            future = self._pending.pop(int(message.get("id") or 0), None)
-            if future is None or future.done():
-                continue
-            if "error" in message:
-                future.set_exception(_error(message["error"]))
-            else:
-                future.set_result(message.get("ok") or {})
-        self._fail_pending()
+            return
+        future = self._pending.pop(int(message.get("id") or 0), None)
+        if future is None or future.done():
+            return
+        if "error" in message:
+            future.set_exception(_error(message["error"]))
+        else:
+            future.set_result(message.get("ok") or {})
 
     def _fail_pending(self) -> None:
         for future in self._pending.values():
@@ -162,15 +213,19 @@ class Child:
                 future.set_exception(Unavailable(f"{self.name} went away"))
         self._pending.clear()
 
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for it, then kill it; one the kernel holds (a dead disk) is left to its fate."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
+                return
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            log.error("child_cannot_be_killed", child=self.name, process_id=process.pid)
 
 
 def _error(error: dict[str, Any]) -> AppError:
@@ -206,9 +261,15 @@ async def serve_requests(
             await writer.drain()
         raise _ServerGone
 
+    async def say_alive() -> None:
+        while True:
+            tell(ALIVE, {})
+            await asyncio.sleep(ALIVE_EVERY_S)
+
     writer.write(control.encode_frame({"hello": {"pid": os.getpid()}}))
     try:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(say_alive(), name="alive")
             tasks.create_task(background(tell), name="background")
             tasks.create_task(answer(), name="answer")
     except* (_ServerGone, ConnectionError):

@@ -7,15 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from conf.cameras import address, store
 from conf.cameras.store import CameraRow
-from conf.child import Child
+from conf.child import Child, End
 from core.database import UnitOfWork
 from core.errors import InvalidInput, NotFound, Unavailable
 from core.ids import new_id
 
+ENDS: Final = {
+    End.DIED: "the process that reads cameras has ended; it is started anew",
+    End.HUNG: "the process that reads cameras did not answer any more; it is started anew",
+    End.NOT_STARTED: "the process that reads cameras does not start; it is tried again",
+}
 Show = Callable[[str, str, str, str], None]
 """(meeting id, participant id, state, words)"""
 
@@ -40,7 +45,7 @@ class Cameras:
         self._running: dict[str, _Running] = {}
         self.child = Child(
             "cameras", command or [sys.executable, "-m", "conf.cameras"], sockets / "cameras.sock",
-            self._open_all, self._on_event,
+            self._open_all, self._on_event, self._on_end,
         )  # fmt: skip
 
     def show_with(self, show: Show) -> None:
@@ -86,6 +91,11 @@ class Cameras:
             if running is not None:
                 words = (str(told["state"]), str(told["words"]))
                 self._show(running.meeting_id, participant_id, *words)
+
+    def _on_end(self, end: End) -> None:
+        """None of them is seen until the next process has opened it."""
+        for participant_id, running in self._running.items():
+            self._show(running.meeting_id, participant_id, "retrying", ENDS[end])
 
     # -- the register -----------------------------------------------------------------------------
 

@@ -72,6 +72,11 @@ class Recording:
             "tracks": [*self.earlier, *tracks],
         }
 
+    def begin(self) -> None:
+        """Make its place on disk. Raises: OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.write_index()
+
     def write_index(self) -> None:
         """Replace the index as a whole. Raises: OSError."""
         target = self.folder / INDEX
@@ -116,10 +121,9 @@ class Recorder:
         if room_id in self._rooms and self._rooms[room_id].recording_id == recording_id:
             return
         path = self._root / folder
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         recording = Recording(recording_id, room_id, path, earlier=_earlier(path / INDEX))
         self._rooms[room_id] = recording
-        self._guarded(recording, recording.write_index)
+        self._guarded(recording, recording.begin)
 
     def stop(self, recording_id: str) -> None:
         """Close the files; idempotent."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from conf.child import Child
+from conf.child import Child, End
 from conf.media.tap import SOCKET_NAME
 from conf.recording import store
 from conf.recording.lamp import Lamp, Watch
@@ -70,7 +70,7 @@ class Recordings:
         where = ["--folder", os.fspath(folder), "--data", os.fspath(sockets / SOCKET_NAME)]
         self.child = Child(
             "recorder", [*(command or default), *where], sockets / "recorder.sock",
-            self._begin_again, self._on_event,
+            self._begin_again, self._on_event, self._on_end,
         )  # fmt: skip
 
     def show_with(self, show: ShowLamp) -> None:
@@ -140,6 +140,11 @@ class Recordings:
                 active.watch = active.watch.noted(
                     int(told["bytes"]), is_full=bool(told["is_full"]), now=now
                 )
+
+    def _on_end(self, end: End) -> None:
+        """Nothing reaches the disk until the next recorder writes: the lamps go out at once."""
+        for active in self._active.values():
+            active.watch = Watch()
 
     async def _look(self) -> None:
         """Twice a second, whether the recorder speaks or not."""

@@ -82,6 +82,36 @@ async def test_a_camera_is_seen_recorded_and_comes_back(house: House, settings: 
         assert sum(1 for _ in container.decode(video=0)) > 20
 
 
+async def test_a_hung_camera_process_is_named_and_replaced(house: House) -> None:
+    """The seat says why it is dark; the next process opens the camera again."""
+    (hall,) = await house.joined("hall")
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    child = house.app.rooms.cameras.child
+    async with running_camera() as camera:
+        pid = await bring_in(house, staff, camera.url)
+        assert await hall.change("participant.changed", participant_id=pid, is_connected=True)
+        hung = child.process_id
+        hall.heard.clear()
+        os.kill(hung, signal.SIGSTOP)
+        told = await hall.until(
+            "change", lambda c: "did not answer" in (c["data"].get("note") or ""), timeout_s=30
+        )
+        assert told["data"]["participant_id"] == pid
+        assert not told["data"]["is_connected"]
+        hall.heard.clear()
+        back = await hall.until(
+            "change", lambda c: c["data"].get("is_connected") is True, timeout_s=20
+        )
+        assert back["data"]["note"] == ""
+        before = hall.media.received()
+        async with asyncio.timeout(15):
+            while hall.media.received() < before + 50:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        with pytest.raises(ProcessLookupError):
+            os.kill(hung, 0)
+        assert child.restarts == 1
+
+
 @pytest.mark.parametrize(
     ("camera", "words"),
     [

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -109,6 +110,32 @@ async def test_what_was_said_two_seconds_before_a_kill_plays(
     assert len(files(settings, "audio")) == 2
     assert decoded(files(settings, "audio")[1]) > 50
     assert (await hall.room())["recording"] in ("on", "stalled")
+
+
+async def test_a_hung_recorder_is_replaced_and_the_recording_goes_on(
+    recorded: tuple[House, Page, Page], settings: Settings
+) -> None:
+    """A stopped process does not die of itself: the lamp goes out, then new files begin."""
+    house, hall, east = recorded
+    child = house.app.rooms.recordings.child
+    sending = asyncio.create_task(perform(east, 60))
+    await hall.change("room.changed", recording="on")
+    hung = child.process_id
+    hall.heard.clear()
+    os.kill(hung, signal.SIGSTOP)
+    assert await hall.change("room.changed", recording="stalled")
+    assert await hall.until("change", lambda c: c["data"].get("recording") == "on", timeout_s=30)
+    with pytest.raises(ProcessLookupError):
+        os.kill(hung, 0)
+    assert child.restarts == 1
+    sending.cancel()
+    with suppress(asyncio.CancelledError):
+        await sending
+    await hall.order("record_stop")
+    for source in ("audio", "camera"):
+        before, after = files(settings, source)
+        assert decoded(before)
+        assert decoded(after)
 
 
 async def test_a_muted_site_is_not_recorded(
