@@ -28,13 +28,18 @@ describe('catalogues', () => {
 
   it('have the same placeholders in each text', () => {
     const places = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort()
-    const unequal = [...chinese].filter(([key, text]) => places(text).join() !== places(english.get(key) ?? '').join())
+    const unequal = [...chinese].filter(([key, text]) => (english.get(key) ?? '').split(' | ').some((form) => places(text).join() !== places(form).join()))
     expect(unequal.map(([key]) => key)).toEqual([])
   })
 
   it('leave no text empty and no English text in Chinese characters', () => {
     expect([...chinese, ...english].filter(([, text]) => !text.trim())).toEqual([])
     expect([...english].filter(([, text]) => /[\u4e00-\u9fff]/.test(text))).toEqual([])
+  })
+
+  it('say one of a thing in the singular', () => {
+    const counted = [...english].filter(([, text]) => /(?<!At (?:least|most) |the |to )\{n\} (?:people|[a-z]+s)\b/.test(text) && !text.includes(' | '))
+    expect(counted).toEqual([])
   })
 
   it('hold every key that the source names', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { homeOf, visibleNavigation } from '@/console/navigation'
 import { treeOf } from '@/features/directory/tree'
 import type { Unit } from '@/protocol/api/directory'
-import { absolute, countdown, fullTime, relative } from '@/ui/time'
+import { absolute, countdown, fullTime, relative, weekdayOf } from '@/ui/time'
 
 describe('navigation', () => {
   it('shows what the permissions open, and the phones only in the demo', () => {
@@ -28,6 +28,7 @@ describe('times', () => {
     expect(absolute(noon, noon + 86_400_000)).toBe('07-01 12:00')
     expect(absolute(noon, noon + 400 * 86_400_000)).toBe('2026-07-01 12:00')
     expect(fullTime(noon)).toBe('2026-07-01 12:00:00')
+    expect([weekdayOf(noon, 'zh-CN'), weekdayOf(noon, 'en')]).toEqual(['周三', 'Wed'])
   })
   it('counts down, and up past the deadline', () => {
     expect(countdown(noon + 299_000, noon)).toBe('4:59')

@@ -9,7 +9,6 @@ const parts = new Intl.DateTimeFormat('zh-CN', {
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
-  weekday: 'short',
   hourCycle: 'h23',
 })
 
@@ -20,7 +19,6 @@ export interface Moment {
   hour: string
   minute: string
   second: string
-  weekday: string
 }
 
 export function momentOf(at: number): Moment {
@@ -28,6 +26,11 @@ export function momentOf(at: number): Moment {
   for (const part of parts.formatToParts(at)) found[part.type] = part.value
   return found as unknown as Moment
 }
+
+const weekdays = (locale: string): Intl.DateTimeFormat => new Intl.DateTimeFormat(locale, { timeZone: ZONE, weekday: 'short' })
+
+/** 周日, Sun: the day of the week in the reader's language. */
+export const weekdayOf = (at: number, locale: string): string => weekdays(locale).format(at)
 
 export const parseTime = (text: string | null | undefined): number => (text ? Date.parse(text) : Number.NaN)
 

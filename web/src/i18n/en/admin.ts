@@ -39,7 +39,7 @@ export default {
   audit: {
     verify: 'Verify the log',
     verifying: 'Verifying…',
-    whole: 'The log is whole: {n} entries',
+    whole: 'The log is whole: {n} entry | The log is whole: {n} entries',
     broken: 'The log was altered; not to be trusted from entry {seq}',
     none: 'No entries',
     at: 'Time',
@@ -50,7 +50,7 @@ export default {
   },
   system: {
     fine: 'Every component is ready',
-    broken: '{n} components are not ready; see the notes',
+    broken: '{n} component is not ready; see the notes | {n} components are not ready; see the notes',
     components: 'Components',
     ready: 'Ready',
     notReady: 'Not ready',

@@ -1,5 +1,5 @@
 export default {
-  app: { name: 'Fengsui', tagline: 'County emergency command · video meetings · SMS' },
+  app: { comma: ', ', name: 'Fengsui', tagline: 'County emergency command · video meetings · SMS' },
   action: {
     save: 'Save', cancel: 'Cancel', close: 'Close', confirm: 'OK', back: 'Back', next: 'Next', retry: 'Try again', search: 'Search', add: 'Add',
     edit: 'Edit', remove: 'Delete', refresh: 'Refresh', print: 'Print', more: 'More', open: 'Open', send: 'Send', undo: 'Undo', copy: 'Copy', all: 'All',

@@ -108,9 +108,9 @@ export default {
   },
   home: {
     duty: 'Duty desk',
-    dutyOpen: '{n} open incidents, {waiting} of them waiting.',
+    dutyOpen: '{n} open incident, {waiting} waiting. | {n} open incidents, {waiting} waiting.',
     dutyQuiet: 'No open incident. When a report comes in, choose “Record an incident” at once.',
-    unreached: '{n} duties unanswered',
+    unreached: '{n} duty unanswered | {n} duties unanswered',
     openIncidents: 'Open incidents',
     allIncidents: 'All incidents',
     map: 'The county',
@@ -155,8 +155,8 @@ export default {
   map: {
     layers: 'Layers',
     kinds: { store: 'Stores', team: 'Teams', shelter: 'Shelters' },
-    capacity: 'for {n} people',
-    team: '{kind} {n} people, musters in {minutes} min',
+    capacity: 'for {n} person | for {n} people',
+    team: '{kind}, strength {n}, musters in {minutes} min',
     label: 'Map',
     noBoundary: 'No boundary data installed; points only.',
   },

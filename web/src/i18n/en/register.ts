@@ -32,7 +32,7 @@ export default {
     substance: 'Substance',
     amount: 'Amount (t)',
     addHolding: 'Add a substance',
-    hint: '{n} sources. CGCS2000; the map is drawn offline.',
+    hint: '{n} source. CGCS2000; the map is drawn offline. | {n} sources. CGCS2000; the map is drawn offline.',
     kind: 'Kind',
     allKinds: 'All kinds',
     search: 'Name, unit, substance',

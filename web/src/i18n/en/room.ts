@@ -34,7 +34,7 @@ export default {
     polling: 'Polling',
     waiting: 'Waiting for a picture', waitingHint: 'It appears here as soon as a site turns its camera on or the chair broadcasts one.', alone: 'You are the only site so far', aloneHint: 'Others appear by themselves when they join.',
     onAir: 'On air', called: 'Called on', sharing: '{site} is sharing', you: 'This site', cameraOff: 'Camera off', speaking: 'Speaking', audioBlocked: 'Click here to turn the sound on',
-    lecture: 'Lecture: the chair sees all sites', locked: 'Meeting locked', ends: 'Ends about {time}', count: '{n} sites online',
+    lecture: 'Lecture: the chair sees all sites', locked: 'Meeting locked', ends: 'Ends about {time}', count: '{n} site online | {n} sites online',
   },
   called: { title: 'The chair calls on your site', in: 'Microphone opens in {n} s', now: 'Please speak', refuse: 'Not now', accept: 'Speak now', end: 'Finish' },
   chat: { title: 'Messages', empty: 'No messages yet. Write below to reach all sites.', placeholder: 'Write a message, Enter sends', send: 'Send' },

@@ -1,5 +1,5 @@
 export default {
-  app: { name: '烽燧', tagline: '县级应急指挥 · 视频会议 · 短信平台' },
+  app: { comma: '、', name: '烽燧', tagline: '县级应急指挥 · 视频会议 · 短信平台' },
   action: {
     save: '保存', cancel: '取消', close: '关闭', confirm: '确定', back: '返回', next: '下一步', retry: '重试', search: '搜索', add: '新增',
     edit: '修改', remove: '删除', refresh: '刷新', print: '打印', more: '更多', open: '打开', send: '发送', undo: '撤销', copy: '复制', all: '全部',
@@ -17,7 +17,7 @@ export default {
   language: '语言',
   state: { loading: '正在加载…', empty: '暂无数据', failed: '没有取到数据' },
   errors: {
-    unreachable: '连不上服务器。请检查网线或 Wi-Fi,系统会自动重试。',
+    unreachable: '连不上服务器。请检查网线或 Wi-Fi，系统会自动重试。',
     timeout: '服务器没有及时回答。请稍候再试；如反复出现，请联系运维人员。',
     not_signed_in: '登录已过期，请重新登录。',
     not_allowed: '您的角色没有此项权限。如需办理，请联系本单位管理员。',
