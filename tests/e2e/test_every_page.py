@@ -15,7 +15,7 @@ LOGINS = {
     Role.DUTY_OFFICER: "duty", Role.LEADER: "leader", Role.TOWNSHIP_OFFICIAL: "township",
     Role.VILLAGE_REPORTER: "reporter",
 }  # fmt: skip
-ENTRIES = "nav.side a.item:not([target])"
+ENTRIES = "nav.side a.item:not([target], .mine a)"
 
 
 class Faults:

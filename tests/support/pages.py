@@ -19,6 +19,15 @@ WIDER = """() => [...document.querySelectorAll('body *')]
   .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest('.scroll-x'))
   .map((one) => `${one.tagName}.${one.className}`).slice(0, 5)"""
 """What sticks out, for the failure's message."""
+TINY = """() => [...document.querySelectorAll('button, a[href], input, select, textarea, summary')]
+  .filter((one) => one.checkVisibility({visibilityProperty: true}) && one.type !== 'file')
+  .filter((one) => !one.matches('tr.go a'))
+  .map((one) => one.closest('label, .el-select, .el-date-editor, .el-input') || one)
+  .map((one) => ({one, box: one.getBoundingClientRect()}))
+  .filter(({one, box}) => box.width > 2 && !one.closest('.leaflet-control-attribution'))
+  .filter(({box}) => box.height < 43.5 || box.width < 43.5)
+  .map(({one, box}) => `${box.width}x${box.height} ${one.outerHTML.slice(0, 120)}`)"""
+"""Controls a thumb would miss: under 44 px. In a row that opens at a tap, the row counts."""
 TEXTS = """() => {
   const texts = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -44,10 +53,13 @@ KEY = _keys()
 
 
 async def fits_and_is_named(page: Page) -> None:
-    """Nothing sticks out sideways, every control has a name, one heading leads the page."""
+    """Nothing sticks out; every control has a name and a thumb's size; a heading leads the page."""
     is_wider = await page.evaluate(OVERFLOW) > 1
     assert not is_wider, (page.url, page.viewport_size, await page.evaluate(WIDER))
     assert await page.evaluate(UNNAMED) == [], page.url
+    if page.viewport_size == PHONE:
+        tiny = await page.evaluate(TINY)
+        assert not tiny, (page.url, tiny)
     await expect(page.locator("h1").first).to_be_visible()
 
 

@@ -7,6 +7,7 @@ import zhRoom from '@/i18n/zh-CN/room'
 import { applyTheme } from '@/ui/theme'
 import '@/ui/tokens.css'
 import '@/ui/base.css'
+import '@/ui/touch.css'
 import RoomApp from './RoomApp.vue'
 
 applyTheme()
