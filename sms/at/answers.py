@@ -15,22 +15,29 @@ _REGISTRATIONS = (
     Registration.UNKNOWN,
     Registration.ROAMING,
 )
+_MAX_DIGITS = 9
+_MAX_VALUES = 255  # of one parameter; `(0-999999999)` must not eat the memory
 _QUOTED = re.compile(r'"([^"]*)"')
-_LISTED = re.compile(r"\+CMGL: *(\d+)")
-_USSD = re.compile(r'\+CUSD: *(\d)(?:, *"?(.*?)"?(?:, *(\d+))?)?\Z', re.DOTALL)
+_LISTED = re.compile(r"\+CMGL: *(\d{1,9})(?!\d)")
+_USSD = re.compile(r'\+CUSD: *(\d)(?:, *"?(.*?)"?(?:, *(\d{1,3}))?)?\Z', re.DOTALL)
+
+
+def _is_figure(text: str) -> bool:
+    """A plain figure of a believable size; a noisy line may hold a ³ or thousands of digits."""
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
 
 
 def registration_in(line: str) -> Registration:
     """Of `+CREG: <n>,<stat>…` or the notification `+CREG: <stat>…`."""
     fields = [field.strip() for field in line.partition(":")[2].split(",")]
-    digits = fields[1] if len(fields) > 1 and fields[1].isdigit() else fields[0]
-    index = int(digits) if digits.isdigit() else 4
+    digits = fields[1] if len(fields) > 1 and _is_figure(fields[1]) else fields[0]
+    index = int(digits) if _is_figure(digits) else 4
     return _REGISTRATIONS[index] if index < len(_REGISTRATIONS) else Registration.UNKNOWN
 
 
 def rssi_dbm_in(line: str) -> int | None:
     """Of `+CSQ: <rssi>,<ber>`: −113…−51 dBm, None for 99 or nonsense."""
-    found = re.match(r"\+CSQ: *(\d+)", line)
+    found = re.match(r"\+CSQ: *(\d{1,9})(?!\d)", line)
     value = int(found[1]) if found else 99
     return -113 + 2 * value if value <= 31 else None
 
@@ -70,7 +77,7 @@ def listed_in(lines: Sequence[str]) -> list[Listed]:
 def used_places_in(line: str) -> int:
     """Used places of the first memory of `+CPMS: "SM",3,50,…` or the answer `+CPMS: 3,50,…`."""
     numbers = re.findall(r"(?<![\w\"])\d+", line.partition(":")[2])
-    return int(numbers[0]) if numbers else 0
+    return int(numbers[0]) if numbers and _is_figure(numbers[0]) else 0
 
 
 def memories_in(line: str) -> tuple[str, ...]:
@@ -95,8 +102,9 @@ def _values(group: str) -> set[int]:
     values: set[int] = set()
     for item in group.split(","):
         low, _, high = item.strip().partition("-")
-        if low.isdigit():
-            values.update(range(int(low), int(high if high.isdigit() else low) + 1))
+        if _is_figure(low):
+            last = int(high) if _is_figure(high) else int(low)
+            values.update(range(int(low), min(last, int(low) + _MAX_VALUES) + 1))
     return values
 
 

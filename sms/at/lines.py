@@ -37,7 +37,7 @@ class LineReader:
 
     def _line(self, raw: str) -> str:
         """A prompt with a notification right behind it looks like a line of its own."""
-        line = raw.strip()
+        line = raw.strip()[:_MAX_LINE]
         return PROMPT if self.expects_prompt and line == PROMPT.strip() else line
 
     def forget(self) -> None:
