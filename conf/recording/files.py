@@ -1,5 +1,6 @@
 """A track on disk: frames to clusters, clusters to segment files. Owner: the recorder's loop."""
 
+import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +35,14 @@ class Segment:
             return
         data = matroska.cluster(self.blocks)
         self.blocks = []
-        self.file.write(data)
-        self.octets += len(data)
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """All of it. Raises: OSError: also when a part fits, for nothing may follow that."""
+        taken = self.file.write(data)
+        self.octets += taken
+        if taken < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.name)
 
     def describe(self) -> dict[str, object]:
         """Its entry in the index."""
@@ -138,9 +145,7 @@ class TrackWriter:
         file = (self._folder / name).open("wb", buffering=0)
         segment = Segment(name, form, now_s, file, origin)
         self.segments.append(segment)
-        head = matroska.header(form, now_s)
-        file.write(head)
-        segment.octets = len(head)
+        segment.write(matroska.header(form, now_s))
         return segment
 
     def _unwrap(self, timestamp: int) -> int:

@@ -14,6 +14,7 @@ from conf.recording.sps import picture_size
 
 REORDER: Final = 64  # packets held back for one that may still come; 0.3 s of a good picture
 MAX_FRAME: Final = 4 * 1024 * 1024
+MAX_PARAMETER_SET: Final = 4096  # a browser's has 30 octets; the file's header has 16 bits for it
 _SPS, _PPS, _IDR, _STAP_A, _FU_A = 7, 8, 5, 24, 28
 
 
@@ -117,13 +118,16 @@ class _Picture:
     ext: int = -1
     parts: list[bytes] = field(default_factory=list)
     is_whole: bool = False
+    size: int = 0  # of all packets so far; a picture need not ever end
 
     def accepts(self, piece: Piece, *, starts: bool) -> bool:
         """Does this packet carry on, without a hole? A new timestamp begins a new picture."""
         if piece.timestamp != self.timestamp:
             self.timestamp, self.parts, self.is_whole = piece.timestamp, [], starts
-        elif piece.ext != self.ext + 1 or sum(map(len, self.parts)) > MAX_FRAME:
-            self.is_whole = False
+            self.size = 0
+        elif piece.ext != self.ext + 1 or self.size > MAX_FRAME:
+            self.parts, self.is_whole = [], False
+        self.size += len(piece.payload) + 1
         self.ext = piece.ext
         return self.is_whole
 
@@ -168,10 +172,11 @@ class H264Frames:
         before = self._picture.ext
         is_new = piece.timestamp != self._picture.timestamp
         starts = before < 0 or piece.ext == before + 1
-        if not self._picture.accepts(piece, starts=starts):
-            return None
-        if is_new:
+        is_wanted = self._picture.accepts(piece, starts=starts)
+        if is_new or not is_wanted:
             self._fragment.clear()
+        if not is_wanted:
+            return None
         for unit in self._units(piece.payload):
             self._keep(unit)
             self._picture.parts.append(len(unit).to_bytes(4, "big") + unit)
@@ -202,6 +207,8 @@ class H264Frames:
         return [unit]
 
     def _keep(self, unit: bytes) -> None:
+        if len(unit) > MAX_PARAMETER_SET:
+            return
         if unit[0] & 0x1F == _SPS:
             self._sps = unit
         elif unit[0] & 0x1F == _PPS:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -169,6 +170,27 @@ async def test_a_full_disk_ends_the_recording_and_not_the_meeting(
         async with house.app.database.read() as uow:
             rows = await house.app.rooms.recordings.of_meeting(uow, house.meeting_id)
         assert [row.end_cause for row in rows] == ["disk_full"]
+
+
+async def test_a_disk_that_takes_no_more_in_the_middle_leaves_a_file_that_plays(
+    recorded: tuple[House, Page, Page], settings: Settings
+) -> None:
+    """The kernel refuses the recorder's writes; the worker and the meeting know nothing of it."""
+    house, hall, east = recorded
+    sending = asyncio.create_task(perform(east, 9))
+    await hall.change("room.changed", recording="on")
+    await asyncio.sleep(2)
+    most = 1024 + max(path.stat().st_size for path in files(settings, "camera"))
+    recorder = house.app.rooms.recordings.child.process_id
+    resource.prlimit(recorder, resource.RLIMIT_FSIZE, (most, most))
+    assert await hall.change("room.changed", recording="disk_full")
+    heard = hall.media.mid("3").packets
+    await sending
+    assert hall.media.mid("3").packets > heard
+    (camera,) = files(settings, "camera")
+    assert camera.stat().st_size <= most
+    assert decoded(camera) > 10
+    assert decoded(files(settings, "audio")[0]) > 10
 
 
 async def test_recordings_are_listed_and_taken_by_those_who_may_chair(

@@ -2,6 +2,8 @@
 
 import io
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 
 from conf.media.errors import DecodeError
 from conf.recording import matroska
+from conf.recording.files import Segment
 from conf.recording.frames import (
+    MAX_FRAME,
     REORDER,
     Frame,
     H264Frames,
@@ -161,6 +165,31 @@ def test_noise_raises_nothing_but_the_declared_error(codec: str, payloads: list[
             continue
 
 
+def test_a_parameter_set_no_file_can_hold_is_not_kept() -> None:
+    """One of 64 KiB in fragments, from a hostile site, must not end the recorder."""
+    codec, numbers = H264Frames(), count()
+    for flags, octets in ((0x80, 40_000), (0x40, 40_000)):
+        part = bytes((0x7C, flags | 7)) + b"\x42" * octets
+        assert codec.push(piece(next(numbers), part, marker=False)) is None
+    for unit in (b"\x68\xce\x3c\x80", b"\x65\x88"):
+        frame = codec.push(piece(next(numbers), unit, marker=unit[0] == 0x65))
+    assert frame is not None
+    assert frame.form is None
+
+
+@pytest.mark.parametrize("start", [b"\x7c\x05", b"\x61"], ids=["fragments", "units"])
+def test_a_picture_that_never_ends_is_given_up(start: bytes) -> None:
+    """Fragments without an end, units without a marker, all of one timestamp."""
+    codec, number, payload = H264Frames(), 0, start + bytes(1000)
+    while number * len(payload) < 3 * MAX_FRAME:
+        assert codec.push(piece(number, payload, 0, marker=False)) is None
+        number += 1
+    assert len(codec._fragment) + sum(map(len, codec._picture.parts)) == 0
+    after = codec.push(piece(number, b"\x61abc", 3000))
+    assert after is not None
+    assert after.data == b"\0\0\0\x04\x61abc"
+
+
 @given(st.binary(max_size=60))
 def test_a_noisy_parameter_set_raises_nothing_but_the_declared_error(sps: bytes) -> None:
     try:
@@ -187,6 +216,25 @@ def test_a_cut_file_plays_up_to_its_last_whole_cluster(cut: int) -> None:
         frames = sum(1 for _ in container.decode(audio=0))
     assert frames >= (100 if not cut else 75)
     assert whole
+
+
+def test_a_disk_that_takes_a_part_or_nothing_is_full() -> None:
+    """A short write counts too: what came after it would be garbage in the middle of the file."""
+    form = matroska.opus_form()
+    with (
+        Path("/dev/full").open("wb", buffering=0) as nowhere,
+        pytest.raises(OSError, match="space"),
+    ):
+        Segment("a", form, 0.0, nowhere, 0).write(b"x")
+
+    class Short(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[:-1])
+
+    segment = Segment("a", form, 0.0, Short(), 0, blocks=[matroska.Block(0, b"x" * 100, True)])
+    with pytest.raises(OSError, match="space"):
+        segment.flush()
+    assert segment.octets == len(segment.file.getvalue())  # type: ignore[attr-defined]
 
 
 def test_the_lamp_follows_the_bytes() -> None:
