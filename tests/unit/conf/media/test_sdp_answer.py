@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,9 +17,8 @@ from conf.media.answer import (
     plan_streams,
 )
 from conf.media.sdp import Offer, Role, parse_offer
+from tests.support.offers import BROWSERS, read_offer
 
-VECTORS = Path(__file__).parents[3] / "vectors" / "sdp"
-BROWSERS = sorted(path.stem for path in VECTORS.glob("*.sdp"))
 ENDPOINT = Endpoint(
     ice_ufrag="abcd",
     ice_pwd="0123456789abcdefghijkl",
@@ -30,7 +28,7 @@ ENDPOINT = Endpoint(
 
 
 def offer_of(name: str) -> Offer:
-    return parse_offer((VECTORS / f"{name}.sdp").read_bytes().decode())
+    return parse_offer(read_offer(name))
 
 
 def plan_for(offer: Offer, **changes: object) -> AnswerPlan:
@@ -59,6 +57,26 @@ def test_the_answer_mirrors_the_offer(name: str) -> None:
         offered = {c.payload_type for c in section.codecs}
         offered |= {c.rtx_payload_type for c in section.codecs if c.rtx_payload_type}
         assert {int(word) for word in lines[0].split(" ")[3:]} == offered
+
+
+@pytest.mark.parametrize("name", ["safari13-phone-single", "safari18-phone-single"])
+def test_safari_is_answered_with_vp8_and_the_h264_it_can_send_to_all(name: str) -> None:
+    """VP8 first; H.264 as constrained baseline, mode 1, under the number Safari gave that one."""
+    offer = offer_of(name)
+    for lines in sections_of(build_answer(offer, plan_for(offer))):
+        if lines[0].startswith("m=video"):
+            payloads = lines[0].split(" ")[3:]
+            assert f"{payloads[0]} VP8/90000" in values(lines, "rtpmap")
+            assert "98 H264/90000" in values(lines, "rtpmap")
+            wanted = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+            assert f"98 {wanted}" in values(lines, "fmtp")
+            assert "96" not in payloads
+            for payload in (payloads[0], "98"):
+                assert {"nack", "nack pli", "ccm fir", "transport-cc"} <= {
+                    value.partition(" ")[2]
+                    for value in values(lines, "rtcp-fb")
+                    if value.startswith(f"{payload} ")
+                }
 
 
 @pytest.mark.parametrize("name", BROWSERS)
@@ -159,20 +177,20 @@ def test_candidate_priorities_follow_the_order_given() -> None:
 
 
 def test_an_inactive_section_stays_inactive() -> None:
-    text = (VECTORS / "chromium156-phone-single.sdp").read_bytes().decode()
+    text = read_offer("chromium156-phone-single")
     head, mark, rest = text.partition("a=mid:2\r\n")
     offer = parse_offer(head + mark + rest.replace("a=sendonly", "a=inactive", 1))
     assert "a=inactive" in sections_of(build_answer(offer, plan_for(offer)))[2]
 
 
 def test_mixed_extension_forms_are_allowed_only_when_offered() -> None:
-    text = (VECTORS / "chromium156-phone-single.sdp").read_bytes().decode()
+    text = read_offer("chromium156-phone-single")
     offer = parse_offer(text.replace("a=extmap-allow-mixed\r\n", ""))
     assert "extmap-allow-mixed" not in build_answer(offer, plan_for(offer))
 
 
 def test_an_extension_without_transport_cc_keeps_abs_send_time() -> None:
-    text = (VECTORS / "chromium156-phone-single.sdp").read_bytes().decode()
+    text = read_offer("chromium156-phone-single")
     offer = parse_offer(re.sub(r"a=extmap:3 [^\r]*\r\n", "", text))
     assert "abs-send-time" in build_answer(offer, plan_for(offer))
 
@@ -194,6 +212,6 @@ def test_sources_are_different_and_nobody_elses(base: int) -> None:
 
 
 def test_a_source_the_browser_uses_is_passed_over() -> None:
-    offer = offer_of("safari-phone-single")
-    first = next(iter(plan_streams(offer, 7001).values()))
-    assert first == DownStream(7003, 7004)
+    offer = offer_of("safari18-phone-single")
+    first = next(iter(plan_streams(offer, 616985218).values()))
+    assert first == DownStream(616985219, 616985220)

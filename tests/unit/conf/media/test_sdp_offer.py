@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,14 +16,10 @@ from conf.media.sdp import (
     parse_offer,
 )
 from core.errors import InvalidInput
+from tests.support.offers import BROWSERS
+from tests.support.offers import read_offer as read
 
-VECTORS = Path(__file__).parents[3] / "vectors" / "sdp"
 SIMULCAST = "chromium156-pc-simulcast"
-BROWSERS = sorted(path.stem for path in VECTORS.glob("*.sdp"))
-
-
-def read(name: str) -> str:
-    return (VECTORS / f"{name}.sdp").read_bytes().decode()
 
 
 def refused(text: str) -> str:
@@ -57,7 +52,9 @@ def test_every_browser_offer_has_the_whole_pool(name: str) -> None:
     assert roles[8:] == [Role.THUMBNAIL_DOWN] * thumbnails
     assert [section.mid for section in offer.sections] == [str(i) for i in range(8 + thumbnails)]
     assert len(offer.fingerprints) == 1
-    assert offer.extensions[Extension.MID] == (3 if "firefox" in name else 4)
+    numbers = {"firefox": 3, "safari13": 9}
+    known = next((number for start, number in numbers.items() if name.startswith(start)), 4)
+    assert offer.extensions[Extension.MID] == known
 
 
 @pytest.mark.parametrize("name", BROWSERS)
@@ -79,6 +76,24 @@ def test_every_browser_offers_vp8_and_opus_with_rtx(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "h264", "vp8", "red"), [("safari18", 98, 106, 63), ("safari13", 98, 100, None)]
+)
+def test_of_safaris_pictures_those_all_decode_are_taken(
+    name: str, h264: int, vp8: int, red: int | None
+) -> None:
+    """It puts H.264 high first, and has whole-unit H.264, H.265 and VP9 besides."""
+    offer = parse_offer(read(f"{name}-phone-single"))
+    for section in offer.sections:
+        found = {codec.name: codec.payload_type for codec in section.codecs}
+        if section.kind == "video":
+            assert found == {CodecName.H264: h264, CodecName.VP8: vp8}
+        else:
+            assert found == {CodecName.OPUS: 111} | ({CodecName.RED: red} if red else {})
+    assert offer.allows_mixed_extensions == (name == "safari18")
+    assert (Extension.RID in offer.extensions) == (name == "safari18")
+
+
+@pytest.mark.parametrize(
     ("name", "layers"),
     [
         (SIMULCAST, ("q", "h", "f")),
@@ -86,7 +101,8 @@ def test_every_browser_offers_vp8_and_opus_with_rtx(name: str) -> None:
         ("firefox153-pc-simulcast", ("q", "h", "f")),
         ("firefox153-phone-single", ()),
         ("chromium156-phone-single", ()),
-        ("safari-phone-single", ()),
+        ("safari13-phone-single", ()),
+        ("safari18-phone-single", ()),
     ],
 )
 def test_layers_are_known_smallest_first(name: str, layers: tuple[str, ...]) -> None:
@@ -106,9 +122,9 @@ def test_layers_of_other_names_keep_the_order_offered() -> None:
 
 
 def test_a_single_layer_names_its_sources() -> None:
-    safari = parse_offer(read("safari-phone-single"))
-    assert safari.sections[1].ssrcs == ((7001, 8001),)
-    assert safari.sections[0].ssrcs == ((2118842403, None),)
+    safari = parse_offer(read("safari18-phone-single"))
+    assert safari.sections[1].ssrcs == ((3201680545, 2693598584),)
+    assert safari.sections[0].ssrcs == ((616985218, None),)
     firefox = parse_offer(read("firefox-pc-simulcast"))
     assert firefox.sections[1].ssrcs == ((1001, 1002), (1003, 1004), (1005, 1006))
     assert parse_offer(read(SIMULCAST)).sections[1].ssrcs == ()
@@ -288,8 +304,8 @@ def test_too_few_and_too_many_sections_are_refused() -> None:
 
 
 def test_groups_other_than_repair_are_passed_over() -> None:
-    text = read("safari-phone-single").replace("ssrc-group:FID 7001", "ssrc-group:SIM 7001")
-    assert parse_offer(text).sections[1].ssrcs == ((7001, None), (8001, None))
+    text = read("safari18-phone-single").replace("ssrc-group:FID", "ssrc-group:SIM")
+    assert parse_offer(text).sections[1].ssrcs == ((3201680545, None), (2693598584, None))
 
 
 def test_feedback_for_all_payload_types_is_passed_over() -> None:
