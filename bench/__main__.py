@@ -1,6 +1,6 @@
 """Runs the benchmarks: `python -m bench` all of them, `python -m bench NAME …` one with options.
 
-The long trials `soak` and `bridge_soak` run only when named.
+The long trials `soak` and `bridge_soak`, and `fuzz`, run only when named.
 """
 
 import subprocess
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-LONG = {"soak", "bridge_soak"}
+LONG = {"soak", "bridge_soak", "fuzz"}
 
 
 def names() -> list[str]:
