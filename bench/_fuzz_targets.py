@@ -296,16 +296,31 @@ class _Line:
         self.is_cut = True
 
 
+class _Unframer(tcp._Connection):
+    """Takes its next turn at once, without a loop."""
+
+    awaits_turn = False
+
+    def _wait_for_turn(self) -> None:
+        self.awaits_turn = True
+
+    def take(self, data: bytes) -> None:
+        self.data_received(data)
+        while self.awaits_turn:
+            self.awaits_turn = False
+            self._unframe()
+
+
 def framing(data: bytes) -> None:
     """RFC 4571: however the octets are cut, the same packets come out and the same end."""
     ends = []
     for step in (len(data) or 1, 1, 7):
         line: Any = _Line()
-        connection = tcp._Connection(line, "192.0.2.1")
+        connection = _Unframer(line, "192.0.2.1")
         connection._endpoint, connection._transport = line, line
         for at in range(0, len(data), step):
             if not line.is_cut:
-                connection.data_received(data[at : at + step])
+                connection.take(data[at : at + step])
         ends.append((line.packets, line.is_cut))
     assert ends[0] == ends[1] == ends[2]
 
@@ -452,7 +467,7 @@ TARGETS: Final = {
     "h264": Target(h264, lambda: _hexes("h264/chromium156.toml")),
     "red": Target(red, lambda: [bytes.fromhex("ef000003fb00000302" + "6f" + "00" * 8)]),
     "sdp": Target(sdp, _small_offers),
-    "framing": Target(framing, lambda: [b"\0\x03abc\0\x01d", b"\0\0", b"\xff\xff"]),
+    "framing": Target(framing, lambda: [b"\0\x03abc\0\x01d" * 70, b"\0\0", b"\xff\xff"]),
     "pdu": Target(pdu, lambda: [*_hexes("sms/incoming.toml"), *_hexes("sms/submit.toml")]),
     "udh": Target(
         user_data,
