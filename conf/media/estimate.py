@@ -26,6 +26,7 @@ _SETTLING_US = 100_000  # so long a lower rate must have been sent before it is 
 _LOSS_WINDOW_US = 1_000_000
 _LOSS_PAUSE_US = 300_000
 _STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked
+_SIGMAS = 3  # with two, chance makes a radio link of 10 % seem full every half minute
 _MIN_LOSS_PACKETS = 20
 _SURE_PACKETS = 100  # a slow stream is watched longer, to tell loss from chance
 _LONGEST_WINDOW_US = 4_000_000
@@ -83,7 +84,7 @@ class LossWatch:
         beyond = loss - self.inherent
         if beyond <= 0:
             return 0.0
-        return max(0.0, beyond - 2 * math.sqrt(loss * (1 - loss) / max(1, self._count)))
+        return max(0.0, beyond - _SIGMAS * math.sqrt(loss * (1 - loss) / max(1, self._count)))
 
     def judge(self, now_us: int) -> bool:
         """Must the rate go down now for its loss? At most every 300 ms, a second after the last.

@@ -269,6 +269,14 @@ def test_loss_of_the_radio_alone_does_not_take_the_picture(loss: float, seed: in
     assert min(moment.target_bps for moment in moments) > 300_000
 
 
+def test_a_radio_that_loses_a_tenth_does_not_seem_full_by_chance() -> None:
+    """Each fall would cost ten seconds of fewer pictures: none in eight half minutes."""
+    for seed in range(8):
+        site = Site(Link(500_000, delay_ms=10, loss=0.1, dice=random.Random(seed)), thumbnails=0)
+        site.run(30)
+        assert site.estimate.decreases == 0
+
+
 def test_a_shallow_queue_shows_itself_by_loss() -> None:
     """A policer of 600 kbit/s with 20 ms of queue: no delay to see, only loss."""
     site = Site(Link(600_000, queue_ms=20))
