@@ -65,8 +65,8 @@ class ModemOwner:
         self._database = around.database
         self._clock = around.clock
         self._wake = wake
-        self._panel = Panel(settings, around)
-        self._house = Housework(settings, driver, around, self._panel)
+        self.panel = Panel(settings, around)
+        self._house = Housework(settings, driver, around, self.panel)
         self._lease, self._pauses = self._house.lease, self._house.pauses
         self._errands, self._credit = self._house.errands, self._house.credit
         self._mark = AirMark(settings.path, self._lease.holders[0])
@@ -78,7 +78,7 @@ class ModemOwner:
     @property
     def view(self) -> ModemView:
         """As people see it."""
-        return self._panel.view
+        return self.panel.view
 
     def stop(self) -> None:
         """Ask `run` to end after the segment on the air."""
@@ -99,7 +99,7 @@ class ModemOwner:
             with suppress(AppError):  # it runs out by itself
                 await self._lease.give_back()
             self._errands.refuse()
-            await self._panel.show(ModemState.STOPPED)
+            await self.panel.show(ModemState.STOPPED)
 
     async def ask(self, run: Callable[[Driver], object]) -> object:
         """Have `run(driver)` done between two texts. Raises: ModemUnavailable."""
@@ -123,7 +123,7 @@ class ModemOwner:
                 if holder := await self._lease.take():
                     is_open = False
                     await self._driver.close()
-                    await self._panel.show(ModemState.FAULTED, f"driven by {holder}")
+                    await self.panel.show(ModemState.FAULTED, f"driven by {holder}")
                     await self._nap(_RETRY_LONGEST_S)
                     continue
                 self._house.leased()
@@ -136,14 +136,14 @@ class ModemOwner:
                 retry_s = _RETRY_FIRST_S
                 await self._work()
                 if not self._driver.is_ready and not self._stopping:
-                    await self._panel.show(
+                    await self.panel.show(
                         ModemState.FAULTED, "does not answer, or its port is gone"
                     )
             except ModemUnavailable as fault:
                 is_open = is_open and fault.reason is not Reason.CLOSED
                 if fault.reason in (Reason.PORT_BUSY, Reason.PORT_DENIED):
                     is_open = False
-                await self._panel.show(ModemState.FAULTED, fault.message)
+                await self.panel.show(ModemState.FAULTED, fault.message)
                 await self._nap(retry_s)
                 retry_s = min(retry_s * 2, _RETRY_LONGEST_S)
             except AppError as fault:  # the database blinked; what is on the air stays journaled
@@ -152,7 +152,7 @@ class ModemOwner:
 
     async def _take_over(self, info: ModemInfo) -> None:
         """After (re)opening: settle what a crash left open, count the SIM's texts, look around."""
-        self._panel.note(
+        self.panel.note(
             imsi=info.imsi, model=f"{info.manufacturer} {info.model}".strip(),
             own_number=info.own_number, smsc=info.smsc,
         )  # fmt: skip
@@ -164,7 +164,7 @@ class ModemOwner:
             day = await sims_store.sent_since(uow, info.imsi, day_start(now))
             month = await sims_store.sent_since(uow, info.imsi, month_start(now))
             self._meter = Meter(limits_of(self._settings), now, day, month)
-            self._panel.view = await self._credit.take_over(uow, self.view)
+            self.panel.view = await self._credit.take_over(uow, self.view)
         if adopted:
             log.warning("attempts_of_unknown_outcome", modem=self.view.name, count=adopted)
         self._errands.recovery_wanted = False
@@ -281,7 +281,7 @@ class ModemOwner:
         lane = self._meter.highest_lane(now)
         if is_quiet(now, self._sms.quiet_from_hour, self._sms.quiet_to_hour):
             lane = min(lane, TALK)
-        self._panel.note(
+        self.panel.note(
             sent_today=self._meter.day, sent_this_month=self._meter.month,
             quota_share=round(self._meter.share, 3),
             score=self._around.pool.score_of(self.view.name),
@@ -342,20 +342,20 @@ class ModemOwner:
         """Draw the consequences for this modem."""
         is_suspect = self._around.pool.is_suspect(self._settings.name, outcome)
         if outcome.state is SendState.SENT:
-            self._panel.note(sent=self.view.sent + 1)
+            self.panel.note(sent=self.view.sent + 1)
             self._pauses.went_out()
             return
-        self._panel.note(failed=self.view.failed + 1)
+        self.panel.note(failed=self.view.failed + 1)
         if outcome.needs_recovery:
             self._errands.recovery_wanted = True
-            await self._panel.show(ModemState.FAULTED, outcome.detail)
+            await self.panel.show(ModemState.FAULTED, outcome.detail)
             return
         action = outcome.error.action if outcome.error else None
         if is_suspect or action is ErrorAction.TAKE_SIM_OUT:
             self._errands.balance_wanted = True
             why = "refused three in a row, others are fine: " if is_suspect else ""
             self._pauses.take_out(is_suspect=is_suspect)
-            await self._panel.show(ModemState.QUARANTINED, f"{why}{outcome.error}")
+            await self.panel.show(ModemState.QUARANTINED, f"{why}{outcome.error}")
         elif action is ErrorAction.SWEEP_AND_RETRY:
             self._house.sweep_now()
         elif action is ErrorAction.BACK_OFF:

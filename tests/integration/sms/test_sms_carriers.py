@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,8 @@ async def test_a_weak_modem_leaves_a_text_to_a_better_idle_one_for_a_moment(
         pool = ModemPool(settings, database, ledger, inbox, progress, device_clock=clock)
         for name in ("weak", "good"):
             owner = pool.owner(name)
-            owner.is_idle, owner.view = True, replace(owner.view, state=ModemState.READY)
+            owner.is_idle = True
+            owner.panel.note(state=ModemState.READY)
         pool.is_suspect("weak", SendOutcome(SendState.UNKNOWN, needs_recovery=True))
         assert pool.score_of("weak") < pool.score_of("good")
         await pool.leave_to_better("good")
