@@ -42,6 +42,11 @@ class OpenPictures:
         } | dict.fromkeys(self._layers, now + IMPATIENT_S)
         self._layers.clear()
 
+    def forget(self, layer: Hashable) -> None:
+        """Its site has left: it may never be asked about again."""
+        self._layers.discard(layer)
+        self._impatient_until.pop(layer, None)
+
     def clear(self) -> None:
         """All that was kept has been sent."""
         self._layers.clear()

@@ -195,6 +195,8 @@ class Worker:
             seat.room.remove(seat, self.clock())
             self.mux.remove(seat.session)
             self.plain.forget(seat)
+            for layer in [layer for t in seat.publisher.tracks.values() for layer in t.layers]:
+                self.forwarder.open.forget(layer)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await seat.session.close()

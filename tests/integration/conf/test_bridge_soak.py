@@ -80,6 +80,7 @@ def test_growth_and_lateness_are_told() -> None:
         ({"Seat": 60, "Layer": 400}, {"Seat": 66, "Layer": 402}, ["Seat: 60 grew to 66"]),
         ({}, {"Task": 2}, []),
         ({"Picture": 10}, {"Picture": 500}, []),
+        ({"all": 30_000}, {"all": 31_500}, ["all: 30000 grew to 31500"]),
     ],
 )
 def test_what_grew_is_named(then: dict[str, int], now: dict[str, int], told: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Waiting for the rest of a picture: never for a voice, never for few, never for long."""
 
 import socket
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -83,3 +84,20 @@ def test_the_port_waits_only_while_nothing_has_come() -> None:
     assert not plain.wait(0.0001)
     plain.close()
     port.close()
+
+
+def test_a_layer_waited_for_in_vain_is_forgotten_when_its_site_leaves() -> None:
+    """Else the last camera of a meeting would stay in memory until the next one."""
+    pictures, layer = OpenPictures(), Leaving()
+    alive = weakref.ref(layer)
+    pictures.note(layer, MIN_SLOTS, 0.0, is_last=False)
+    pictures.give_up(0.0)
+    pictures.note(layer, MIN_SLOTS, 2 * IMPATIENT_S, is_last=False)
+    pictures.forget(layer)
+    assert not pictures.lack_rest()
+    del layer
+    assert alive() is None
+
+
+class Leaving:
+    """Something to hold on to."""
