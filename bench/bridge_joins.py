@@ -8,9 +8,11 @@ to the last packet of the first complete key frame of the main picture.
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +24,21 @@ from tests.support.bridge_viewer import Viewer
 
 SETTINGS = MediaSettings.model_validate(LOOPBACK.model_dump() | {"start_down_bps": 2_000_000})
 
+PATIENCE_S = 20  # for a picture, before it counts as never
+
 
 @dataclass
 class Joins:
-    """Times in seconds, sorted; `plis_hz`: asked of the publisher per layer, the busiest second."""
+    """Times in seconds, sorted; `plis_hz`: asked of the publisher per layer, the busiest second.
+
+    `plis`: of the layer asked for most; `asking_s`: from the first click to the last of them.
+    """
 
     to_picture_s: list[float]
     never: int
     plis_hz: float
+    plis: int
+    asking_s: float
     lost_by_others: int
     cpu_ms_per_join: float
     lag_p99_ms: float
@@ -112,6 +121,10 @@ async def run(sites: int, seconds: float, seed: int = 1) -> Joins:
             joins = [come(bridge, s, at) for s, at in zip(newcomers, times, strict=True)]
             await asyncio.gather(*joins)
             await asyncio.sleep(3)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    while not all(s.seen_at for s in newcomers):  # noqa: ASYNC110 - packets' work
+                        await asyncio.sleep(0.1)
             used, waits = (
                 now - then for now, then in zip(cpu_ms(process_id), (cpu, waited), strict=True)
             )
@@ -121,6 +134,8 @@ async def run(sites: int, seconds: float, seed: int = 1) -> Joins:
                 sorted(s.seen_at - s.clicked_at for s in newcomers if s.seen_at),
                 sum(not s.seen_at for s in newcomers),
                 busiest(publisher.asked),
+                max(Counter(layer for _, layer in publisher.asked).values(), default=0),
+                max((at for at, _ in publisher.asked), default=begun) - begun,
                 sum(s.lost for s in witness.streams.values()) - lost,
                 used / sites,
                 stats["loop_lag_p99_s"] * 1000,

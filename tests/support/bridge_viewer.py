@@ -64,8 +64,9 @@ class Screen:
 class Viewer(Site):
     """Count `voices` and `screen` over a stretch of time; `sizes` tells the layer shown."""
 
-    def __init__(self, name: str, *, thumbnails: int = 2) -> None:
+    def __init__(self, name: str, *, thumbnails: int = 2, round_trip_s: float = 0.1) -> None:
         super().__init__(name, layers=(), thumbnails=thumbnails)
+        self._round_trip_s = round_trip_s  # a browser knows it from its checks
         self.voices: set[int] = set()
         self.screen = Screen()
         self.sizes: list[tuple[float, int]] = []  # (when, payload bytes) of main's packets
@@ -125,7 +126,7 @@ class Viewer(Site):
         while True:
             await asyncio.sleep(0.02)
             for ssrc, holes in self._holes.items():
-                missing = holes.due(loop.time(), 0.1)
+                missing = holes.due(loop.time(), self._round_trip_s)
                 if missing:
                     self.send_rtcp(rtcp.Nack(1, ssrc, tuple(missing)))
 
