@@ -129,14 +129,19 @@ class Inbox:
                 await self._give_up(uow, waiting)
             case Added.DUPLICATE:
                 row.is_joined = True
-            case Added.NEW:
-                pass
+        if added in (Added.NEW, Added.CLASH) and await store.is_echo(
+            uow, row, uow.now - DEFAULT_TIMEOUT
+        ):
+            row.kind = store.ECHO
+            log.info("part_of_a_shown_text_repeated", modem=row.modem, part=row.part)
 
     async def _give_up(self, uow: UnitOfWork, waiting: list[IncomingPduRow]) -> None:
-        """Show what there is of a text whose other parts will not come."""
+        """Show what there is of a text whose other parts will not come, if it is anything new."""
         held = held_in(waiting)
-        if held is not None:
-            await store.mark_joined(uow, [one.id for one in waiting])
+        if held is None:
+            return
+        await store.mark_joined(uow, [one.id for one in waiting])
+        if any(one.kind != store.ECHO for one in waiting):
             await self._store_text(uow, waiting[0], held.text(), is_complete=False)
 
     async def _store_text(

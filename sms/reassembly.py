@@ -2,6 +2,10 @@
 
 TS 23.040 §9.2.3.24.1. References repeat (8 bits wrap fast), so a segment that contradicts one we
 hold starts a new set, and the old one is given up as incomplete.
+
+A segment of a text already shown, come once more (a handset that missed its acknowledgement), is an
+echo: alone it is never shown. Should the rest of a text come under the same reference, be it the
+same one again or another that begins with the same words, it takes its place in that.
 """
 
 from collections.abc import Iterable
@@ -110,15 +114,24 @@ def add(held: PartSet | None, key: PartKey, part: Part) -> tuple[PartSet, Added]
 
 
 def collect(key: PartKey, parts: Iterable[Part]) -> tuple[PartSet, ...]:
-    """All sets that `parts`, in order of arrival, make up; for tests and for repair."""
+    """All sets to be shown that `parts`, in order of arrival, make up; for tests and for repair."""
     sets: list[PartSet] = []
+    shown: set[tuple[int, str]] = set()
     current: PartSet | None = None
+
+    def end(whole: PartSet | None) -> None:
+        pieces = {(part.number, part.text) for part in whole.parts} if whole else set()
+        if whole is not None and (whole.is_complete or not pieces <= shown):
+            sets.append(whole)
+        shown.update(pieces)
+
     for part in parts:
         grown, added = add(current, key, part)
-        if added is Added.CLASH and current is not None:
-            sets.append(current)
+        if added is Added.CLASH:
+            end(current)
         current = grown
         if added is Added.COMPLETED:
-            sets.append(grown)
+            end(grown)
             current = None
-    return (*sets, current) if current else tuple(sets)
+    end(current)
+    return tuple(sets)

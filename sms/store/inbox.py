@@ -13,6 +13,8 @@ from sms.store.rows import InboundRow, IncomingPduRow, MessageRow, RecipientRow
 _MOST_QUESTIONS = 600
 
 _LAST_DIGITS = 4
+ECHO = "echo"
+"""Kind of a part that had been shown when it came once more."""
 
 
 async def is_known_pdu(uow: UnitOfWork, imsi: str, hex_pdu: str) -> bool:
@@ -40,12 +42,34 @@ async def waiting_parts(uow: UnitOfWork, key: PartKey) -> list[IncomingPduRow]:
     return list(rows)
 
 
+async def is_echo(uow: UnitOfWork, row: IncomingPduRow, since: datetime) -> bool:
+    """Whether this part of a long text has been shown within another text since then."""
+    await uow.session.flush()
+    found = await uow.session.scalar(
+        select(IncomingPduRow.id)
+        .where(
+            IncomingPduRow.id != row.id,
+            IncomingPduRow.imsi == row.imsi,
+            IncomingPduRow.sender == row.sender,
+            IncomingPduRow.concat_reference == row.concat_reference,
+            IncomingPduRow.is_wide.is_(row.is_wide),
+            IncomingPduRow.parts == row.parts,
+            IncomingPduRow.part == row.part,
+            IncomingPduRow.text == row.text,
+            IncomingPduRow.is_joined.is_(True),
+            IncomingPduRow.received_at > since,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
 async def stale_parts(uow: UnitOfWork, before: datetime, limit: int) -> list[IncomingPduRow]:
     """Parts whose other parts have not come in time."""
     rows = await uow.session.scalars(
         select(IncomingPduRow)
         .where(
-            IncomingPduRow.kind == "deliver",
+            IncomingPduRow.kind.in_(("deliver", ECHO)),
             IncomingPduRow.is_joined.is_(False),
             IncomingPduRow.received_at <= before,
         )

@@ -186,7 +186,7 @@ class IncomingPduRow(Base):
     imsi: Mapped[str] = mapped_column(String(20))
     hex: Mapped[str] = mapped_column(String(400))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    kind: Mapped[str] = mapped_column(String(20))  # deliver, report, unreadable
+    kind: Mapped[str] = mapped_column(String(20))  # deliver, echo, report, unreadable
     sender: Mapped[str | None] = mapped_column(String(30))
     text: Mapped[str | None] = mapped_column(Text)
     concat_reference: Mapped[int | None]

@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from core.clock import MovableClock
 from core.database import Database
@@ -23,6 +24,7 @@ from sms.progress import Progress
 from sms.reassembly import Part, collect, key_of
 from sms.settings import SmsSettings
 from sms.store import inbox as store
+from sms.store.rows import IncomingPduRow
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 SETTINGS = SmsSettings(signature="", polite_per_day=0)
@@ -48,6 +50,12 @@ class Desk:
             concatenation=Concatenation(7, parts, part, is_wide),
         )  # fmt: skip
         await self.inbox.take("m1", "460001", IncomingPdu(pdu, "SM:1", sent_at))
+
+    async def kinds(self) -> list[str]:
+        """Of the PDUs, as they came."""
+        async with self._database.read() as uow:
+            mine = select(IncomingPduRow.kind).where(IncomingPduRow.sender == self._sender)
+            return list(await uow.session.scalars(mine.order_by(IncomingPduRow.id)))
 
     async def read(self) -> list[tuple[str, bool]]:
         """Texts and whether they are whole, oldest first."""
@@ -102,6 +110,30 @@ async def test_a_part_that_comes_a_day_late_is_a_text_of_its_own(database: Datab
     clock.advance(24 * 3600)
     assert await desk.inbox.join_stale() == 1
     assert await desk.read() == [("前【缺第2段】", False), ("【缺第1段】后", False)]
+
+
+async def test_a_part_repeated_after_its_text_was_shown_is_known_at_once_and_never_shown(
+    database: Database,
+) -> None:
+    database.clock = clock = MovableClock(AT, frozen=True)
+    desk = Desk(database)
+    for part in (1, 2, 1):
+        await desk.comes(f"第{part}段", part, 2)
+    assert await desk.kinds() == ["deliver", "deliver", "echo"]
+    clock.advance(25 * 3600)
+    assert await desk.inbox.join_stale() == 1
+    assert await desk.inbox.join_stale() == 0
+    assert await desk.read() == [("第1段第2段", True)]
+
+
+async def test_a_new_text_that_begins_like_the_last_one_under_its_reference_is_whole(
+    database: Database,
+) -> None:
+    """A handset that never changes its reference sends the same report form with a new figure."""
+    desk = Desk(database)
+    for text, part in (("水情日报", 1), ("3.2", 2), ("水情日报", 1), ("3.4", 2)):
+        await desk.comes(text, part, 2)
+    assert await desk.read() == [("水情日报3.2", True), ("水情日报3.4", True)]
 
 
 async def test_references_of_8_and_of_16_bits_are_not_the_same(database: Database) -> None:

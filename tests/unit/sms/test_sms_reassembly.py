@@ -71,6 +71,18 @@ def test_a_reused_reference_begins_a_new_message() -> None:
     assert new.text() == "new<2><3>"
 
 
+def test_a_part_of_a_shown_text_come_again_is_nothing_new_unless_the_rest_comes_too() -> None:
+    whole = [part(1), part(2), part(3)]
+    (shown,) = collect(KEY, [*whole, part(2), part(2)])
+    assert shown.text() == "<1><2><3>"
+    _, again = collect(KEY, [*whole, part(2), part(1), part(3)])
+    assert again.is_complete
+    _, other = collect(KEY, [*whole, part(1), part(2, "new"), part(3, "words")])
+    assert other.text() == "<1>newwords"
+    _, begun = collect(KEY, [*whole, part(1), part(2, "new")])
+    assert begun.text() == "<1>new【缺第3段】"
+
+
 def test_an_incomplete_message_is_shown_after_the_time_out_with_its_gap() -> None:
     held, _ = add(None, KEY, part(3, minutes=10))
     held, _ = add(held, KEY, part(1))
