@@ -1,5 +1,6 @@
 """The face of the SMS platform: submit, follow, cancel, read the inbox, see the modems."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from core.audit import Audit
 from core.database import Database, UnitOfWork
 from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import MessageId, PersonId
-from sms import calls, segments
+from sms import air_mark, calls, segments
 from sms.calls import CallOrder
 from sms.carrier import Carrier
 from sms.driver import IncomingPdu, TraceLine, UssdReply
@@ -114,6 +115,11 @@ class SmsPlatform:
         )
         self.pool.chores.append(self._withdrawal.finish)
         self.pool.beside.append(self.webhooks.run)
+        self.pool.beside.append(self._clear_away)
+
+    async def _clear_away(self) -> None:
+        """Once at start: what processes that were killed left in memory."""
+        await asyncio.to_thread(air_mark.clear_away, [one.path for one in self.settings.modems])
 
     def register(self, runner: timers.TimerRunner) -> None:
         """Register the durable timers of this package."""

@@ -1,13 +1,15 @@
 """A fast line journals its next text while one is on the air; it must cost no promise."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from core.database import Database
-from sms.air_mark import AirMark
+from sms.air_mark import AirMark, clear_away
 from sms.driver import IncomingPdu, SendOutcome, SendState
+from sms.lease import this_process
 from sms.ledger import Ledger
 from sms.model import MessageClass, Outgoing, Recipient, Submission
 from sms.numbers import demo_number
@@ -148,6 +150,32 @@ def test_a_mark_is_believed_only_of_who_held_the_modem(tmp_path: Path) -> None:
     mark.close()
     later.close()
     assert later.last_of("host:2:2") == ""
+
+
+def test_marks_of_killed_processes_are_cleared_away_at_the_next_start(tmp_path: Path) -> None:
+    """Not that of a device about to be used or still there, nor that of a living process."""
+    there = tmp_path / "there"
+    there.touch()
+    dead = this_process().rsplit(":", 2)[0] + ":999999999:1"
+    left = [AirMark(str(tmp_path / "gone"), dead), AirMark(str(tmp_path / "old\x20one"), dead)]
+    kept = [
+        AirMark(str(there), dead), AirMark(str(tmp_path / "used"), dead),
+        AirMark(str(tmp_path / "living"), this_process()), AirMark("smpp://line", dead),
+        AirMark(str(tmp_path / "elsewhere"), "otherhost:1:1"),
+    ]  # fmt: skip
+    try:
+        for mark in (*left, *kept):
+            mark.put("attempt")
+        assert clear_away([str(tmp_path / "used")]) >= len(left)
+        assert [mark._path.exists() for mark in left] == [False, False]
+        assert [mark._path.exists() for mark in kept] == [True] * len(kept)
+        yesterday = time.time() - 2 * 86_400
+        os.utime(kept[0]._path, (yesterday, yesterday))
+        clear_away([])
+        assert not kept[0]._path.exists()
+    finally:
+        for mark in (*left, *kept):
+            mark.close()
 
 
 def test_a_planted_mark_is_not_followed(tmp_path: Path) -> None:
