@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,8 +155,13 @@ async def trial(
     return Result(kind, sent_hz, cpu, b.gap_s(), lost, waited / seconds)
 
 
-async def run(kinds: tuple[str, ...], rate: int, seconds: float) -> list[Result]:
-    """Each kind in turn, on one bridge."""
+async def run(
+    kinds: tuple[str, ...],
+    rate: int,
+    seconds: float,
+    show: Callable[[Result], None] = lambda result: None,
+) -> list[Result]:
+    """Each kind in turn, on one bridge; `show` gets each result as soon as it is there."""
     with tempfile.TemporaryDirectory() as folder:
         async with running_bridge(Path(folder)) as bridge:
             await bridge.open("room", "a", "b")
@@ -163,14 +169,25 @@ async def run(kinds: tuple[str, ...], rate: int, seconds: float) -> list[Result]
             for site in (a, b):
                 await take_seat(bridge, "room", site)
             await talk(a, 1)
-            results = [
-                await trial(kind, bridge, a, b, Path(folder), rate=rate, seconds=seconds)
-                for kind in kinds
-            ]
+            results = []
+            for kind in kinds:
+                results.append(
+                    await trial(kind, bridge, a, b, Path(folder), rate=rate, seconds=seconds)
+                )
+                show(results[-1])
             for site in (a, b):
                 await site.close()
             assert bridge.worker.restarts == 0
     return results
+
+
+def show(r: Result) -> None:
+    """A row of the table."""
+    print(
+        f"| {r.kind} | {r.sent_hz:.0f} | {r.cpu:.1%} | {r.gap_s * 1000:.0f} | {r.lost} | "
+        f"{r.waited:.1%} | {'' if r.is_good else 'missed'} |",
+        flush=True,
+    )
 
 
 def main() -> int:
@@ -180,14 +197,9 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=10_000)
     parser.add_argument("--kind", action="append", choices=KINDS)
     given = parser.parse_args()
-    results = asyncio.run(run(tuple(given.kind or KINDS), given.rate, given.seconds))
     print("| flood | sent/s | CPU of a core | largest voice gap ms | voices lost | no core | |")
-    print("|" + "---|" * 7)
-    for r in results:
-        print(
-            f"| {r.kind} | {r.sent_hz:.0f} | {r.cpu:.1%} | {r.gap_s * 1000:.0f} | {r.lost} | "
-            f"{r.waited:.1%} | {'' if r.is_good else 'missed'} |"
-        )
+    print("|" + "---|" * 7, flush=True)
+    results = asyncio.run(run(tuple(given.kind or KINDS), given.rate, given.seconds, show))
     print(f"\nload {os.getloadavg()[0]:.1f}")
     return 0 if all(r.is_good for r in results) else 1
 
