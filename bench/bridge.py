@@ -59,7 +59,7 @@ SETTINGS = MediaSettings.model_validate(
     }
 )
 PICTURES_HZ, VIDEO_BYTES, VOICE_BYTES = 30, 1150, 80
-WARM_UP_S = 3.0
+WARM_UP_S = 4.0
 FIRST_FACTOR, STEP = 4.0, 1.25  # of the picture rate, when looking for the highest
 
 

@@ -179,7 +179,7 @@ class Stage:
         while True:
             due = loop.time() + 0.02
             await asyncio.sleep(0.02)
-            self.lag.add(loop.time() - due)
+            self.lag.add(loop.time(), loop.time() - due)
 
 
 class Sent:

@@ -44,6 +44,7 @@ What the page must do (web)
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ from typing import Any, Final
 import structlog
 
 from conf.media import control
+from conf.media.hugepages import worker_environment
 from conf.media.model import (
     JoinAnswer,
     LayersWanted,
@@ -228,6 +230,7 @@ class MediaWorker:
             str(self.index),
             "--socket",
             str(self._socket_path),
+            env=worker_environment(os.environ),
         )
         ended = asyncio.ensure_future(self._process.wait())
         came = asyncio.ensure_future(connected.get())

@@ -1,29 +1,27 @@
 """How late the loop runs: the figure that tells whether a voice would be delayed."""
 
-from array import array
+from collections import deque
 from typing import Final
 
-WINDOW: Final = 1200  # ticks of 20 ms: the last 24 s
+LATELY_S: Final = 10.0
 
 
 class LagMeter:
-    """The tick delays of the last 24 s, in seconds."""
+    """Delays of the last ten seconds, each with when it was, in seconds."""
 
     def __init__(self) -> None:
-        self._values = array("d")
-        self._next = 0
+        self._late: deque[tuple[float, float]] = deque()
 
-    def add(self, late_s: float) -> None:
-        """One tick came so late."""
-        if len(self._values) < WINDOW:
-            self._values.append(late_s)
-        else:
-            self._values[self._next] = late_s
-            self._next = (self._next + 1) % WINDOW
+    def add(self, now: float, late_s: float) -> None:
+        """Something due came so late."""
+        late = self._late
+        late.append((now, late_s))
+        while late[0][0] < now - LATELY_S:
+            late.popleft()
 
     def p99(self) -> float:
-        """Ninety-nine of a hundred ticks were at most so late; 0 before the first."""
-        if not self._values:
+        """Ninety-nine of a hundred were at most so late; 0 before the first."""
+        if not self._late:
             return 0.0
-        ordered = sorted(self._values)
+        ordered = sorted(late_s for _, late_s in self._late)
         return max(0.0, ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))])

@@ -45,7 +45,7 @@ class Ticker:
             count = self._count
             await asyncio.sleep(max(0.0, due - worker.clock()))
             now = worker.clock()
-            self.lag.add(now - due)
+            self.lag.add(now, now - due)
             is_carried = self._count != count
             self.carry(now)
 

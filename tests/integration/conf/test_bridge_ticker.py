@@ -9,7 +9,9 @@ import pytest
 from conf.media import steering, udp
 from conf.media.ticker import TICK_S
 from conf.media.worker import Worker
-from tests.support.bridge import LOOPBACK
+from tests.support.bridge import LOOPBACK, running_bridge
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 FEEDBACK = (bytes((0x8F, 205)) + bytes(18), bytes((0xAF, 205)) + bytes(22))
 OTHERS = (
@@ -21,6 +23,14 @@ OTHERS = (
     b"\x8f",
     b"",
 )
+
+
+def _may_ask() -> bool:
+    return THP.exists() and "[madvise]" in THP.read_text()
+
+
+def _smaps(process_id: int) -> str:
+    return Path(f"/proc/{process_id}/smaps").read_text()
 
 
 def _lengths(count: int, port: udp.MmsgPort) -> list[int]:
@@ -95,3 +105,12 @@ async def test_feedback_is_taken_at_the_next_tick(tmp_path: Path) -> None:
         worker.ticker.tick(1, worker.clock())
         assert worker.mux.counters.received == worker.mux.counters.unknown_source == 100
         await worker.close()
+
+
+@pytest.mark.skipif(not _may_ask(), reason="this kernel grants huge pages to all, or to none")
+async def test_a_worker_has_asked_for_huge_pages(tmp_path: Path) -> None:
+    """Of the heap its seats lie on (`hg`: proc(5), VmFlags)."""
+    async with running_bridge(tmp_path) as bridge:
+        smaps = _smaps(bridge.worker.process_id)
+    heap = smaps.split("[heap]", 1)[1].split("VmFlags:", 1)[1].splitlines()[0]
+    assert "hg" in heap.split()
