@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, delete, select
+from sqlalchemy import Connection, Index, String, delete, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, mapped_column
@@ -83,23 +83,30 @@ async def publish(uow: UnitOfWork, topic: str, kind: str, data: dict[str, Any]) 
 
     `data`: JSON values only. The row of the topic is locked until commit, so numbers never skip.
     """
-    insert = postgresql_insert if uow.is_postgresql else sqlite_insert
+    connection = await uow.session.connection()
+    change = await connection.run_sync(append, uow.now, topic, kind, data)
+    uow.signal(CHANGE_PUBLISHED, change)
+    return change
+
+
+def append(
+    connection: Connection, now: datetime, topic: str, kind: str, data: dict[str, Any]
+) -> Change:
+    """`publish` for `Database.at_once`: the caller emits CHANGE_PUBLISHED once it is committed."""
+    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
     statement = insert(_TOPICS).values(topic=topic, epoch=new_id(), seq=1)
     statement = statement.on_conflict_do_update(
         index_elements=[_TOPICS.c.topic], set_={"seq": _TOPICS.c.seq + 1}
     )
-    found = await uow.session.execute(statement.returning(_TOPICS.c.epoch, _TOPICS.c.seq))
+    found = connection.execute(statement.returning(_TOPICS.c.epoch, _TOPICS.c.seq))
     epoch, seq = found.one()
-    change = Change(topic, epoch, seq, kind, data, uow.now)
-    row = {"topic": topic, "seq": seq, "kind": kind, "data": data, "at": uow.now}
+    row = {"topic": topic, "seq": seq, "kind": kind, "data": data, "at": now}
     # Straight to the table: an activation publishes hundreds, the unit of work's bookkeeping shows.
-    await uow.session.execute(insert(_CHANGES).values(row))
+    connection.execute(insert(_CHANGES), row)
     if seq % _PRUNE_EVERY == 0:
-        await uow.session.execute(
-            delete(ChangeRow).where(ChangeRow.topic == topic, ChangeRow.seq <= seq - KEPT)
-        )
-    uow.signal(CHANGE_PUBLISHED, change)
-    return change
+        old = (_CHANGES.c.topic == topic, _CHANGES.c.seq <= seq - KEPT)
+        connection.execute(delete(_CHANGES).where(*old))
+    return Change(topic, epoch, seq, kind, data, now)
 
 
 async def head(uow: UnitOfWork, topic: str) -> Head:

@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 KEPT_DAYS = 7
 _BATCH = 100
 _CHUNK = 20
-_IDLE_S = 1.0
+_IDLE_S, _IDLE_ALONE_S = 1.0, 5.0
+"""How often the outbox is looked at; SQLite serves one process, which is told of every event."""
+_AFTER_A_FAULT_S = 600.0
 _LONGEST_WAIT_S = 300.0
 
 
@@ -120,6 +122,7 @@ class EventDispatcher:
         self._subscriptions: dict[str, list[_Subscription]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._failed_at = float("-inf")
 
     def subscribe(self, kind: type[E], name: str, handler: Handler[E]) -> None:
         """Call `handler(uow, event)` for each event of `kind`; the stored `name` stays the same."""
@@ -138,6 +141,7 @@ class EventDispatcher:
                     handled = await self.deliver_due()
                 except AppError as error:  # the database blinked: the outbox keeps everything
                     log.warning("events_delayed", cause=error.message)
+                    self._failed_at = self._clock.monotonic()
                     handled = 0
                 if not handled and not self._stopping:
                     await self._rest()
@@ -149,7 +153,10 @@ class EventDispatcher:
         self._wake.set()
 
     async def _rest(self) -> None:
-        nap = asyncio.create_task(self._clock.sleep(_IDLE_S))
+        is_alone = not self._database.is_postgresql
+        is_fine = self._clock.monotonic() - self._failed_at > _AFTER_A_FAULT_S
+        idle_s = _IDLE_ALONE_S if is_alone and is_fine else _IDLE_S
+        nap = asyncio.create_task(self._clock.sleep(idle_s))
         wake = asyncio.create_task(self._wake.wait())
         try:
             await asyncio.wait({nap, wake}, return_when=asyncio.FIRST_COMPLETED)
@@ -228,6 +235,7 @@ class EventDispatcher:
     async def _settle(self, row: OutboxRow, *, failed: bool) -> None:
         values: dict[str, Any] = {"is_done": True}
         if failed:
+            self._failed_at = self._clock.monotonic()
             wait_s = min(2.0**row.attempts, _LONGEST_WAIT_S)
             retry_at = self._clock.now() + timedelta(seconds=wait_s)
             values = {"attempts": row.attempts + 1, "retry_at": retry_at}

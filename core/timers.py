@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 STEP_NOTICED_S = 2.0
 """A wall clock that departs from the monotonic one by more than this has been stepped."""
 _LONGEST_NAP_S = 1.0
+_LOOK_EVERY_S = 5.0
+"""SQLite serves one process, which is told of every timer; PostgreSQL is asked before each nap."""
 _LONGEST_WAIT_S = 300.0
 _NODE = socket.gethostname()
 
@@ -137,6 +139,8 @@ class TimerRunner:
         self._wake = asyncio.Event()
         self._stopping = False
         self._wall_minus_monotonic = self._wall_offset_s()
+        self._next_due: datetime | None = None
+        self._looked_at = float("-inf")
 
     def register(self, kind: str, handler: TimerHandler) -> None:
         """`handler(uow, timer)` acts in the transaction that marks the timer fired."""
@@ -149,15 +153,16 @@ class TimerRunner:
         try:
             ready.set()
             while not self._stopping:
+                was_told = self._wake.is_set()
                 self._wake.clear()
                 try:
                     await self.follow_clock_step()
-                    await self.fire_due()
-                    nap_s = await self._nap_s()
+                    if was_told or self._must_look():
+                        await self._look()
                 except AppError as error:
                     log.warning("timers_delayed", cause=error.message)
-                    nap_s = _LONGEST_NAP_S
-                await self._rest(nap_s)
+                    self._looked_at, self._next_due = float("-inf"), None
+                await self._rest(self._nap_s())
         finally:
             forget()
 
@@ -217,17 +222,32 @@ class TimerRunner:
                 .values(due_at=retry_at, attempts=attempts + 1)
             )
 
-    async def _nap_s(self) -> float:
+    def _must_look(self) -> bool:
+        is_due = self._next_due is not None and self._next_due <= self._clock.now()
+        is_long_ago = self._clock.monotonic() - self._looked_at >= _LOOK_EVERY_S
+        return self._database.is_postgresql or is_due or is_long_ago
+
+    async def _look(self) -> None:
+        """Fire what is due and see when the next one is."""
+        await self._find_next()
+        if self._next_due is not None and self._next_due <= self._clock.now():
+            await self.fire_due()
+            await self._find_next()
+
+    async def _find_next(self) -> None:
         async with self._database.read() as uow:
-            next_due = await uow.session.scalar(
+            self._next_due = await uow.session.scalar(
                 select(TimerRow.due_at)
                 .where(TimerRow.state == TimerState.PENDING, TimerRow.kind.in_(self._handlers))
                 .order_by(TimerRow.due_at)
                 .limit(1)
             )
-        if next_due is None:
+        self._looked_at = self._clock.monotonic()
+
+    def _nap_s(self) -> float:
+        if self._next_due is None:
             return _LONGEST_NAP_S
-        until_due_s = (next_due - self._clock.now()).total_seconds()
+        until_due_s = (self._next_due - self._clock.now()).total_seconds()
         return min(max(until_due_s, 0.0), _LONGEST_NAP_S)
 
     async def _rest(self, seconds: float) -> None:
@@ -262,6 +282,7 @@ class TimerRunner:
             )
             for row in rows:
                 row.due_at += timedelta(seconds=step_s)
+        self._looked_at = float("-inf")
 
     async def prune(self, before: datetime) -> None:
         """Forget fired and cancelled timers created before `before`."""
