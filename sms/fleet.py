@@ -38,10 +38,11 @@ class Fleet:
 
     async def keep_in_touch(self, views: Sequence[ModemView]) -> None:
         """Renew our rows and read the others'. Raises: Unavailable."""
-        async with self._database.write() as uow:
-            await self.show(uow, *views)
-            await store.forget_old(uow)
-            await self._read(uow)
+        rows = [self._row(view) for view in views]
+        found = await self._database.at_once(
+            lambda connection, now: store.renew(connection, now, rows, self.node, now - self._lasts)
+        )
+        self._others = tuple((seen_at, _VIEW.validate_python(view)) for seen_at, view in found)
         ours = {view.name for view in views if view.state is ModemState.READY}
         doubled = ours & {view.name for view in self.others() if view.state is ModemState.READY}
         for name in doubled - self._doubled:

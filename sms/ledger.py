@@ -119,10 +119,10 @@ class Ledger:
         connection = await uow.session.connection()
         return await connection.run_sync(self.claim, uow.now, taker)
 
-    async def has_due(self, uow: UnitOfWork, taker: Taker) -> bool:
-        """Whether `claim` would find something now."""
+    async def has_due(self, uow: UnitOfWork, taker: Taker, *, locks: bool = True) -> bool:
+        """Whether `claim` would find something now. `locks`: nobody else claims it meanwhile."""
         connection = await uow.session.connection()
-        return await connection.run_sync(turns.next_due, uow.now, taker) is not None
+        return await connection.run_sync(turns.next_due, uow.now, taker, locks) is not None
 
     def usual_reports(
         self, connection: Connection, now: datetime, reports: Sequence[Arrived]

@@ -23,7 +23,7 @@ class ModemState(enum.StrEnum):
 class ModemView:
     """One modem as people see it. `since`: when it came into this state (wall time).
 
-    `score`: how fit it is to take the next text, 0..1.
+    `score`: how fit it is to take the next text, 0..1. `is_idle`: it found nothing to send.
     `serves`: carriers it is kept for, empty: all. `node`: the process that drives it, empty: ours.
     """
 
@@ -47,6 +47,7 @@ class ModemView:
     sent_this_month: int = 0
     quota_share: float = 0.0
     score: float = 1.0
+    is_idle: bool = False
     balance: str = ""
     balance_fen: int | None = None
     balance_at: datetime | None = None

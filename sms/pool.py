@@ -1,7 +1,7 @@
 """The pool: one owner task per modem, woken when something is queued; housekeeping beside them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
@@ -29,8 +29,17 @@ from sms.model import PendingCall
 from sms.modem import ModemOwner
 from sms.modem_view import ModemState, ModemView
 from sms.progress import Progress
-from sms.score import Fitness, error_share_after, hold_s, score
+from sms.reassembly import DEFAULT_TIMEOUT
+from sms.score import (
+    ELSEWHERE_HOLD_S,
+    HOLD_S,
+    Fitness,
+    error_share_after,
+    hold_s,
+    score,
+)
 from sms.settings import ModemSettings, SmsSettings
+from sms.store import chores
 from sms.store.turns import Taker
 from sms.surroundings import Surroundings
 
@@ -153,16 +162,21 @@ class ModemPool:
         return score(Fitness(view.rssi_dbm, share, since, view.quota_share))
 
     async def leave_to_better(self, modem: str) -> None:
-        me = self._owners[modem]
+        me = self._owners[modem].view
         if not me.is_idle:
             return
-        others = (owner for owner in self._owners.values() if owner is not me and owner.is_idle)
-        idle = [
-            self.score_of(one.view.name)
-            for one in others
-            if one.view.is_simulated is me.view.is_simulated and one.view.state is ModemState.READY
-        ]
-        if wait_s := hold_s(self.score_of(modem), idle):
+
+        def idle(views: Iterable[ModemView]) -> list[ModemView]:
+            can = (view for view in views if view.is_idle and view.state is ModemState.READY)
+            return [one for one in can if one.is_simulated is me.is_simulated and one is not me]
+
+        own = self.score_of(modem)
+        here = idle(owner.view for owner in self._owners.values())
+        wait_s = max(
+            hold_s(own, [self.score_of(view.name) for view in here], HOLD_S),
+            hold_s(own, [view.score for view in idle(self._fleet.others())], ELSEWHERE_HOLD_S),
+        )
+        if wait_s:
             await self._clock.sleep(wait_s)
 
     def forgive(self, modem: str) -> None:
@@ -275,9 +289,16 @@ class ModemPool:
         while True:
             await self._clock.sleep(_HOUSEKEEPING_S)
             try:
-                await self.keep_house()
+                if await self._has_chores():
+                    await self.keep_house()
             except AppError as error:
                 log.warning("sms_housekeeping_delayed", cause=error.message)
+
+    async def _has_chores(self) -> bool:
+        present = [view.name for view in self._all_ready()]
+        return await self._database.at_once(
+            lambda connection, now: chores.wait(connection, now, present, now - DEFAULT_TIMEOUT)
+        )
 
     async def keep_house(self) -> None:
         """Give up what is too late, begin anew what is stranded, join what stays incomplete."""
@@ -314,8 +335,7 @@ class ModemPool:
             if self._progress.is_empty:
                 continue
             try:
-                async with self._database.write() as uow:
-                    await self._progress.publish(uow)
+                await self._progress.publish(self._database)
             except AppError as error:
                 log.warning("sms_progress_not_shown", cause=error.message)
 

@@ -4,11 +4,16 @@ A hint beside the truth in the rows. After a restart everything under way is ann
 what a crash kept from being told is read again.
 """
 
+from datetime import datetime
+from typing import Any
+
 from core import changes
-from core.database import UnitOfWork
+from core.changes import Change
+from core.database import Database, UnitOfWork
+from core.signals import CHANGE_PUBLISHED
 from sms.model import RecipientState
-from sms.store import outbox as store
-from sms.store.rows import RecipientRow
+from sms.store import board
+from sms.store.turns import Connection
 
 _MOST_IN_ONE = 200
 
@@ -33,24 +38,35 @@ class Progress:
     def is_empty(self) -> bool:
         return not self._waiting
 
-    async def publish(self, uow: UnitOfWork) -> None:
-        """`recipients.changed` on each `message:ID` with its counts, as `outbox.funnel`.
+    async def publish(self, database: Database) -> None:
+        """`recipients.changed` on each `message:ID` with its counts, as `board.funnel`.
 
         Up to 200 recipients come with what a board shows of them; above, the counts alone.
+        Raises: Unavailable.
         """
         waiting, self._waiting = self._waiting, {}
-        counts = await store.funnel(uow, list(waiting))
-        for message_id, states in waiting.items():
-            few = len(states) <= _MOST_IN_ONE
-            rows = await store.recipients_by_id(uow, list(states)) if few else []
-            data = {
-                "count": len(states), "counts": counts[message_id],
-                "items": [_item(row) for row in rows],
-            }  # fmt: skip
-            await changes.publish(uow, f"message:{message_id}", "recipients.changed", data)
+        made = await database.at_once(lambda connection, now: _append(connection, now, waiting))
+        for change in made:
+            database.signals.emit(CHANGE_PUBLISHED, change)
 
 
-def _item(row: RecipientRow) -> dict[str, str | None]:
+def _append(
+    connection: Connection, now: datetime, waiting: dict[str, dict[str, RecipientState]]
+) -> list[Change]:
+    counts = board.funnel(connection, list(waiting))
+    made = []
+    for message_id, states in waiting.items():
+        few = len(states) <= _MOST_IN_ONE
+        rows = board.recipients(connection, list(states)) if few else []
+        data = {
+            "count": len(states), "counts": counts[message_id], "items": [_item(r) for r in rows],
+        }  # fmt: skip
+        topic = f"message:{message_id}"
+        made.append(changes.append(connection, now, topic, "recipients.changed", data))
+    return made
+
+
+def _item(row: Any) -> dict[str, str | None]:
     return {
         "recipient_id": row.id, "state": row.state.value, "cause": row.cause, "modem": row.modem,
         "sent_at": row.sent_at.isoformat() if row.sent_at else None,

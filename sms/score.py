@@ -10,6 +10,8 @@ from sms.driver import SendOutcome, SendState
 
 GOOD_DBM, POOR_DBM = -80, -105
 HOLD_S = 0.3
+ELSEWHERE_HOLD_S = 1.2
+"""Modems of another node look at the queue once a second."""
 _CLEARLY_BETTER = 0.2
 _MEMORY = 0.2
 _FORGOTTEN_S = 600.0
@@ -37,9 +39,9 @@ def score(fitness: Fitness) -> float:
     )
 
 
-def hold_s(own: float, idle: list[float]) -> float:
+def hold_s(own: float, idle: list[float], for_s: float = HOLD_S) -> float:
     """How long a modem leaves a text to those that are idle and clearly better."""
-    return HOLD_S if any(other - own >= _CLEARLY_BETTER for other in idle) else 0.0
+    return for_s if any(other - own >= _CLEARLY_BETTER for other in idle) else 0.0
 
 
 def error_share_after(share: float, outcome: SendOutcome) -> float:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import count
 
 import aiohttp
 import structlog
@@ -50,7 +51,8 @@ FACTS: dict[str, type[Event]] = {
     "balance.low": BalanceLow,
 }
 _LIMIT_S = 10.0
-_LOOK_EVERY_S = 2.0
+_LOOK_EVERY_S, _RETRIES_EVERY = 2.0, 5
+"""Seconds; and, where nobody else can have noted a fact, the rounds between looks for retries."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 3600.0
 _GIVEN_UP_AFTER = timedelta(days=1)
 _BATCH = 20
@@ -87,6 +89,7 @@ class Webhooks:
     def __init__(self, database: Database, clock: Clock, allowed: Sequence[str]) -> None:
         self._database = database
         self._clock = clock
+        self._has_noted = True  # a process before may have
         self._also = targets.networks(allowed)
 
     async def add(
@@ -125,13 +128,21 @@ class Webhooks:
                     body = {"fact": name, "id": new_id(), "data": asdict(fact)}
                     text = json.dumps(body, ensure_ascii=False, default=_as_text)
                     store.queue(uow, webhook.id, name, text)
+                    uow.after_commit(self._note, key=self)
 
         return note
 
+    def _note(self) -> None:
+        self._has_noted = True
+
     async def run(self) -> None:
         """Deliver what is due until cancelled."""
-        while True:
+        for number in count():
             await self._clock.sleep(_LOOK_EVERY_S)
+            others_note = self._database.is_postgresql
+            if not (self._has_noted or others_note or number % _RETRIES_EVERY == 0):
+                continue
+            self._has_noted = False
             try:
                 await self.deliver_due()
             except AppError as error:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.database import UnitOfWork
 from sms.model import AttemptState, BoardFilter, MessageClass, RecipientState, SegmentState
+from sms.store import board
 from sms.store.book import NumberRow
 from sms.store.rows import (
     QUEUED_ONLY,
@@ -298,11 +299,6 @@ async def recipients_of(
     return list(rows)
 
 
-async def recipients_by_id(uow: UnitOfWork, ids: Sequence[str]) -> list[RecipientRow]:
-    """These recipients, at most a few hundred."""
-    return list(await uow.session.scalars(select(RecipientRow).where(RecipientRow.id.in_(ids))))
-
-
 async def messages(
     uow: UnitOfWork,
     scopes: Iterable[str],
@@ -326,22 +322,9 @@ async def messages(
 
 async def funnel(uow: UnitOfWork, message_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """Counts per message: each recipient state, and `answered`."""
-    counts: dict[str, dict[str, int]] = {message_id: {} for message_id in message_ids}
-    rows = await uow.session.execute(
-        select(
-            RecipientRow.message_id,
-            RecipientRow.state,
-            func.count(),
-            func.count(RecipientRow.answered_at),
-        )
-        .where(RecipientRow.message_id.in_(message_ids))
-        .group_by(RecipientRow.message_id, RecipientRow.state)
-    )
-    for message_id, state, total, answered in rows:
-        of_message = counts[message_id]
-        of_message[state.value] = total
-        of_message["answered"] = of_message.get("answered", 0) + answered
-    return counts
+    await uow.session.flush()
+    connection = await uow.session.connection()
+    return await connection.run_sync(board.funnel, message_ids)
 
 
 async def attempts_of(uow: UnitOfWork, recipient_id: str) -> list[tuple[AttemptRow, int]]:

@@ -6,6 +6,7 @@ makes the statement do nothing where the row is not as the caller believes.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -69,9 +70,33 @@ class Taker:
     home: str | None = None
 
 
-def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
-    """The segment this modem should send next with what is needed to send it, locked."""
+def next_due(connection: Connection, now: datetime, taker: Taker, locks: bool = True) -> Any | None:
+    """The segment this modem should send next with what is needed to send it, locked.
+
+    Without `locks` only a look: nobody else's claim passes the row over for it.
+    """
+    times = {"now": now, "long_ago": now - _AVOIDED_FOR}
+    if not locks:
+        return connection.execute(_next(_conditions(taker)), times).first()
+    found = connection.execute(_first_due(taker), times).first()  # None, or a row of its columns
+    if found is None or taker.home in (None, found.carrier) or found.pinned_modem is not None:
+        return found
+    s = _SEGMENT.c
+    near = (s.lane == found.lane, s.position <= found.position + _LOOK_AHEAD)
+    at_home = _locked(_next([*_conditions(taker), *near, s.carrier == taker.home]))
+    return connection.execute(at_home, times).first() or found
+
+
+@lru_cache(256)
+def _first_due(taker: Taker) -> Select[Any]:
+    """Built once for a modem and what it may take: it asks hundreds of times."""
+    return _locked(_next(_conditions(taker)))
+
+
+def _conditions(taker: Taker) -> list[ColumnElement[bool]]:
+    """Parameters: `now`, `long_ago`."""
     s, m = _SEGMENT.c, _MESSAGE.c
+    now = bindparam("now", type_=UtcDateTime)
     others = [name for name in taker.ready if name != taker.modem]
     conditions: list[ColumnElement[bool]] = [
         text(f"sms_segment.{QUEUED_ONLY}"),  # type: ignore[list-item]
@@ -85,17 +110,11 @@ def next_due(connection: Connection, now: datetime, taker: Taker) -> Any | None:
     if others:
         conditions.append(or_(s.prefers_modem.is_(None), s.prefers_modem.not_in(others)))
         # Others first; but if none of them has taken it (route, quota), it is not left to wait.
-        long_ago = s.not_before <= now - _AVOIDED_FOR
+        long_ago = s.not_before <= bindparam("long_ago", type_=UtcDateTime)
         conditions.append(or_(s.avoid_modem.is_(None), s.avoid_modem != taker.modem, long_ago))
     if taker.serves is not None:
         conditions.append(s.carrier.in_(taker.serves))
-    statement = _next(conditions)
-    found = connection.execute(statement).first()  # None, or a row named like the columns
-    if found is None or taker.home in (None, found.carrier) or found.pinned_modem is not None:
-        return found
-    near = (s.lane == found.lane, s.position <= found.position + _LOOK_AHEAD)
-    at_home = _next([*conditions, *near, s.carrier == taker.home])
-    return connection.execute(at_home).first() or found
+    return conditions
 
 
 def _next(conditions: list[ColumnElement[bool]]) -> Select[Any]:
@@ -112,8 +131,11 @@ def _next(conditions: list[ColumnElement[bool]]) -> Select[Any]:
         .where(*conditions)
         .order_by(s.lane, s.position)
         .limit(1)
-        .with_for_update(skip_locked=True, of=_SEGMENT)
     )  # fmt: skip
+
+
+def _locked(statement: Select[Any]) -> Select[Any]:
+    return statement.with_for_update(skip_locked=True, of=_SEGMENT)
 
 
 _START = (

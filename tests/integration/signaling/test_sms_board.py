@@ -95,8 +95,7 @@ async def test_a_change_brings_the_counts_so_that_nobody_reads_the_board_again(b
         progress = Progress()
         for row in changed:
             progress.note(message_id, row.id, row.state)
-        async with server.app.database.write() as uow:
-            await progress.publish(uow)
+        await progress.publish(server.app.database)
         change = await line.next("change")
         assert change["data"]["counts"] == {
             "delivered": 3, "sent": 2, "failed": 1, "queued": 244, "answered": 1,

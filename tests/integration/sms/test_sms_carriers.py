@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from core.clock import MovableClock
 from core.database import Database
 from sms.carrier import Carrier
 from sms.driver import SendOutcome, SendState
+from sms.fleet import Fleet
 from sms.inbox import Inbox
 from sms.ledger import Ledger
 from sms.model import MessageClass, Recipient, Submission
@@ -18,11 +18,12 @@ from sms.outbox import Outbox
 from sms.polite import Polite
 from sms.pool import ModemPool
 from sms.progress import Progress
-from sms.score import HOLD_S
+from sms.score import ELSEWHERE_HOLD_S, HOLD_S
 from sms.service import SmsPlatform
 from sms.settings import ModemSettings, SmsSettings
 from sms.store.turns import Taker
 
+FELL_SILENT = SendOutcome(SendState.UNKNOWN, needs_recovery=True)
 MOBILE, UNICOM, TELECOM = "+8613812345678", "+8613012345678", "+8618912345678"
 
 
@@ -99,22 +100,26 @@ async def test_a_simulated_modem_takes_no_real_number_whatever_it_serves(bench: 
     assert await bench.database.at_once(lambda c, now: ledger.claim(c, now, taker)) is None
 
 
+def _pool(database: Database, clock: MovableClock, *names: str) -> ModemPool:
+    """Real modems that are ready and find nothing to send."""
+    settings = SmsSettings(modems=tuple(ModemSettings(name=n, path=f"/dev/{n}") for n in names))
+    progress = Progress()
+    ledger = Ledger(settings, progress)
+    inbox = Inbox(database, ledger, progress, Polite(settings, Outbox(settings, ledger)))
+    pool = ModemPool(settings, database, ledger, inbox, progress, device_clock=clock)
+    for name in names:
+        pool.owner(name).panel.note(is_idle=True, state=ModemState.READY)
+    return pool
+
+
 async def test_a_weak_modem_leaves_a_text_to_a_better_idle_one_for_a_moment(
-    sqlite_url: str, tmp_path: Path
+    sqlite_url: str,
 ) -> None:
     """It waits only while the better one has nothing to do, and then works as any other."""
     clock = MovableClock(frozen=True)
-    modems = tuple(ModemSettings(name=n, path=str(tmp_path / n)) for n in ("weak", "good"))
-    settings, progress = SmsSettings(modems=modems), Progress()
-    ledger = Ledger(settings, progress)
     async with Database(sqlite_url) as database:
-        inbox = Inbox(database, ledger, progress, Polite(settings, Outbox(settings, ledger)))
-        pool = ModemPool(settings, database, ledger, inbox, progress, device_clock=clock)
-        for name in ("weak", "good"):
-            owner = pool.owner(name)
-            owner.is_idle = True
-            owner.panel.note(state=ModemState.READY)
-        pool.is_suspect("weak", SendOutcome(SendState.UNKNOWN, needs_recovery=True))
+        pool = _pool(database, clock, "weak", "good")
+        pool.is_suspect("weak", FELL_SILENT)
         assert pool.score_of("weak") < pool.score_of("good")
         await pool.leave_to_better("good")
         waiting = asyncio.create_task(pool.leave_to_better("weak"))
@@ -122,5 +127,27 @@ async def test_a_weak_modem_leaves_a_text_to_a_better_idle_one_for_a_moment(
         assert not waiting.done()
         clock.advance(HOLD_S)
         await waiting
-        pool.owner("good").is_idle = False
+        pool.owner("good").panel.note(is_idle=False)
         await pool.leave_to_better("weak")
+
+
+async def test_a_weak_modem_leaves_a_text_to_a_better_idle_one_of_another_node(
+    database: Database,
+) -> None:
+    """Of the other node's modems it knows what their row says; they look once a second."""
+    clock = MovableClock(frozen=True)
+    pool, other = _pool(database, clock, "weak"), _pool(database, clock, "good")
+    pool.is_suspect("weak", FELL_SILENT)
+    good = other.owner("good").panel
+    for is_idle in (True, False):
+        good.note(is_idle=is_idle)
+        await Fleet(database, "other:1:1", 15).keep_in_touch([good.view])
+        await pool.keep_house()
+        waiting = asyncio.create_task(pool.leave_to_better("weak"))
+        await asyncio.sleep(0)
+        assert waiting.done() is not is_idle
+        clock.advance(HOLD_S)
+        await asyncio.sleep(0)
+        assert waiting.done() is not is_idle
+        clock.advance(ELSEWHERE_HOLD_S - HOLD_S)
+        await waiting
