@@ -1,6 +1,6 @@
 """Time to resume after every fault of a modem, at full deadlines, as a table.
 
-    python -m bench.sms_faults [--radio-s 0.2] [--only NAME …] > docs/sms-faults.md
+    python -m bench.sms_faults [--only NAME …] [--part 1/3] [--together 4] [--record]
 
 One modem alone, a queue of notices, the fault at the third; counted is the time from the end of the
 fault (for a lost answer: when it was due) until the next text is on the air, and, with a second
@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from bench._document import write_rows
 from core.clock import SystemClock
 from core.database import Base, Database
 from core.events import EventDispatcher
@@ -35,6 +36,9 @@ WITH_TWO = 50
 LONGEST_S = 90.0
 DUE_S = {"answer_lost": 8.0, "ctrl_z_lost": 8.0, "no_prompt": 10.0}
 """A fault without a length ends when the answer was due: the deadlines of `DriverLimits`."""
+HEAD = """| fault | pause, s | after, s | two modems, s | sent/doubled |
+|---|---|---|---|---|
+"""
 STANDING = ("network_lost", "sim_removed", "garbage")
 
 
@@ -47,6 +51,12 @@ class Row:
     after_s: float
     other_s: float
     copies: str
+
+    def as_text(self) -> str:
+        return (
+            f"| {self.words} | {self.gap_s:.1f} | {self.after_s:.1f} | {self.other_s:.1f} "
+            f"| {self.copies} |"
+        )
 
 
 async def run(case: FaultCase, radio_s: float) -> Row:
@@ -128,27 +138,27 @@ async def _until_quiet(air: ModemSim, count: int) -> list[dict[str, Any]]:
 
 
 async def main() -> None:
-    """Print the table."""
+    """Print the table, with `--record` write its rows; those of faults not asked for stay."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--radio-s", type=float, default=0.2)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--part", default="1/1", help="2/3: the second third of the faults")
+    parser.add_argument("--together", type=int, default=1, help="faults at a time")
+    parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    print("# SMS: time to resume after each fault\n")
-    print("Made by `python -m bench.sms_faults`: own AT driver, full deadlines, simulated modem,")
-    print(f"{MESSAGES} notices, the fault at the third. *Pause*: longest silence on the air with")
-    print("one modem. *After*: what of it lies behind the end of the fault. *Two modems*: longest")
-    print("silence when another modem can take the queue. *Sent/doubled*: of the texts.\n")
-    print("| fault | pause, s | after, s | two modems, s | sent/doubled |")
-    print("|---|---|---|---|---|")
     cases = [c for c in CASES if not c.before_open and (not given.only or c.name in given.only)]
-    for case in cases:
-        row = await run(case, given.radio_s)
-        print(
-            f"| {row.words} | {row.gap_s:.1f} | {row.after_s:.1f} | {row.other_s:.1f} "
-            f"| {row.copies} |",
-            flush=True,
-        )
+    part, parts = map(int, given.part.split("/"))
+    cases = cases[len(cases) * (part - 1) // parts : len(cases) * part // parts]
+    print(HEAD, end="")
+    rows = []
+    for start in range(0, len(cases), given.together):
+        chunk = cases[start : start + given.together]
+        for row in await asyncio.gather(*(run(case, given.radio_s) for case in chunk)):
+            rows.append(row.as_text())
+            print(rows[-1], flush=True)
+    if given.record:
+        write_rows("sms-faults.md", "faults", HEAD, rows, keys=1)
 
 
 if __name__ == "__main__":

@@ -7,30 +7,26 @@ Each gets one-segment Chinese texts and asks for delivery reports. The peers are
 they go: gammu LoopSleep 0, CommTimeout 1, no checks; smstools delaytime 1, trust_outgoing.
 """
 
-import argparse
 import asyncio
-import logging
 import shutil
 import sqlite3
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-from bench._document import write_section
+from bench._air import FIRST_WITHIN_S, Cpu, Seen, Shape, arguments, shapes, table, watch
 from sms.model import MessageClass
 from sms.numbers import demo_number
-from tests.support.modem_sim import ModemSim, modem_sim
-from tests.support.sms_flow import NOTICE, cpu_s_of, flow, load, moments, own_cpu_s, share_of_air
+from tests.support.modem_sim import modem_sim
+from tests.support.sms_flow import NOTICE, cpu_s_of, flow, load, own_cpu_s
 
 SCHEMA = Path("/usr/share/doc/gammu-smsd/examples/sqlite.sql")
-FIRST_WITHIN_S = 40.0
 HEAD = """## Beside others
 
 `python -m bench.sms_peers --record`: gammu-smsd and smstools from Debian 12 with their fastest
@@ -89,9 +85,6 @@ class Job:
     folder: Path
     devices: tuple[str, ...]
     numbers: tuple[str, ...]
-
-
-Cpu = Callable[[], float]
 
 
 @asynccontextmanager
@@ -210,86 +203,55 @@ PEERS: dict[str, tuple[str, Callable[[Job], Any]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What one sender did."""
-
-    sent: int
-    share: float
-    cpu_s: float
-    first_s: float
-
-    def row(self, name: str, modems: int, radio_s: float) -> str:
-        if not self.sent:
-            return f"| {name} | {modems} | {radio_s:g} s | 0 | – | – | not within 40 s |"
-        return (
-            f"| {name} | {modems} | {radio_s:g} s | {self.share * 60 / radio_s * modems:.0f} "
-            f"| {self.share:.3f} | {self.cpu_s / self.sent * 1000:.1f} | {self.first_s:.1f} s |"
-        )
+def row(name: str, shape: Shape, seen: Seen | None) -> str:
+    words = f"| {name} | {shape.modems} | {shape.radio_s:g} s |"
+    if seen is None:
+        return f"{words} not installed | | | |"
+    if not seen.sent:
+        return f"{words} 0 | – | – | not within {FIRST_WITHIN_S:.0f} s |"
+    return (
+        f"{words} {shape.per_minute(seen.share):.0f} | {seen.share:.3f} "
+        f"| {seen.per_thousand(seen.cpu_s):.1f} | {seen.first_s:.1f} s |"
+    )
 
 
-async def _watch(air: ModemSim, cpu: Cpu, began: float, shape: tuple[int, float, float]) -> Seen:
-    modems, radio_s, seconds = shape
-    while time.time() - began < FIRST_WITHIN_S and len(moments(await air.on_air())) < modems:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
-    times = moments(await air.on_air())
-    first_s = min((each[0] for each in times.values()), default=began) - began - radio_s
-    await asyncio.sleep(1)
-    since, used = time.time(), cpu()
-    await asyncio.sleep(seconds)
-    until, used = time.time(), cpu() - used
-    sent, share = share_of_air(await air.on_air(), modems, radio_s, since, until)
-    return Seen(sent, share, used, first_s)
-
-
-async def trial(name: str, modems: int, radio_s: float, seconds: float) -> Seen | None:
-    """One sender for about `seconds`. Returns: None if it is not installed."""
-    count = max(60, int(seconds / radio_s * modems * 1.5))
-    shape = (modems, radio_s, seconds)
+async def trial(name: str, shape: Shape) -> Seen | None:
+    """One sender for the time of `shape`. Returns: None if it is not installed."""
+    count = max(60, int(shape.seconds / shape.radio_s * shape.modems * 1.5))
     with tempfile.TemporaryDirectory() as folder:
         if name == "ours":
-            async with flow(Path(folder), modems, radio_s) as ours:
+            async with flow(Path(folder), shape.modems, shape.radio_s) as ours:
                 began = time.time()
                 await ours.submit(MessageClass.NOTICE, NOTICE, range(count))
-                return await _watch(ours.air, own_cpu_s, began, shape)
+                return await watch(ours.air, own_cpu_s, began, shape)
         program, sender = PEERS[name]
         if shutil.which(program) is None:
             return None
-        async with modem_sim(Path(folder), modems=modems, radio_s=radio_s) as air:
-            devices = tuple(air.path(number) for number in range(1, modems + 1))
+        async with modem_sim(Path(folder), modems=shape.modems, radio_s=shape.radio_s) as air:
+            devices = tuple(air.path(number) for number in range(1, shape.modems + 1))
             job = Job(Path(folder), devices, tuple(demo_number(n) for n in range(count)))
             began = time.time()
             async with sender(job) as cpu:
-                return await _watch(air, cpu, began, shape)
+                return await watch(air, cpu, began, shape)
+
+
+async def rows(given: Namespace, beaten: list[str]) -> AsyncIterator[str]:
+    for shape in shapes(given):
+        best = 0.0
+        for name in ("ours", *PEERS):
+            seen = await trial(name, shape)
+            if seen is not None and name == "ours":
+                best = seen.share
+            elif seen is not None and seen.share >= best:
+                beaten.append(name)
+            yield row(name, shape, seen)
 
 
 async def main() -> int:
     """Run all in turns. Returns: 1 if a peer was faster."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--modems", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--radio-s", type=float, nargs="+", default=[0.05, 3.0])
-    parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--record", action="store_true")
-    given = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    head = HEAD.format(machine=load())
-    print(head, end="")
-    rows, is_beaten = [], False
-    for modems in given.modems:
-        for radio_s in given.radio_s:
-            best = 0.0
-            for name in ("ours", *PEERS):
-                seen = await trial(name, modems, radio_s, given.seconds)
-                if seen is None:
-                    rows.append(f"| {name} | {modems} | {radio_s:g} s | not installed | | | |")
-                else:
-                    best = max(best, seen.share)
-                    is_beaten |= name != "ours" and seen.share >= best
-                    rows.append(seen.row(name, modems, radio_s))
-                print(rows[-1], flush=True)
-    if given.record:
-        write_section("sms-measurements.md", "peers", head + "\n".join(rows))
-    return 1 if is_beaten else 0
+    given, beaten = arguments(__doc__), list[str]()
+    await table(given, "peers", HEAD.format(machine=load()), rows(given, beaten), keys=3)
+    return 1 if beaten else 0
 
 
 if __name__ == "__main__":
