@@ -2,7 +2,8 @@
 
 A lane of their own between replies and notices: a modem rings when no alert, command or reply is
 due on it, and while others can send at most half of them ring. A call cut off by a crash ends as
-failed; whether to ring again is the caller's business (it may have rung).
+failed; whether to ring again is the caller's business (it may have rung). A ring that an alert
+ended early (`sms.ringing`) waits again, first in its lane, and is not ended early a second time.
 """
 
 from dataclasses import dataclass, field
@@ -70,7 +71,18 @@ async def claim(uow: UnitOfWork, modem: str, *, is_simulated: bool) -> PendingCa
         return None
     row.state, row.modem, row.started_at = CallState.RINGING, modem, uow.now
     await _show(uow, row)
-    return PendingCall(row.id, row.number, row.ring_s)
+    return PendingCall(row.id, row.number, row.ring_s, gives_way=row.interruptions == 0)
+
+
+async def put_back(uow: UnitOfWork, call_id: str) -> None:
+    """A ring was ended early, nobody was woken: it waits again, in full."""
+    row = await store.call(uow, call_id)
+    if row is None or row.state is not CallState.RINGING:
+        return
+    row.state, row.modem, row.started_at = CallState.QUEUED, None, None
+    row.interruptions += 1
+    uow.signal(CALLS)
+    await _show(uow, row)
 
 
 async def end(uow: UnitOfWork, call_id: str, result: str) -> None:
@@ -104,5 +116,8 @@ async def end_late(uow: UnitOfWork) -> None:
 
 
 async def _show(uow: UnitOfWork, row: CallRow) -> None:
-    data = {"call_id": row.id, "state": row.state.value, "result": row.result}
+    data = {
+        "call_id": row.id, "state": row.state.value, "result": row.result,
+        "interruptions": row.interruptions,
+    }  # fmt: skip
     await changes.publish(uow, "sms", "call.changed", data)

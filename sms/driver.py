@@ -296,6 +296,7 @@ class CallResult(StrEnum):
     NO_ANSWER = "no_answer"  # rang until `ring_s` was over; we hung up
     REJECTED = "rejected"  # network or number refused; nothing rang
     FAILED = "failed"  # the modem failed
+    INTERRUPTED = "interrupted"  # we hung up early: the modem was needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,10 +368,13 @@ class Driver(Protocol):
     async def ussd(self, code: str) -> UssdReply:
         """Run a USSD code like `*100#` within ussd_s. Raises: ModemUnavailable."""
 
-    async def dial(self, number: str, ring_s: float) -> CallResult:
+    async def dial(
+        self, number: str, ring_s: float, must_end: Callable[[], bool] = lambda: False
+    ) -> CallResult:
         """Ring `number` (E.164) for at most `ring_s`, hang up, say what happened.
 
-        An answered call is hung up at once: the ring is the message.
+        An answered call is hung up at once: the ring is the message. `must_end` is asked twice a
+        second; True: hang up, INTERRUPTED.
         """
 
     def events(self) -> AsyncIterator[DriverEvent]:

@@ -24,7 +24,7 @@ from serial import SerialException
 
 from core.clock import Clock
 from sms.at import answers
-from sms.at.calls import ring_out
+from sms.at.calls import INTERRUPTED, ring_out
 from sms.at.classify import Command, Kind, clean, error_in, kind_of
 from sms.at.dialogue import Unsolicited
 from sms.at.notices import CALL_ENDS, event_of
@@ -316,12 +316,19 @@ class GsmmodemDriver:
             text = answers.ussd_text(reply.message, 0x48 if is_unicode else 15)
             return UssdReply(text, bool(reply.sessionActive))
 
-    async def dial(self, number: str, ring_s: float) -> CallResult:
+    async def dial(
+        self, number: str, ring_s: float, must_end: Callable[[], bool] = lambda: False
+    ) -> CallResult:
         async with self._lock:
             self._require_ready()
             self._call_end = ""
             return await ring_out(
-                self, self._clock, self._limits, number, ring_s, lambda: self._call_end
+                self,
+                self._clock,
+                self._limits,
+                number,
+                ring_s,
+                lambda: INTERRUPTED if must_end() else self._call_end,
             )
 
     async def ask(self, command: Command, limit_s: float) -> tuple[str, ...]:

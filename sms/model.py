@@ -192,11 +192,12 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class PendingCall:
-    """A ring-out a modem has claimed."""
+    """A ring-out a modem has claimed. `gives_way`: an alert may end it early."""
 
     id: str
     number: str
     ring_s: float
+    gives_way: bool = True
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from sms.ahead import FAST_AIR_S, LEAD_S, PATIENCE_S, Ahead
 from sms.air_mark import AirMark
 from sms.deadline import unless
 from sms.driver import (
-    CallResult,
     Driver,
     LateOutcome,
     MessageWaiting,
@@ -41,6 +40,7 @@ from sms.model import Outgoing
 from sms.modem_view import ModemState, ModemView, home_of
 from sms.panel import Panel
 from sms.planning import pdu_of
+from sms.ringing import Ringing
 from sms.settings import ModemSettings
 from sms.store import sims as sims_store
 from sms.store.turns import Taker
@@ -69,8 +69,9 @@ class ModemOwner:
         self._house = Housework(settings, driver, around, self.panel)
         self._lease, self._pauses = self._house.lease, self._house.pauses
         self._errands, self._credit = self._house.errands, self._house.credit
+        self._ringing = Ringing(settings, driver, around, self._taker, wake)
         self._mark = AirMark(settings.path, self._lease.holders[0])
-        self._stopping, self.is_idle, self._stop_asked = False, False, asyncio.Event()
+        self._stopping, self._stop_asked = False, asyncio.Event()
         self._meter = Meter(limits_of(settings), around.database.clock.now())
         self._ahead = Ahead(around, lambda: self._meter.take_back())
         self._air_s = float("inf")  # how long the last text took
@@ -179,12 +180,13 @@ class ModemOwner:
             if self._house.is_due(is_busy=done is not None):
                 done = await self._keep_house(done)
             outgoing = await self._next_ahead()
-            may_ring = self._may_ring  # then the turn below leaves notices to the others
+            may_ring = self._can_send and self._ringing.may_begin  # the turn leaves notices
             if outgoing is None:
                 self._ahead.looks()
                 await self._around.pool.leave_to_better(self._settings.name)
                 outgoing = await self._turn(done, may_claim=self._can_send)
-                done, self.is_idle = None, outgoing is None and self._can_send
+                done = None
+                self.panel.note(is_idle=outgoing is None and self._can_send)
             if outgoing is not None:
                 done = await self._send(outgoing, done)
                 await self._after(done.outcome)
@@ -194,7 +196,7 @@ class ModemOwner:
             if not self._driver.is_ready or self._errands.recovery_wanted:
                 return  # _own calls recover()
             if may_ring:
-                await self._ring_next()
+                await self._ringing.next()
                 continue  # whoever finds nobody to ring looks for notices at once
             await self._nap(self._nap_s())
 
@@ -288,7 +290,7 @@ class ModemOwner:
         )  # fmt: skip
         if lane == NOTHING:
             return None
-        if self._may_ring:
+        if self._can_send and self._ringing.may_begin:
             lane = min(lane, TALK)  # a ring overtakes notices and bulletins
         serves = self._settings.serves
         return Taker(
@@ -363,31 +365,6 @@ class ModemOwner:
             self._pauses.rest(self._clock.monotonic())
         elif outcome.state is SendState.NOT_SENT or action is ErrorAction.WAIT_AND_RETRY:
             self._pauses.rest(self._clock.monotonic())
-
-    @property
-    def _may_ring(self) -> bool:
-        """Whether to look for somebody to be woken; an SMPP line cannot ring."""
-        return (
-            self._can_send
-            and self._settings.driver != "smpp"
-            and self._around.pool.may_ring(
-                self._settings.name, is_simulated=self._settings.is_simulated
-            )
-        )
-
-    async def _ring_next(self) -> None:
-        """Ring out, if somebody is to be woken; alerts, commands and replies go before."""
-        name, is_simulated = self._settings.name, self._settings.is_simulated
-        call = await self._around.pool.next_call(
-            name, is_simulated=is_simulated, after=self._taker()
-        )
-        if call is None:
-            return
-        result = CallResult.FAILED
-        try:
-            result = await self._driver.dial(call.number, call.ring_s)
-        finally:
-            await self._around.pool.call_ended(self._settings.name, call, result)
 
     def _nap_s(self) -> float:
         rest = self._pauses.left_s(self._clock.monotonic())

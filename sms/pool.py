@@ -216,7 +216,10 @@ class ModemPool:
     async def call_ended(self, modem: str, call: PendingCall, result: CallResult) -> None:
         self._ringing.discard(modem)
         async with self._database.write() as uow:
-            await calls.end(uow, call.id, result)
+            if result is CallResult.INTERRUPTED:
+                await calls.put_back(uow, call.id)
+            else:
+                await calls.end(uow, call.id, result)
 
     # For people
 

@@ -98,7 +98,7 @@ class Pool(Protocol):
         """Whether somebody may be waiting to be rung, and enough other modems stay free."""
 
     async def call_ended(self, modem: str, call: PendingCall, result: CallResult) -> None:
-        """Store how it ended."""
+        """Store how it ended; an interrupted one waits again."""
 
 
 @dataclass(frozen=True)

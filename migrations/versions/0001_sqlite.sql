@@ -204,6 +204,7 @@ CREATE TABLE sms_call (
   expires_at DATETIME NOT NULL,
   started_at DATETIME,
   ended_at DATETIME,
+  interruptions INTEGER NOT NULL,
   CONSTRAINT pk_sms_call PRIMARY KEY (id),
   CONSTRAINT uq_sms_call_idempotency_key UNIQUE (idempotency_key),
   CONSTRAINT ck_sms_call_done_has_time CHECK ((state = 'done') = (ended_at IS NOT NULL)),

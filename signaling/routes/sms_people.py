@@ -68,7 +68,10 @@ class CallIn(ApiModel):
 
 
 class CallOut(ApiModel):
-    """`result`: answered, busy, no_answer, rejected, failed; None while it waits or rings."""
+    """`result`: answered, busy, no_answer, rejected, failed; None while it waits or rings.
+
+    `interruptions`: rings an alert ended early; it then waits again.
+    """
 
     id: str
     name: str
@@ -79,6 +82,7 @@ class CallOut(ApiModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    interruptions: int
 
 
 class CallPage(ApiModel):
@@ -187,7 +191,7 @@ def _call(row: CallRow) -> CallOut:
     return CallOut(
         id=row.id, name=row.name, number=masked(row.number), state=row.state.value,
         result=row.result, modem=row.modem, created_at=row.created_at, started_at=row.started_at,
-        ended_at=row.ended_at,
+        ended_at=row.ended_at, interruptions=row.interruptions,
     )  # fmt: skip
 
 

@@ -13,6 +13,11 @@ from sms.pdu.addresses import Address
 _CALL = re.compile(r"\+CLCC: *\d+ *, *0 *, *(\d)")  # mobile originated
 _ACTIVE, _ALERTING = 0, 3
 _POLL_S = 0.5
+INTERRUPTED = "interrupted"
+_ENDS = {
+    "BUSY": CallResult.BUSY, "NO ANSWER": CallResult.NO_ANSWER,
+    INTERRUPTED: CallResult.INTERRUPTED,
+}  # fmt: skip
 
 
 async def ring_out(
@@ -23,7 +28,8 @@ async def ring_out(
     ring_s: float,
     ended_by: Callable[[], str],
 ) -> CallResult:
-    """Ring for `ring_s`; an answered call is hung up at once. `ended_by`: last NO CARRIER, BUSY …
+    """Ring for `ring_s`; an answered call is hung up at once. `ended_by`: last NO CARRIER, BUSY …,
+    or INTERRUPTED: hang up now.
 
     Raises: InvalidInput: no phone number. ModemUnavailable.
     """
@@ -48,8 +54,8 @@ async def _watch(
     until = clock.monotonic() + ring_s
     while clock.monotonic() < until:
         await clock.sleep(min(_POLL_S, ring_s / 5))
-        if (end := ended_by()) in ("BUSY", "NO ANSWER"):
-            return CallResult.BUSY if end == "BUSY" else CallResult.NO_ANSWER
+        if (end := ended_by()) in _ENDS:
+            return _ENDS[end]
         lines = await asker.ask(Command("AT+CLCC", ("+CLCC:",)), limits.command_s)
         state = _state_in(lines)
         if state == _ACTIVE:
@@ -61,11 +67,7 @@ async def _watch(
 
 def _after_end(end: str) -> CallResult:
     """The call is gone from the list."""
-    return {
-        "BUSY": CallResult.BUSY,
-        "NO ANSWER": CallResult.NO_ANSWER,
-        "NO CARRIER": CallResult.REJECTED,
-    }.get(end, CallResult.FAILED)
+    return {**_ENDS, "NO CARRIER": CallResult.REJECTED}.get(end, CallResult.FAILED)
 
 
 def _state_in(lines: Sequence[str]) -> int | None:

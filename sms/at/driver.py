@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from core.clock import Clock
 from sms.at import answers
-from sms.at.calls import ring_out
+from sms.at.calls import INTERRUPTED, ring_out
 from sms.at.classify import Command
 from sms.at.dialogue import LateResult, Unsolicited
 from sms.at.link import Link
@@ -283,12 +283,19 @@ class AtDriver:
         if reply is not None and self._ussd is not None and not self._ussd.done():
             self._ussd.set_result(reply)
 
-    async def dial(self, number: str, ring_s: float) -> CallResult:
+    async def dial(
+        self, number: str, ring_s: float, must_end: Callable[[], bool] = lambda: False
+    ) -> CallResult:
         async with self._lock:
             self._require_ready()
             self._call_end = ""
             return await ring_out(
-                self._link, self._clock, self._limits, number, ring_s, lambda: self._call_end
+                self._link,
+                self._clock,
+                self._limits,
+                number,
+                ring_s,
+                lambda: INTERRUPTED if must_end() else self._call_end,
             )
 
     async def _ask(self, command: Command, limit_s: float) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ is stored; otherwise the carrier sends it again.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
@@ -282,7 +282,9 @@ class SmppDriver:
     async def ussd(self, code: str) -> UssdReply:
         raise ModemUnavailable(Reason.COMMAND_FAILED, "an SMPP line has no USSD")
 
-    async def dial(self, number: str, ring_s: float) -> CallResult:
+    async def dial(
+        self, number: str, ring_s: float, must_end: Callable[[], bool] = lambda: False
+    ) -> CallResult:
         return CallResult.FAILED
 
     async def events(self) -> AsyncIterator[DriverEvent]:

@@ -105,6 +105,7 @@ class CallRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    interruptions: Mapped[int] = mapped_column(default=0)  # rings an alert ended early
 
 
 class TemplateRow(Base):

@@ -12,7 +12,7 @@ from sms.calls import CallOrder
 from sms.driver import CallResult
 from sms.ledger import Ledger
 from sms.meter import COUNTY_TIME, TALK
-from sms.model import MessageClass, Recipient, Submission
+from sms.model import CallState, MessageClass, Recipient, Submission
 from sms.numbers import demo_number
 from sms.progress import Progress
 from sms.service import SmsPlatform
@@ -227,6 +227,63 @@ async def test_a_ring_overtakes_queued_notices_but_no_alert(
     assert row.sent_at is not None
     assert call.started_at is not None
     assert row.sent_at <= call.started_at
+
+
+async def _rings(world: SmsWorld) -> bool:
+    async with world.database.read() as uow:
+        (call,) = await world.platform.calls(uow)
+    return call.state is CallState.RINGING
+
+
+@pytest.mark.timeout(60)
+async def test_an_alert_ends_a_ring_early_once_and_the_ring_comes_again(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """One modem, half a minute of ringing ahead: the alert goes out at once, the next one waits."""
+    async with sms_world(sqlite_url, tmp_path, modems=1) as world:
+        async with world.database.write() as uow:
+            await world.platform.ring(uow, CallOrder(demo_number(99), "wake-1", ring_s=10))
+        await world.until(lambda: _rings(world))
+        await world.send("alert", demo_number(1), class_=MessageClass.ALERT)
+        await world.until(lambda: world.all_in("sent", "delivered"), within_s=8)
+        await world.until(lambda: _rings(world))
+        later = await world.send("alert 2", demo_number(2), class_=MessageClass.ALERT)
+
+        async def is_sent() -> bool:
+            async with world.database.read() as uow:
+                (row,) = await world.platform.recipients(uow, later)
+            return row.sent_at is not None
+
+        await world.until(is_sent, within_s=20)
+        async with world.database.read() as uow:
+            (call,) = await world.platform.calls(uow)
+            (row,) = await world.platform.recipients(uow, later)
+    assert (call.interruptions, call.result) == (1, "no_answer")
+    assert row.sent_at is not None
+    assert call.ended_at is not None
+    assert call.ended_at <= row.sent_at
+
+
+@pytest.mark.timeout(60)
+async def test_a_ring_goes_on_where_another_modem_takes_the_alert(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with sms_world(sqlite_url, tmp_path, modems=2) as world:
+        async with world.database.write() as uow:
+            await world.platform.ring(uow, CallOrder(demo_number(99), "wake-1", ring_s=5))
+        await world.until(lambda: _rings(world))
+        await world.send("alert", demo_number(1), class_=MessageClass.ALERT)
+        await world.send("notice", demo_number(2))
+        await world.until(lambda: _is(world, {"delivered": 2}))
+        assert await _rings(world)
+
+        async def is_over() -> bool:
+            return not await _rings(world)
+
+        await world.until(is_over)
+        async with world.database.read() as uow:
+            (call,) = await world.platform.calls(uow)
+    assert (call.interruptions, call.result) == (0, "no_answer")
 
 
 @pytest.mark.timeout(60)

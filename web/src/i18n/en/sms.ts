@@ -236,6 +236,7 @@ export default {
     started: 'Dialled',
     ended: 'Ended',
     states: { queued: 'waiting', ringing: 'ringing', done: 'done' },
+    interrupted: '{words} (interrupted for an alert)',
     results: { answered: 'answered', busy: 'busy', no_answer: 'no answer', rejected: 'rejected', failed: 'failed' },
   },
   number: {

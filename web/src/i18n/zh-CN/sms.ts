@@ -236,6 +236,7 @@ export default {
     started: '拨出',
     ended: '结束',
     states: { queued: '等待', ringing: '振铃中', done: '结束' },
+    interrupted: '{words}（曾为警报中断）',
     results: { answered: '已接听', busy: '占线', no_answer: '无人接', rejected: '拒接', failed: '未打通' },
   },
   number: {
