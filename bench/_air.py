@@ -20,7 +20,7 @@ FIRST_WITHIN_S = 40.0
 
 @dataclass(frozen=True)
 class Shape:
-    """One run. `seconds`: how long it is watched, at least twenty texts of a modem."""
+    """One run. `seconds`: how long it is watched, at least fifteen texts of a modem."""
 
     modems: int
     radio_s: float
@@ -66,7 +66,7 @@ def arguments(description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--modems", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--radio-s", type=float, nargs="+", default=[0.05, 3.0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="at 3 s on the air thrice that")
+    parser.add_argument("--seconds", type=float, default=15.0, help="at 3 s on the air thrice that")
     parser.add_argument("--record", action="store_true")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     return parser.parse_args()

@@ -5,7 +5,7 @@
 Every attempt is journaled on disk, every text asks for a delivery report and gets it; the journal
 of the simulated air is the witness. The share of a modem is (texts − 1) × time on the air ÷ time
 from its first to its last counted text, so the window's ends do not count; at 3 s a window is three
-times as long, for twenty texts of a modem. Exits with 1 when a share is below its target.
+times as long, for fifteen texts of a modem. Exits with 1 when a share is below its target.
 `--record` writes the rows into docs/sms-measurements.md; those of other runs stay.
 """
 
