@@ -196,6 +196,7 @@ class ModemOwner:
             if not self._driver.is_ready or self._errands.recovery_wanted:
                 return  # _own calls recover()
             if may_ring:
+                self.panel.note(is_idle=False)
                 await self._ringing.next()
                 continue  # whoever finds nobody to ring looks for notices at once
             await self._nap(self._nap_s())
