@@ -13,7 +13,6 @@ from pylibsrtp._binding import ffi, lib
 
 OK: Final[int] = lib.srtp_err_status_ok
 WINDOW: Final = 1024  # packets a sequence number may lie behind the newest, both directions
-REPLAY_ERRORS: Final = frozenset((9, 10))  # srtp_err_status_replay_fail, …_replay_old
 
 protect: Final[Any] = lib.srtp_protect
 unprotect: Final[Any] = lib.srtp_unprotect
@@ -53,7 +52,7 @@ class SrtpContexts:
         return protected
 
     def forget(self, ssrc: int) -> None:
-        """Free the receive state of an SSRC that will not come back."""
+        """Free the receive state of an SSRC, replay window and all."""
         lib.srtp_remove_stream(self.receive, int.from_bytes(ssrc.to_bytes(4, "big"), "little"))
 
 

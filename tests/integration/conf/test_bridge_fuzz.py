@@ -8,6 +8,7 @@ import pytest
 from pylibsrtp._binding import ffi
 
 from conf.media.srtp import OK, protect
+from conf.media.streams import MAX_REPORTERS
 from tests.support.bridge import running_bridge, stream, take_seat
 from tests.support.bridge_client import Site
 
@@ -71,3 +72,47 @@ async def test_a_hostile_member_disturbs_nobody(tmp_path: Path) -> None:
         assert max(stream.packets for stream in heard) > 50
         for site in (a, b, evil):
             await site.close()
+
+
+def sealed(site: Site, packet: bytes) -> bytes:
+    """The packet under the site's keys."""
+    assert site.srtp is not None
+    buffer, size = ffi.new("char[]", 2048), ffi.new("int *", len(packet))
+    ffi.memmove(buffer, packet, len(packet))
+    assert protect(site.srtp.send, buffer, size) == OK
+    return bytes(ffi.buffer(buffer, size[0]))
+
+
+async def test_sources_without_end_are_not_remembered(tmp_path: Path) -> None:
+    """libsrtp looks through the states of all SSRCs at each packet, so strays leave none.
+
+    Seen from outside: what left a state is refused when it comes again, a forgotten stray is not.
+    """
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = await take_seat(bridge, "room", Site("a"))
+        await stream([a], 0.5)
+        assert a.srtp is not None
+
+        async def refused(name: str, data: bytes) -> float:
+            before = (await bridge.worker.stats())[f"datagrams_bad_{name}_total"]
+            a.send_raw(data)
+            await asyncio.sleep(0.1)
+            return (await bridge.worker.stats())[f"datagrams_bad_{name}_total"] - before
+
+        head = b"\x80\x60\0\1" + bytes(4)
+        stray = sealed(a, head + b"\1\2\3\4" + b"nothing")
+        assert await refused("rtp", stray) == 0
+        assert await refused("rtp", stray) == 0
+        reports = []
+        for ssrc in range(1, MAX_REPORTERS + 3):
+            report = a.srtp.protect_rtcp(b"\x80\xc9\0\1" + ssrc.to_bytes(4, "big"))
+            assert report is not None
+            reports.append(report)
+            a.send_raw(report)
+        await asyncio.sleep(0.1)
+        assert await refused("rtcp", reports[0]) == 1
+        assert await refused("rtcp", reports[-1]) == 0
+        await stream([a], 0.5)
+        assert bridge.worker.restarts == 0
+        await a.close()
