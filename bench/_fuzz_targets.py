@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ from sms.pdu import DecodeError as PduError
 from sms.pdu import Deliver, decode_incoming, decode_submit
 from sms.pdu.octets import Octets
 from sms.pdu.user_data import concatenation_in, decode_coding, decode_user_data, parse_header
+from sms.smpp.incoming import as_gsm
 from sms.smpp.pdu import SmppError, Splitter, decode_short_message, text_of
 from sms.smpp.receipts import read_receipt
 from tests.support.offers import BROWSERS, read_offer
@@ -338,6 +340,7 @@ def pdu(data: bytes) -> None:
         else:
             if isinstance(read, Deliver):
                 read.text.encode()
+                assert "\0" not in read.text, "PostgreSQL stores no NUL"
                 read.originator.value.encode()
                 understood(read.text)
             else:
@@ -425,10 +428,13 @@ def smpp(data: bytes) -> None:
     assert len(found) < 2 or found[0] == found[1]
     for body in (data, *(one.body for one in (found[0] if found else []))):
         for read in (text_of, lambda body: read_receipt(decode_short_message(body))):
-            try:
+            with suppress(SmppError):
                 read(body)
-            except SmppError:
-                continue
+        try:
+            as_hex = as_gsm(decode_short_message(body), datetime(2026, 1, 1, tzinfo=UTC))
+        except (ValueError, InvalidInput):
+            continue
+        decode_incoming(as_hex)
 
 
 def _at_seeds() -> Iterator[bytes]:

@@ -165,5 +165,6 @@ def _text_of(
 
 
 def storable(text: str) -> str:
-    """`text` with surrogate halves joined, and lone ones as U+FFFD: safe for UTF-8."""
-    return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace")
+    """`text` with surrogate halves joined; lone ones and NUL as U+FFFD: safe for any database."""
+    whole = text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace")
+    return whole.replace("\0", "\ufffd")

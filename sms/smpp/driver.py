@@ -42,12 +42,10 @@ from sms.driver import (
 )
 from sms.errors_cms import ErrorFamily
 from sms.pdu import gsm7
-from sms.pdu.addresses import Address
-from sms.pdu.deliver import encode_deliver
-from sms.pdu.status_report import encode_status_report
 from sms.pdu.submit import DecodedSubmit, SubmitPdu, decode_submit
-from sms.pdu.user_data import Alphabet, concatenation_in, parse_header
+from sms.pdu.user_data import Alphabet
 from sms.smpp import receipts
+from sms.smpp.incoming import INTERNATIONAL, UCS2_CODING, as_gsm
 from sms.smpp.pdu import (
     RESPONSE,
     CommandId,
@@ -63,8 +61,7 @@ from sms.smpp.pdu import (
 
 log = structlog.get_logger(__name__)
 
-_INTERNATIONAL = 1
-_UCS2_CODING, _GSM_CODING = 0x08, 0x00
+_GSM_CODING = 0x00
 _FLASH = 0x10  # TS 23.038 §4: the coding with message class 0, which centres pass on
 _UDHI = 0x40
 _TRACE_LINES = 200
@@ -236,8 +233,8 @@ class SmppDriver:
         """Hand a receipt or a text to the platform. Returns: the status to answer with."""
         try:
             message = decode_short_message(pdu.body)
-            as_hex = self._as_gsm(message)
-        except (SmppError, AppError, UnicodeError) as error:
+            as_hex = as_gsm(message, self._clock.now())
+        except (ValueError, AppError) as error:  # each parser's own error is a ValueError
             log.warning("smpp_message_unreadable", line=self._port.name, cause=str(error))
             as_hex = pdu.body.hex().upper()  # a person may still make sense of it
         try:
@@ -246,24 +243,6 @@ class SmppDriver:
             log.warning("smpp_message_not_stored", line=self._port.name, cause=error.message)
             return Status.TRY_LATER
         return Status.OK
-
-    def _as_gsm(self, message: ShortMessage) -> str:
-        now = self._clock.now()
-        peer = Address.parse(_number(message.source, message.source_ton))
-        if message.is_receipt:
-            receipt = receipts.read_receipt(message)
-            reference = receipts.reference_of(receipt.message_id)
-            return encode_status_report(reference, peer, now, now, receipt.status)
-        content, joined = message.content, None
-        if message.has_header and content:
-            size = content[0]
-            joined = concatenation_in(parse_header(content[1 : 1 + size], 1))
-            content = content[1 + size :]
-        if message.data_coding == _UCS2_CODING:
-            text = content.decode("utf-16-be", "replace")
-        else:
-            text = gsm7.decode(octet & 0x7F for octet in content)
-        return encode_deliver(peer, text, now, alphabet=Alphabet.UCS2, concatenation=joined)
 
     # Asking
 
@@ -330,7 +309,7 @@ def _message(submit: DecodedSubmit, source: str) -> ShortMessage:
     if submit.coding.alphabet is Alphabet.GSM7:
         coding, content = _GSM_CODING, bytes(gsm7.encode(submit.user_data.text))
     else:
-        coding = _UCS2_CODING
+        coding = UCS2_CODING
         content = submit.user_data.text.encode("utf-16-be", "surrogatepass")
     if submit.coding.message_class == 0:
         coding |= _FLASH
@@ -338,7 +317,7 @@ def _message(submit: DecodedSubmit, source: str) -> ShortMessage:
     return ShortMessage(
         source, number.lstrip("+"), coding, header + content, _UDHI if header else 0,
         wants_receipt=submit.wants_report, validity=_relative(submit.validity),
-        destination_ton=_INTERNATIONAL if number.startswith("+") else 0,
+        destination_ton=INTERNATIONAL if number.startswith("+") else 0,
     )  # fmt: skip
 
 
@@ -360,8 +339,3 @@ def _outcome(answer: Pdu) -> SendOutcome:
     return SendOutcome(
         SendState.REFUSED, error=error, detail=f"the carrier refused: status {answer.status:#x}"
     )
-
-
-def _number(digits: str, ton: int) -> str:
-    is_international = ton == _INTERNATIONAL and not digits.startswith("+")
-    return f"+{digits}" if is_international else digits

@@ -93,9 +93,13 @@ class Carrier:
         """A phone writes to us."""
         self._deliver(number, text.encode("utf-16-be"), 8, 0)
 
-    def _deliver(self, number: str, content: bytes, coding: int, esm_class: int) -> None:
+    def _deliver(
+        self, number: str, content: bytes, coding: int, esm_class: int, *, ton: int = 1
+    ) -> None:
         self._sequence += 1
-        body = b"\0" + b"\x01\x01" + number.lstrip("+").encode() + b"\0" + b"\0\0" + b"10690000\0"
+        body = (
+            b"\0" + bytes((ton, 1)) + number.lstrip("+").encode() + b"\0" + b"\0\0" + b"10690000\0"
+        )
         body += (
             bytes([esm_class, 0, 0]) + b"\0\0" + bytes([0, 0, coding, 0, len(content)]) + content
         )

@@ -89,6 +89,27 @@ async def test_a_text_from_a_phone_comes_in(sqlite_url: str, tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(60)
+async def test_whatever_a_phone_sends_the_line_goes_on(sqlite_url: str, tmp_path: Path) -> None:
+    """A long text in the GSM alphabet, a sender with a name, and what no PDU can hold."""
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        smsc._deliver(ALICE, b"x" * 150, 0, 0)
+        smsc._deliver(ALICE, b"y" * 250, 0, 0)
+        smsc._deliver(ALICE, b"\x05\0\x09\1\1\1" + b"z" * 20, 0, 0x40)
+        smsc._deliver("BANK", b"code 1234", 0, 0, ton=5)
+        smsc._deliver(ALICE, "a\0b".encode("utf-16-be"), 8, 0)
+        smsc.says(ALICE, "水情 3.2")
+
+        async def all_here() -> bool:
+            async with world.database.read() as uow:
+                rows = await world.platform.inbound(uow)
+            texts = {row.text for row in rows}
+            unread = sum(text.startswith("[无法解码]") for text in texts)
+            return unread == 2 and {"x" * 150, "code 1234", "a\ufffdb", "水情 3.2"} <= texts
+
+        await world.until(all_here)
+
+
+@pytest.mark.timeout(60)
 async def test_when_the_line_is_cut_the_modem_takes_over(sqlite_url: str, tmp_path: Path) -> None:
     """What the line may have taken is unknown and not sent again; the rest goes by the modem."""
     async with line(sqlite_url, tmp_path) as (world, smsc):

@@ -2,11 +2,14 @@
 
 import contextlib
 import struct
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sms.pdu import Concatenation, Deliver, decode_incoming
+from sms.smpp.incoming import as_gsm
 from sms.smpp.pdu import Pdu, ShortMessage, SmppError, Splitter, bind, decode_short_message, text_of
 from sms.smpp.receipts import read_receipt, reference_of
 
@@ -88,3 +91,33 @@ def test_a_receipt_without_an_id_is_an_error() -> None:
 def test_the_reference_of_an_id_is_the_same_after_a_restart() -> None:
     assert reference_of("id-1") == reference_of("id-1")
     assert 0 <= reference_of("x" * 65) <= 255
+
+
+AT = datetime(2026, 8, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("coding", "content", "text"),
+    [(0, b"x" * 160, "x" * 160), (0, b"a\x1b\x65b", "a€b"), (8, "县".encode("utf-16-be"), "县")],
+)
+def test_a_text_reads_as_from_a_modem(coding: int, content: bytes, text: str) -> None:
+    """A whole one of the GSM alphabet too, which would not fit as UCS-2."""
+    sent = ShortMessage("8613800000001", "1", coding, content, source_ton=1)
+    read = decode_incoming(as_gsm(sent, AT))
+    assert isinstance(read, Deliver)
+    assert (read.originator.value, read.text) == ("+8613800000001", text)
+
+
+def test_a_sender_may_have_a_name_and_a_text_may_be_a_part() -> None:
+    header = b"\x05\0\x03\x07\x02\x01"
+    part = ShortMessage("BANK", "1", 0, header + b"one", 0x40, source_ton=5)
+    read = decode_incoming(as_gsm(part, AT))
+    assert isinstance(read, Deliver)
+    assert (read.originator.value, read.text) == ("BANK", "one")
+    assert read.concatenation == Concatenation(7, 2, 1, is_wide=False)
+
+
+@pytest.mark.parametrize("content", [b"x" * 161, b"x" * 250])
+def test_what_no_pdu_can_hold_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="octets"):
+        as_gsm(ShortMessage("86138", "1", 0, content), AT)
