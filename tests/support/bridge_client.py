@@ -222,11 +222,8 @@ class Site:
     def accept(self, answer_sdp: str) -> None:
         """Take the bridge's answer: where it is and its credentials."""
         self.answer = read_answer(answer_sdp)
-        self.remote = next(
-            (host, port)
-            for transport, host, port in self.answer.candidates
-            if transport == "udp" and ":" not in host
-        )
+        udp = [(host, port) for kind, host, port in self.answer.candidates if kind == "udp"]
+        self.remote = next((at for at in udp if ":" not in at[0]), udp[0])
 
     def binding_request(self, transaction_id: bytes | None = None) -> bytes:
         """A connectivity check with USE-CANDIDATE."""

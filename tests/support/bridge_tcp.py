@@ -11,12 +11,15 @@ class TcpSite(Site):
     """As behind a firewall that lets only TCP through."""
 
     _received = b""
+    family = socket.AF_INET
 
     def accept(self, answer_sdp: str) -> None:
         """Connect to the answer's TCP candidate too."""
         super().accept(answer_sdp)
         self.socket.close()
-        host, port = next((h, p) for t, h, p in self.answer.candidates if t == "tcp")
+        is_ipv6 = self.family == socket.AF_INET6
+        candidates = self.answer.candidates
+        host, port = next((h, p) for t, h, p in candidates if t == "tcp" and (":" in h) == is_ipv6)
         self.socket = socket.create_connection((host, port))
         self.socket.setblocking(False)
 

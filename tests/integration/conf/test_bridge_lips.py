@@ -16,17 +16,20 @@ pytestmark = pytest.mark.timeout(60)
 STAGE_AUDIO, MAIN = "3", "6"
 TICK_S = 0.02
 IN_STEP_S = 0.045
+SIZES = {"q": 150, "h": 500, "f": 1100}
 
 
 class Actor(Site):
     """Sends voice and picture of one clock, each packet named by its moment; and reports.
 
-    `slow`: ticks its pictures take longer than its voices to get here.
+    `slow`: ticks its pictures take longer than its voices to get here. `skew`: by what share its
+    wall clock runs faster than what counts the timestamps.
     """
 
-    def __init__(self, name: str, wall_s: int, slow: int) -> None:
+    def __init__(self, name: str, wall_s: int, slow: int, skew: float = 0.0) -> None:
         super().__init__(name)
         self._slow = slow
+        self._skew = skew
         self._wall_ntp = wall_s << 32
         self._began = {s.ssrc: random.getrandbits(32) for s in self._sources()}
 
@@ -49,10 +52,10 @@ class Actor(Site):
             asked = source.ssrc in self.keyframe_asked
             self.keyframe_asked.discard(source.ssrc)
             source.timestamp = self._timestamp(source, shot) - 3000 & 0xFFFFFFFF
-            self.send_frame(rid, key=asked or source.packets == 0)
+            self.send_frame(rid, key=asked or source.packets == 0, size=SIZES[rid])
         for place, source in enumerate(self._sources()):
             if tick % 40 == 9 * place + 3:
-                ntp = self._wall_ntp + int(tick * TICK_S * (1 << 32))
+                ntp = self._wall_ntp + int(tick * TICK_S * (1 + self._skew) * (1 << 32))
                 now = self._timestamp(source, tick)
                 self.send_rtcp(rtcp.SenderReport(source.ssrc, ntp, now, source.packets, 0))
 
@@ -65,6 +68,7 @@ class Ear(Site):
         self._lines: dict[str, tuple[int, int]] = {}
         self.times_s: dict[tuple[str, bytes], float] = {}
         self.reports_of: list[str] = []
+        self.longest = 0  # packet of the main picture, since somebody set it to 0
 
     def _on_rtcp(self, packet: bytes) -> None:
         for report in rtcp.parse(packet):
@@ -74,7 +78,10 @@ class Ear(Site):
                 self.reports_of.append(mid)
 
     def _on_rtp(self, view: memoryview, size: int) -> None:
+        before = self.mid(MAIN).packets
         super()._on_rtp(view, size)
+        if self.mid(MAIN).packets > before:
+            self.longest = max(self.longest, size)
         for mid, rate in ((STAGE_AUDIO, 48_000), (MAIN, 90_000)):
             stream = self.mid(mid)
             if stream.origins and mid in self._lines:
@@ -105,13 +112,15 @@ async def play(actors: Sequence[Actor], first: int, ticks: int) -> int:
 async def test_voice_and_picture_stay_in_step_across_switches(tmp_path: Path) -> None:
     """Two sites with clocks years apart take turns; every moment of either is heard as it is seen.
 
-    One site's pictures come 160 ms after its voices: arrival says nothing of what belongs together.
+    Then the line gets narrow, and another layer of the same camera takes over. One site's pictures
+    come 160 ms after its voices: arrival says nothing of what belongs together; and its clock runs
+    0.05 % fast.
     Their reports come every 0.8 s, of voice and picture at different times: what is told at the
     switch is counted on from the last.
     """
     async with running_bridge(tmp_path) as bridge:
         await bridge.open("room", "a", "b", "c")
-        a, b = Actor("a", 3_000_000_000, slow=0), Actor("b", 3_900_000_000, slow=8)
+        a, b = Actor("a", 3_000_000_000, slow=0), Actor("b", 3_900_000_000, slow=8, skew=5e-4)
         ear = Ear("c")
         for site in (a, b, ear):
             await take_seat(bridge, "room", site)
@@ -121,6 +130,14 @@ async def test_voice_and_picture_stay_in_step_across_switches(tmp_path: Path) ->
         for version, on_air in enumerate("baba", start=3):
             await bridge.worker.apply("room", RoomState(version, rights, broadcast=on_air))
             tick = await play([a, b], tick, 45)
+        assert ear.longest > SIZES["f"]
+        narrow = rights | {"c": ParticipantState(max_down_bps=200_000)}
+        await bridge.worker.apply("room", RoomState(9, narrow, broadcast="b"))
+        tick = await play([a, b], tick, 60)
+        ear.longest, smaller = 0, tick
+        await play([a, b], tick, 45)
+        assert 0 < ear.longest < SIZES["h"], "a smaller layer has taken over"
+        assert sum(int(moment[1:]) >= smaller for moment in ear.apart_s(settled)) > 10
         apart = ear.apart_s(settled)
         print(len(apart), "moments, apart at most", max(map(abs, apart.values())), "s")
         for letter in (b"a", b"b"):

@@ -169,6 +169,26 @@ async def test_ipv6_and_ipv4_share_one_port(tmp_path: Path) -> None:
         await b.close()
 
 
+class TcpSite6(TcpSite):
+    """Over IPv6."""
+
+    family = socket.AF_INET6
+
+
+async def test_tcp_over_ipv6_carries_media_too(tmp_path: Path) -> None:
+    """To a site that has neither IPv4 nor UDP."""
+    both = MediaSettings.model_validate({"port": 0, "listen": "::", "addresses": ["::1"]})
+    async with running_bridge(tmp_path, both) as bridge:
+        await bridge.open("room", "a", "b")
+        a, b = TcpSite6("a"), TcpSite6("b")
+        for site in (a, b):
+            await take_seat(bridge, "room", site)
+        assert a.socket.family == b.socket.family == socket.AF_INET6
+        await stream_until([a, b], lambda: has_both(a) and has_both(b))
+        await a.close()
+        await b.close()
+
+
 async def test_the_advertised_address_may_be_another(tmp_path: Path) -> None:
     """Behind 1:1 NAT only the configured addresses are told."""
     told = MediaSettings.model_validate(LOOPBACK.model_dump() | {"addresses": ["203.0.113.9"]})

@@ -136,6 +136,26 @@ def test_a_lossy_link_gets_each_voice_three_times(voices: Stage) -> None:
     assert voices.slot.voice(got[3].number) is not None
 
 
+def test_silence_by_dtx_stays_as_long_as_it_was(voices: Stage) -> None:
+    """A packet in 400 ms: numbers go on by one, time by the gap, for a lossy link too.
+
+    A RED block reaches back 14 bits, 341 ms: the voice before the silence is not repeated.
+    """
+    guard, spoken = VoiceGuard(voices.outbox), (960, 1920, 1920 + 19_200, 1920 + 38_400, 42_240)
+    for shaper in (None, guard):
+        voices.slot.shaper = shaper
+        guard.set_loss(0.3, 1.0)
+        first = 100 if shaper else 1
+        for n, at in enumerate(spoken, first):
+            voices.say(n, b"voice", timestamp=at + 960 * 50 * first, kind=OPUS)
+        got = voices.read()
+        assert [b.number - a.number for a, b in pairwise(got)] == [1] * 4
+        assert [b.timestamp - a.timestamp for a, b in pairwise(got)] == [960, 19_200, 19_200, 1920]
+        kinds = [RED if shaper else OPUS] * 5
+        kinds[2] = kinds[3] = OPUS  # what came before is too long ago
+        assert [a.kind for a in got][1:] == kinds[1:]
+
+
 def test_the_guard_stays_ten_seconds_and_then_goes(voices: Stage) -> None:
     """Loss comes in bouts; repeating voices is cheap beside losing them."""
     guard = VoiceGuard(voices.outbox)
