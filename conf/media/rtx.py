@@ -23,20 +23,25 @@ class RepairLimit:
         self._numbers = array("i", [NONE]) * _SLOTS
         self._last_us = array("q", [0]) * _SLOTS
 
-    def allows(
+    def copies(
         self, sequence: int, size: int, now_us: int, *, round_trip_us: int, repair_bps: int
-    ) -> bool:
-        """May out number `sequence`, `size` bytes, be repeated now? True spends the budget."""
+    ) -> int:
+        """How often out number `sequence`, `size` bytes, may be repeated now; spends the budget.
+
+        Twice when it was repeated before: that was lost as well, and each round trip is a freeze.
+        """
         place = sequence & (_SLOTS - 1)
         is_repeated = self._numbers[place] == sequence
         if is_repeated and now_us - self._last_us[place] < round_trip_us:
-            return False
+            return 0
         regained = (now_us - self._stamp_us) * repair_bps / 8_000_000
         self._spent_bytes = max(0.0, self._spent_bytes - regained)
         self._stamp_us = now_us
-        if self._spent_bytes + size > self._burst_bytes:
-            return False
-        self._spent_bytes += size
+        left = self._burst_bytes - self._spent_bytes
+        count = min(2 if is_repeated else 1, int(left // size)) if size else 1
+        if count <= 0:
+            return 0
+        self._spent_bytes += count * size
         self._numbers[place] = sequence
         self._last_us[place] = now_us
-        return True
+        return count

@@ -61,20 +61,21 @@ class Subscriber:
             found = slot.find(number) if slot.ciphertexts is None else None
             if voice is None and found is None:
                 continue
-            if not self._limit.allows(
+            copies = self._limit.copies(
                 (slot.ssrc & 0x3F) << 16 | number,
                 len(voice) if voice is not None else len(found[0].template) if found else 0,
                 int(now * 1e6),
                 round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
                 repair_bps=self.repair_bps,
-            ):
-                continue
-            if voice is not None:
+            )
+            if copies and voice is not None:
                 self._repeat(voice)
+                copies = 1  # RED does the rest
             elif found is not None:
-                self._repair(slot, number, *found, now)
-            slot.repaired += 1
-            self.repaired += 1
+                for _ in range(copies):
+                    self._repair(slot, number, *found, now)
+            slot.repaired += copies
+            self.repaired += copies
 
     def _repeat(self, ciphertext: bytes) -> None:
         endpoint = self._session.endpoint

@@ -132,26 +132,32 @@ def test_memory_is_bounded_whatever_comes(packets: list[tuple[int, int]]) -> Non
 # What may be repeated
 
 
-def allows(limit: RepairLimit, sequence: int, now_ms: int, size: int = 1_000) -> bool:
-    return limit.allows(sequence, size, now_ms * 1_000, round_trip_us=50_000, repair_bps=80_000)
+def copies(limit: RepairLimit, sequence: int, now_ms: int, size: int = 1_000) -> int:
+    return limit.copies(sequence, size, now_ms * 1_000, round_trip_us=50_000, repair_bps=80_000)
 
 
 def test_one_repetition_per_round_trip() -> None:
     limit = RepairLimit()
-    assert allows(limit, 7, 1_000)
-    assert not allows(limit, 7, 1_049)
-    assert allows(limit, 8, 1_049)
-    assert allows(limit, 7, 1_050)
+    assert copies(limit, 7, 1_000)
+    assert not copies(limit, 7, 1_049)
+    assert copies(limit, 8, 1_049)
+    assert copies(limit, 7, 1_050)
+
+
+def test_what_is_asked_for_again_goes_out_twice() -> None:
+    """Its repetition was lost as well; as far as the share allows."""
+    limit = RepairLimit(burst_bytes=4_000)
+    assert [copies(limit, 7, at) for at in (1_000, 1_050, 1_100, 1_150, 1_250)] == [1, 2, 2, 0, 1]
 
 
 def test_repetitions_are_held_to_their_share() -> None:
     limit = RepairLimit(burst_bytes=3_000)
-    assert [allows(limit, n, 1_000) for n in range(4)] == [True, True, True, False]
-    assert allows(limit, 4, 1_100)  # 80 kbit/s give 1000 bytes in 100 ms
-    assert not allows(limit, 5, 1_100)
+    assert [copies(limit, n, 1_000) for n in range(4)] == [1, 1, 1, 0]
+    assert copies(limit, 4, 1_100)  # 80 kbit/s give 1000 bytes in 100 ms
+    assert not copies(limit, 5, 1_100)
 
 
 def test_a_refused_repetition_costs_nothing() -> None:
     limit = RepairLimit(burst_bytes=1_000)
-    assert not allows(limit, 1, 1_000, size=1_001)
-    assert allows(limit, 1, 1_000)
+    assert not copies(limit, 1, 1_000, size=1_001)
+    assert copies(limit, 1, 1_000)
