@@ -21,25 +21,25 @@ class ReportState(StrEnum):
 
 
 _WORDS = {
-    0x00: "received by the handset",
-    0x01: "forwarded, receipt not confirmed",
-    0x02: "replaced by the service centre",
-    0x20: "congestion, still trying",
-    0x21: "handset busy, still trying",
-    0x22: "no response from the handset, still trying",
-    0x23: "service rejected, still trying",
-    0x24: "quality not available, still trying",
-    0x25: "error in the handset, still trying",
-    0x40: "remote procedure error",
-    0x41: "incompatible destination",
-    0x42: "connection rejected by the handset",
-    0x43: "not obtainable",
-    0x44: "quality not available",
-    0x45: "no interworking",
-    0x46: "validity period expired",
-    0x47: "deleted by the sender",
-    0x48: "deleted by the service centre",
-    0x49: "message does not exist",
+    0x00: "手机已收到",
+    0x01: "已转交,未确认收到",
+    0x02: "已被短信中心替换",
+    0x20: "网络拥塞,仍在尝试",
+    0x21: "对方忙,仍在尝试",
+    0x22: "手机无响应,仍在尝试",
+    0x23: "业务被拒绝,仍在尝试",
+    0x24: "服务质量不够,仍在尝试",
+    0x25: "手机出错,仍在尝试",
+    0x40: "远端出错",
+    0x41: "对方终端不兼容",
+    0x42: "手机拒收",
+    0x43: "无法接通",
+    0x44: "服务质量不够",
+    0x45: "网络不互通",
+    0x46: "有效期内没有送到(关机或不在服务区)",
+    0x47: "已被发送方删除",
+    0x48: "已被短信中心删除",
+    0x49: "短信不存在",
 }
 
 
@@ -54,7 +54,7 @@ def report_state(status: int) -> ReportState:
 
 def report_words(status: int) -> str:
     """A TP-ST octet in plain words."""
-    return _WORDS.get(status, f"status 0x{status:02X}")
+    return _WORDS.get(status, f"状态码 0x{status:02X}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def test_status_report_there_and_back() -> None:
         255, SENDER.value, later,
     )  # fmt: skip
     assert decoded.state is ReportState.FAILED
-    assert decoded.words == "validity period expired"
+    assert decoded.words == "有效期内没有送到(关机或不在服务区)"
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ export default {
     address: 'Address',
     holdings: 'Substances',
     grade: 'Grade',
+    grades: { '1': 'Grade I', '2': 'Grade II', '3': 'Grade III', '4': 'Grade IV' },
     notMajor: 'Not a major hazard',
     exposed: 'Residents within 500 m',
     none: 'No hazard source',

@@ -2,7 +2,7 @@ export default {
   recording: { on: 'Recording', stalled: 'Recording stalled', disk_full: 'Disk full, not recording', off: 'Not recording' },
   pre: {
     speaker: 'Play a test tone', playing: 'Playing…', speakerHint: 'You should hear two tones', noSound: 'The browser cannot play sound; check the loudspeaker', lineChecking: 'Testing the network (about 5 s)…', lineAgain: 'Test again',
-    lineFigures: 'round trip {ms} ms, down about {kbps} kbit/s, lost {lost}/{asked}',
+    lineFigures: 'round trip {ms} ms, down about {down}, lost {lost}/{asked}',
     verdict: { high: 'Network good: full picture', standard: 'Network usable: smaller picture', voice: 'Network poor: sound first', none: 'No network: check the cable or Wi-Fi' },
     site: 'Your site', joinAs: 'Join as this site', title: 'Before you join', name: 'Your name', namePlaceholder: 'Shown to the chair', pin: 'Site PIN (6 digits)',
     pinHint: 'Kept by your unit; never in an SMS.', join: 'Join the meeting', joining: 'Joining…', resume: 'Back to my seat', camera: 'Camera', microphone: 'Microphone',

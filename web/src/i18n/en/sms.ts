@@ -271,7 +271,7 @@ export default {
   },
   modem: {
     quota: 'Use of the SIM',
-    quotaOf: 'today {today} / {day}, this month {month} / {most}',
+    quotaOf: 'today {today} / {day}, this month {month} / {most} texts',
     balance: 'Balance',
     askBalance: 'Ask',
     balanceLow: 'low',

@@ -41,6 +41,7 @@ export default {
     address: '位置',
     holdings: '物质与数量',
     grade: '等级',
+    grades: { '1': '一级', '2': '二级', '3': '三级', '4': '四级' },
     notMajor: '不构成重大危险源',
     exposed: '500 米内常住人口',
     none: '没有符合的风险源',

@@ -2,7 +2,7 @@ export default {
   recording: { on: '正在录制', stalled: '录制未写入', disk_full: '磁盘已满，未在录制', off: '未录制' },
   pre: {
     speaker: '播放测试音', playing: '正在播放…', speakerHint: '应听到高低两声', noSound: '浏览器不能放音，请检查扬声器', lineChecking: '正在测试网络（约 5 秒）…', lineAgain: '重测网络',
-    lineFigures: '往返 {ms} 毫秒，下行约 {kbps} kbit/s，丢失 {lost}/{asked}',
+    lineFigures: '往返 {ms} 毫秒，下行约 {down}，丢失 {lost}/{asked}',
     verdict: { high: '网络良好，可看高清', standard: '网络可用，画面为标清', voice: '网络较差，先保声音', none: '网络不通，请检查网线或 Wi-Fi' },
     site: '您所在的会场', joinAs: '以此会场身份入会', title: '会前检查', name: '参会人姓名', namePlaceholder: '请填写，主席端会显示', pin: '会场密码（6 位）',
     pinHint: '由本单位保管，不会出现在短信里。', join: '进入会议', joining: '正在进入…', resume: '回到我的座位', camera: '摄像头', microphone: '麦克风',

@@ -271,7 +271,7 @@ export default {
   },
   modem: {
     quota: '本卡用量',
-    quotaOf: '今日 {today} / {day}，本月 {month} / {most}',
+    quotaOf: '今日 {today} / {day} 条，本月 {month} / {most} 条',
     balance: '余额',
     askBalance: '查询',
     balanceLow: '余额不足',

@@ -61,3 +61,10 @@ async function timed(address: string): Promise<{ ms: number; bytes: number } | n
 /** The largest script this page has loaded, as a sample that is surely there. */
 export const sampleAddress = (): string | null =>
   document.querySelector<HTMLLinkElement>('link[rel="modulepreload"]')?.href ?? document.querySelector<HTMLScriptElement>('script[src]')?.src ?? null
+
+/** A rate as people read it: kbit/s to 1000, Mbit/s above; what no line needs is not boasted of. Pure. */
+export function rateWords(kbps: number | null): string {
+  if (kbps === null) return '—'
+  if (kbps < 1000) return `${kbps} kbit/s`
+  return kbps > 100_000 ? '> 100 Mbit/s' : `${(kbps / 1000).toFixed(1)} Mbit/s`
+}
