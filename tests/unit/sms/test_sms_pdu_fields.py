@@ -71,7 +71,11 @@ def test_a_cut_pdu_says_where(cut: int) -> None:
         decode_incoming(pdu[: cut * 2])
 
 
-@given(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=60))
+@given(
+    st.text(
+        st.characters(min_codepoint=1, max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=60
+    )
+)
 def test_deliver_there_and_back(text: str) -> None:
     pdu = encode_deliver(SENDER, text, AT, alphabet=Alphabet.UCS2)
     decoded = decode_incoming(pdu)
