@@ -387,8 +387,9 @@ def at_lines(data: bytes) -> None:
     dialogue.has_late_ticket = bool(choice & 0x80)
     if choice & 0x40:
         dialogue.submitted()
-    for at in range(0, len(rest), 1 + (choice & 0x0F)):
-        for heard in dialogue.feed(rest[at : at + 1 + (choice & 0x0F)]):
+    step = len(rest) or 1 if choice & 0x20 else 1 + (choice & 0x0F)
+    for at in range(0, len(rest), step):
+        for heard in dialogue.feed(rest[at : at + step]):
             if isinstance(heard, Unsolicited):
                 event_of(heard)
                 _read_line(heard.line)

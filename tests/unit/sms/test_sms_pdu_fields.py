@@ -21,6 +21,7 @@ from sms.pdu.user_data import (
     decode_coding,
     encode_user_data,
     parse_header,
+    storable,
 )
 from sms.pdu.validity import decode_relative, decode_validity, encode_relative
 
@@ -283,3 +284,13 @@ def test_a_stored_submit_is_named_as_such() -> None:
         decode_incoming("0003")
     with pytest.raises(DecodeError, match="not a SUBMIT"):
         decode_submit(encode_deliver(SENDER, "x", AT))
+
+
+def test_a_text_holds_nothing_a_database_refuses() -> None:
+    """NUL and half a pair show as U+FFFD; the rest of the text stays."""
+    at = datetime(2026, 8, 1, tzinfo=UTC)
+    pdu = encode_deliver(Address.parse("+8613800000001"), "a\0b", at, alphabet=Alphabet.UCS2)
+    read = decode_incoming(pdu)
+    assert isinstance(read, Deliver)
+    assert read.text == "a\ufffdb"
+    assert storable("a\ud83d") == "a\ufffd"

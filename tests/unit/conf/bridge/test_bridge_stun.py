@@ -36,6 +36,15 @@ def test_a_check_needs_the_right_password() -> None:
     assert stun.authenticate(request(), "other") is None
 
 
+@pytest.mark.parametrize("place", [8, 24, -25, -9])
+def test_one_changed_octet_is_seen_before_anything_is_parsed(place: int) -> None:
+    asked = bytearray(request())
+    assert stun.is_intact(bytes(asked), "secret" * 4)
+    assert not stun.is_intact(bytes(asked), "other")
+    asked[place] ^= 1
+    assert not stun.is_intact(bytes(asked), "secret" * 4)
+
+
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])
 def test_the_answer_is_small_and_names_the_source(host: str) -> None:
     """No amplification: never more than the request."""
