@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms.pdu import Concatenation, Deliver, decode_incoming
+from sms.pdu import Concatenation, Deliver, StatusReport, decode_incoming
 from sms.smpp.incoming import as_gsm
 from sms.smpp.pdu import Pdu, ShortMessage, SmppError, Splitter, bind, decode_short_message, text_of
 from sms.smpp.receipts import read_receipt, reference_of
@@ -121,3 +121,10 @@ def test_a_sender_may_have_a_name_and_a_text_may_be_a_part() -> None:
 def test_what_no_pdu_can_hold_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="octets"):
         as_gsm(ShortMessage("86138", "1", 0, content), AT)
+
+
+def test_a_receipt_reads_as_a_report_from_a_modem() -> None:
+    text = b"id:77 sub:001 dlvrd:001 stat:EXPIRED err:000"
+    read = decode_incoming(as_gsm(ShortMessage("86138", "1", 0, text, 0x04), AT))
+    assert isinstance(read, StatusReport)
+    assert (read.reference, read.status) == (reference_of("77"), 0x46)

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.media.errors import DecodeError
+from conf.media.picture import inspect
+from conf.media.sdp import CodecName
 from conf.media.vp8 import NONE, Vp8Descriptor
 
 VECTORS = tomllib.loads(
@@ -104,3 +106,31 @@ def test_random_bytes_are_read_or_refused(data: bytes) -> None:
     with suppress(DecodeError):
         descriptor = read(data)
         assert 1 <= descriptor.size < len(data)
+
+
+@pytest.mark.parametrize(
+    ("payload", "seen"),
+    [
+        ("", None), ("90", None),  # nothing, and a descriptor alone
+        ("9080", None), ("90f08001", None),  # flags promise more than there is
+        ("1001", (False, -1, -1, -1)), ("1000", (True, -1, -1, -1)),  # plain, delta and key
+        ("90800501", (False, 5, -1, -1)), ("9080850101", (False, 0x501, -1, -1)),
+        ("90c0050701", (False, 5, 7, -1)), ("90e005078001", (False, 5, 7, 2)),
+        ("90100301", (False, -1, -1, -1)),  # a key index only
+    ],
+)  # fmt: skip
+def test_the_forwarders_look(payload: str, seen: tuple[bool, int, int, int] | None) -> None:
+    """Key frame, PictureID, TL0PICIDX and temporal layer; -1 for what is absent."""
+    data = memoryview(bytes.fromhex(payload))
+    picture = inspect(CodecName.VP8, data, 0, len(data))
+    if seen is None:
+        assert picture is None
+        return
+    assert picture is not None
+    number = picture.picture if picture.picture_at >= 0 else -1
+    tl0 = picture.tl0 if picture.tl0_at >= 0 else -1
+    assert (picture.is_key, number, tl0, picture.temporal) == seen
+
+
+def test_an_unreadable_h264_aggregate_is_no_picture() -> None:
+    assert inspect(CodecName.H264, memoryview(b"\x18\xff\xff\x67"), 0, 4) is None

@@ -1,6 +1,7 @@
 """Packets to frames and frames to files, pure: order, RED, VP8, H.264, SPS, EBML."""
 
 import io
+from fractions import Fraction
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,28 @@ def test_a_picture_that_never_ends_is_given_up(start: bytes) -> None:
     after = codec.push(piece(number, b"\x61abc", 3000))
     assert after is not None
     assert after.data == b"\0\0\0\x04\x61abc"
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "profile", "pixels", "more"),
+    [
+        (1920, 1080, "high", "yuv420p", "cqm=jvt"),
+        (720, 576, "high", "yuv420p", "interlaced=1"),
+        (1918, 1078, "high422", "yuv422p", "cqm=jvt"),
+        (641, 361, "high444", "yuv444p", ""),
+    ],
+)
+def test_a_cameras_picture_size_is_read_in_any_profile(
+    width: int, height: int, profile: str, pixels: str, more: str
+) -> None:
+    """Scaling lists, fields and cropping as a real encoder writes them."""
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, pixels
+    encoder.time_base = Fraction(1, 25)
+    encoder.options = {"profile": profile, "preset": "ultrafast", "x264-params": more}
+    packets = [*encoder.encode(av.VideoFrame(width, height, pixels)), *encoder.encode(None)]
+    units = h264_units(b"".join(bytes(packet) for packet in packets))
+    assert picture_size(next(unit for unit in units if unit[0] & 0x1F == 7)) == (width, height)
 
 
 @given(st.binary(max_size=60))
