@@ -48,7 +48,8 @@ log = structlog.get_logger(__name__)
 DriverFactory = Callable[[ModemSettings, IncomingSink, Clock], Driver]
 _HOUSEKEEPING_S = 5.0
 _TELL_EVERY_S = 1.0
-_TOUCH_S = 3.0
+_TOUCH_S, _TOUCH_ALONE_S = 3.0, 60.0
+"""SQLite serves one process: nobody else reads its rows of modems."""
 
 
 def port_of(modem: ModemSettings) -> ModemPort:
@@ -324,7 +325,9 @@ class ModemPool:
                 await self._fleet.keep_in_touch([one.view for one in self._owners.values()])
             except AppError as error:
                 log.warning("modems_not_shown", cause=error.message)
-            await self._clock.sleep(min(_TOUCH_S, self._settings.lease_s / 3))
+            is_alone = not self._database.is_postgresql
+            touch_s = _TOUCH_ALONE_S if is_alone else min(_TOUCH_S, self._settings.lease_s / 3)
+            await self._clock.sleep(touch_s)
 
     async def _tell(self) -> None:
         """Announce progress once a second; at first what was under way before this start."""
