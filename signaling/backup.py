@@ -1,4 +1,4 @@
-"""Backup and restore: one tar.gz with all rows, the keys and a manifest.
+"""Backup and restore: one tar.gz with all rows, the keys, if asked the recordings, a manifest.
 
 The rows are in a form both databases take, so that a county can move from SQLite to PostgreSQL.
 A restore is one transaction: whatever ends it early leaves database and keys as they were.
@@ -18,15 +18,21 @@ from core.audit import LAID_SUFFIX, load_or_create_key
 from core.database import Database, UnitOfWork
 from core.errors import Conflict, InvalidInput
 from migrations import archive, runner
+from signaling import backup_recordings as recordings
 
 FORMAT = 1
 AUDIT_KEY, HEAD_FILE = "audit.key", "audit-head.json"
 KEYS = (AUDIT_KEY, "session.key")
+RECORDINGS = "recordings"
 NOT_INSIDE = ("tls", "recordings", "boundaries.geojson", "places.geojson")
 
 
-async def write(database: Database, folder: Path, file: Path) -> int:
+async def write(
+    database: Database, folder: Path, file: Path, *, with_recordings: bool = False
+) -> int:
     """Write a backup of one moment. Returns: how many rows.
+
+    `with_recordings`: also what the recorder has written, one still running up to now.
 
     Raises: Unavailable. The file is there only when it is whole.
     """
@@ -35,7 +41,7 @@ async def write(database: Database, folder: Path, file: Path) -> int:
     with os.fdopen(descriptor, "wb") as raw:
         os.fchmod(descriptor, 0o600)  # an earlier try may have left it wider
         try:
-            count = await _fill(raw, database, folder)
+            count = await _fill(raw, database, folder, with_recordings=with_recordings)
         except BaseException:
             partial.unlink()  # it may hold keys
             raise
@@ -43,7 +49,7 @@ async def write(database: Database, folder: Path, file: Path) -> int:
     return count
 
 
-async def _fill(raw: IO[bytes], database: Database, folder: Path) -> int:
+async def _fill(raw: IO[bytes], database: Database, folder: Path, *, with_recordings: bool) -> int:
     counts: dict[str, int] = {}
     with tarfile.open(fileobj=raw, mode="w:gz") as tar:
         async with database.read() as uow:
@@ -57,8 +63,10 @@ async def _fill(raw: IO[bytes], database: Database, folder: Path) -> int:
             made_at = uow.now.isoformat()
         for key in KEYS:
             _add(tar, f"keys/{key}", io.BytesIO(load_or_create_key(folder / "keys" / key)))
+        sizes = recordings.pack(tar, folder / RECORDINGS) if with_recordings else {}
         manifest = {
             "format": FORMAT, "revision": runner.head(), "made_at": made_at, "rows": counts,
+            "recordings": sizes,
         }  # fmt: skip
         _add(tar, "manifest.json", io.BytesIO(json.dumps(manifest, indent=1).encode()))
     return sum(counts.values())
@@ -83,6 +91,7 @@ async def read(
             raise Conflict(f"{others} connections of other nodes are open; stop every node first")
         count = 0
         try:
+            recordings.lay(tar, manifest.get("recordings", {}), folder / RECORDINGS)
             async with runner.remade(database, drops=replace) as uow:
                 if not await archive.is_empty(uow):
                     raise Conflict("the database is not empty; say --replace to drop what it holds")
@@ -94,14 +103,17 @@ async def read(
                 _lay_keys(folder, keys)
         except BaseException:
             _forget_keys(folder)
+            recordings.forget(folder / RECORDINGS)
             raise
         _change_keys(folder, keys)
+        recordings.take_over(folder / RECORDINGS)
     return count
 
 
-def outside(folder: Path) -> list[str]:
-    """What lies in data.dir and no backup holds, for the operator to copy himself."""
-    return [name for name in NOT_INSIDE if (folder / name).exists()]
+def outside(folder: Path, *, with_recordings: bool = False) -> list[str]:
+    """What lies in data.dir and the backup does not hold, for the operator to copy himself."""
+    inside = {RECORDINGS} if with_recordings else set()
+    return [name for name in NOT_INSIDE if name not in inside and (folder / name).exists()]
 
 
 def _opened(file: Path) -> tarfile.TarFile:

@@ -41,17 +41,22 @@ async def _migrate(settings: Settings, revision: str) -> str | None:
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-recordings", is_flag=True, help="Put the meetings' recordings in, too.")
 @click.pass_obj
-def backup(invocation: Invocation, file: Path) -> None:
+def backup(invocation: Invocation, file: Path, with_recordings: bool) -> None:
     """Write database and keys into FILE (mode 0600); the server may be running."""
     settings = invocation.settings()
 
     async def main() -> int:
         async with migrated(open_database(settings)) as database:
-            return await archives.write(database, settings.data.dir, file)
+            return await archives.write(
+                database, settings.data.dir, file, with_recordings=with_recordings
+            )
 
-    click.echo(f"{file}: {run(main())} rows and the keys")
-    beside = [str(settings.data.dir / name) for name in archives.outside(settings.data.dir)]
+    told = ", the keys and the recordings" if with_recordings else " and the keys"
+    click.echo(f"{file}: {run(main())} rows{told}")
+    left = archives.outside(settings.data.dir, with_recordings=with_recordings)
+    beside = [str(settings.data.dir / name) for name in left]
     click.echo("not inside, copy them yourself: " + ", ".join([*beside, "your settings file"]))
 
 

@@ -266,3 +266,59 @@ async def test_another_node_at_work_keeps_a_restore_out(
         finally:
             await other.close()
         await backup.read(database, settings.data.dir, file, replace=True)
+
+
+async def test_recordings_go_along_when_asked_and_come_back_with_the_rows(
+    source: Settings, sqlite_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    folder = source.data.dir / "recordings" / "m1"
+    folder.mkdir(parents=True)
+    (folder / "hall.mkv").write_bytes(b"picture" * 1000)
+    (folder / "index.json").write_text("{}")
+    file, without = tmp_path / "with.tar.gz", tmp_path / "without.tar.gz"
+    async with build(source) as app:
+        await backup.write(app.database, source.data.dir, file, with_recordings=True)
+        await backup.write(app.database, source.data.dir, without)
+    assert backup.outside(source.data.dir, with_recordings=True) == []
+    target = make_settings(sqlite_url)
+    own = target.data.dir / "recordings" / "m2" / "kept.mkv"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"of another meeting")
+    back = target.data.dir / "recordings" / "m1"
+    async with build(target) as app:
+        await backup.read(app.database, target.data.dir, without, replace=True)
+        assert not back.exists()
+        with pytest.raises(Conflict):  # nothing of it may show before the rows are in
+            await backup.read(app.database, target.data.dir, file, replace=False)
+        assert not back.exists()
+        await backup.read(app.database, target.data.dir, file, replace=True)
+    assert (back / "hall.mkv").read_bytes() == b"picture" * 1000
+    assert (back / "index.json").read_text() == "{}"
+    assert own.read_bytes() == b"of another meeting"
+    assert not list(target.data.dir.glob("recordings.*"))
+
+
+@pytest.mark.parametrize("name", ["../keys/audit.key", "/etc/passwd", "lost.mkv"])
+async def test_a_recording_outside_its_folder_or_missing_ends_a_restore(
+    source: Settings, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "strange.tar.gz"
+    async with build(source) as app:
+        await backup.write(app.database, source.data.dir, file)
+        _change_manifest(file, {"recordings": {name: 7}})
+        before = await _contents(app.database)
+        with pytest.raises(InvalidInput):
+            await backup.read(app.database, source.data.dir, file, replace=True)
+        assert await _contents(app.database) == before
+
+
+def _change_manifest(file: Path, change: dict[str, Any]) -> None:
+    with tarfile.open(file, "r:gz") as tar:
+        parts = [(info, tar.extractfile(info).read()) for info in tar]  # type: ignore[union-attr]
+    with tarfile.open(file, "w:gz") as tar:
+        for info, content in parts:
+            told = content
+            if info.name == "manifest.json":
+                told = json.dumps({**json.loads(content), **change}).encode()
+            info.size = len(told)
+            tar.addfile(info, io.BytesIO(told))
