@@ -54,13 +54,18 @@ class SystemStatus(ApiModel):
 
 
 class FindingInfo(ApiModel):
-    """One result of the self-test. `code`: stable; `mend`: what to do, empty where nothing is."""
+    """One result of the self-test. `code`: stable; `mend`: what to do, empty where nothing is.
+
+    `fact`, `values`: what `text` says of a good one, for a page in another language.
+    """
 
     subject: str
     is_good: bool
     code: str
     text: str
     mend: str
+    fact: str
+    values: dict[str, str]
 
 
 class SelfTest(ApiModel):
@@ -154,7 +159,13 @@ async def self_test(request: Request[None, None]) -> SelfTest:
 def _findings(settings: Settings) -> list[FindingInfo]:
     return [
         FindingInfo(
-            subject=one.subject, is_good=one.is_good, code=one.code, text=one.text, mend=one.mend
+            subject=one.subject,
+            is_good=one.is_good,
+            code=one.code,
+            text=one.text,
+            mend=one.mend,
+            fact=one.fact,
+            values=dict(one.values),
         )
         for one in asyncio.run(selftest.run(settings))
     ]

@@ -33,7 +33,9 @@ async def check_certificate(settings: Settings, now: datetime) -> list[Finding]:
 
 def _without(settings: Settings) -> Finding:
     if settings.http.host in _LOCAL or settings.is_https:
-        return good(_SUBJECT, "none needed on the loopback or behind a proxy")
+        return good(
+            _SUBJECT, "none needed on the loopback or behind a proxy", "certificate_unneeded"
+        )
     mend = "run `python server.py cert` and set http.tls_certificate and http.tls_key"
     text = "none: browsers on other machines give no camera or microphone without HTTPS"
     return Finding(_SUBJECT, "certificate.none", text, mend)
@@ -50,7 +52,9 @@ def _judged(http: HttpSettings, host: str, now: datetime) -> list[Finding]:
     if wrong := [finding for finding in found if finding is not None]:
         return wrong
     ends = f"{own.not_valid_after_utc:%Y-%m-%d}"
-    return [good(_SUBJECT, f"good until {ends} for {', '.join(_names_of(own))}")]
+    names = ", ".join(_names_of(own))
+    text = f"good until {ends} for {names}"
+    return [good(_SUBJECT, text, "certificate", until=ends, names=names)]
 
 
 def _bad(code: str, text: str, mend: str) -> Finding:

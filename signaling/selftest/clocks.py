@@ -56,7 +56,7 @@ def judge_time(now: datetime) -> Finding:
     text = f"{now:%Y-%m-%d %H:%M} UTC"
     if now < _EARLIEST:
         return Finding("clock", "clock.wrong", f"{text} cannot be right", _SET)
-    return good("clock", text)
+    return good("clock", text, "time", time=text)
 
 
 def judge_follows(state: int) -> Finding:
@@ -64,7 +64,9 @@ def judge_follows(state: int) -> Finding:
     if state == _UNSYNCHRONISED:
         mend = "timedatectl set-ntp true; without internet name the county's time server, see docs"
         return Finding("clock.ntp", "clock.ntp", "follows no time server", mend)
-    return good("clock.ntp", "follows a time server" if state >= 0 else "not to be told here")
+    if state < 0:
+        return good("clock.ntp", "not to be told here", "untold")
+    return good("clock.ntp", "follows a time server", "ntp")
 
 
 def judge_database(now: datetime, theirs: datetime) -> Finding:
@@ -73,7 +75,7 @@ def judge_database(now: datetime, theirs: datetime) -> Finding:
     text = f"{apart.total_seconds():.1f} s from the database server's"
     if apart > _APART:
         return Finding("clock.database", "clock.database", text, "keep both by the same NTP server")
-    return good("clock.database", text)
+    return good("clock.database", text, "apart", seconds=f"{apart.total_seconds():.1f}")
 
 
 def judge_log(now: datetime, newest: datetime) -> Finding:
@@ -81,4 +83,4 @@ def judge_log(now: datetime, newest: datetime) -> Finding:
     if newest - now > _BEHIND:
         text = f"the newest audit entry is of {newest:%Y-%m-%d %H:%M} UTC: the clock went back"
         return Finding("clock.log", "clock.back", text, _SET)
-    return good("clock.log", "not before the newest audit entry")
+    return good("clock.log", "not before the newest audit entry", "after_log")

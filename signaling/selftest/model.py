@@ -1,6 +1,7 @@
 """What a check finds."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -8,13 +9,16 @@ class Finding:
     """One result.
 
     `subject`: a setting or a part; `code`: what was found, stable; `text`: the facts; `mend`: what
-    to do, where something is wrong.
+    to do, where something is wrong. `fact`, `values`: the text as a stable code and what stands in
+    it, for a page in another language.
     """
 
     subject: str
     code: str
     text: str
     mend: str = ""
+    fact: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
@@ -22,6 +26,7 @@ class Finding:
         return not self.mend
 
 
-def good(subject: str, text: str) -> Finding:
-    """Nothing to do."""
-    return Finding(subject, "ok", text)
+def good(subject: str, text: str, fact: str, **values: object) -> Finding:
+    """Nothing to do; `text` says in English what `fact` and `values` say."""
+    told = {name: str(value) for name, value in values.items()}
+    return Finding(subject, "ok", text, fact=fact, values=told)

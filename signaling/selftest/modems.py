@@ -39,7 +39,7 @@ _STATE_ADVICE = {
 async def check_modems(settings: Settings, serves: bool) -> list[Finding]:
     """`serves`: whether a server runs, which then holds the devices."""
     if not settings.sms.modems and (settings.data.dir / SOCKET_NAME).exists():
-        return [good(_SUBJECT, "simulated, for the demo")]
+        return [good(_SUBJECT, "simulated, for the demo", "modem_simulated")]
     if not settings.sms.modems:
         mend = "name them in [[sms.modems]]; see config-sample.toml"
         return [Finding(_SUBJECT, "modem.none", "none is set; no SMS can be sent", mend)]
@@ -88,10 +88,11 @@ def _held(name: str, view: ModemView | None) -> Finding:
     """A device the running server holds: what that one says of it."""
     text = f"{name}: held by the running server"
     if view is None or view.state in (ModemState.STARTING, ModemState.STOPPED):
-        return good(_SUBJECT, f"{text}; see its modem page")
+        return good(_SUBJECT, f"{text}; see its modem page", "modem_held", name=name)
     if view.state is ModemState.READY:
         signal = f", {view.rssi_dbm} dBm" if view.rssi_dbm is not None else ""
-        return good(_SUBJECT, f"{text}, ready, {view.registration}{signal}")
+        text += f", ready, {view.registration}{signal}"
+        return good(_SUBJECT, text, "modem_held_ready", name=name, signal=_dbm(view.rssi_dbm))
     text += f", {view.state.value}: {view.reason}"
     return Finding(_SUBJECT, f"modem.{view.state.value}", text, _STATE_ADVICE[view.state])
 
@@ -107,7 +108,12 @@ def _judged(modem: ModemSettings, seen: Look) -> Finding:
         mend = "unlock the SIM with its PUK in a phone, then correct `pin`"
         return Finding(_SUBJECT, "modem.puk_required", f"{name}: the SIM is locked", mend)
     if state == "SIM PIN":
-        return good(_SUBJECT, f"{name}: answers; the server will enter the SIM's PIN")
+        return good(
+            _SUBJECT,
+            f"{name}: answers; the server will enter the SIM's PIN",
+            "modem_pin",
+            name=name,
+        )
     if state != "READY":
         mend = "put the SIM in again, contacts down; try another SIM"
         text = f"{name}: no SIM that works ({seen.sim or 'no answer'})"
@@ -120,7 +126,12 @@ def _judged(modem: ModemSettings, seen: Look) -> Finding:
     if seen.rssi_dbm is not None and seen.rssi_dbm < _WEAK_DBM:
         mend = "move the antenna to a window or mast, away from the others"
         return Finding(_SUBJECT, "modem.weak", f"{name}: {signal}", mend)
-    return good(_SUBJECT, f"{name}: answers, SIM ready, {seen.registration.value}, {signal}")
+    text = f"{name}: answers, SIM ready, {seen.registration.value}, {signal}"
+    return good(_SUBJECT, text, "modem_ready", name=name, signal=_dbm(seen.rssi_dbm))
+
+
+def _dbm(rssi_dbm: int | None) -> str:
+    return "—" if rssi_dbm is None else f"{rssi_dbm} dBm"
 
 
 async def _carrier(modem: ModemSettings) -> Finding:
@@ -135,4 +146,5 @@ async def _carrier(modem: ModemSettings) -> Finding:
     except (OSError, TimeoutError) as error:
         text = f"{modem.name}: {address} does not answer ({error or 'no answer in time'})"
         return Finding(_SUBJECT, "modem.carrier_silent", text, mend)
-    return good(_SUBJECT, f"{modem.name}: the carrier's {address} answers")
+    text = f"{modem.name}: the carrier's {address} answers"
+    return good(_SUBJECT, text, "carrier", name=modem.name, address=address)

@@ -56,9 +56,10 @@ def _port(setting: str, host: str, port: int, kind: socket.SocketKind, serves: b
         if serves and setting == "media.port":
             mend = "the server runs but no media worker holds its port: read its log, restart it"
             return Finding(setting, "port.unused", f"{name} is free", mend)
-        return good(setting, f"{name} is free")
+        return good(setting, f"{name} is free", "port_free", port=name)
     if serves:
-        return good(setting, f"{name} is in use, by the running server")
+        text = f"{name} is in use, by the running server"
+        return good(setting, text, "port_ours", port=name)
     mend = f"stop what uses it (ss -lnp), or set {setting}"
     return Finding(setting, "port.taken", f"{name} is in use", mend)
 
@@ -79,4 +80,4 @@ async def check_redis(settings: Settings) -> list[Finding]:
         return [Finding("redis", "redis.silent", str(error), mend)]
     finally:
         await client.aclose()
-    return [good("redis", "answers")]
+    return [good("redis", "answers", "answers")]

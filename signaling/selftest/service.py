@@ -14,7 +14,7 @@ async def run(settings: Settings) -> list[Finding]:
     """Every finding. A server may be running with the same settings; nothing of its is touched."""
     serves = await is_serving(settings.http)
     return [
-        good("settings", "read"),
+        good("settings", "read", "read"),
         *await check_data(settings),
         *await check_database(settings),
         *await check_redis(settings),

@@ -31,7 +31,7 @@ async def check_data(settings: Settings) -> list[Finding]:
     if loose:
         mend = f"chmod 600 {' '.join(str(path) for path in loose)}"
         return [Finding("keys", "keys.open", "others may read the keys", mend)]
-    return [good("data.dir", str(folder))]
+    return [good("data.dir", str(folder), "")]
 
 
 async def check_database(settings: Settings) -> list[Finding]:
@@ -46,7 +46,13 @@ async def check_database(settings: Settings) -> list[Finding]:
             revision = await runner.current(database)
             if revision == runner.head():
                 return [
-                    good("database", f"{kind}, schema {revision}"),
+                    good(
+                        "database",
+                        f"{kind}, schema {revision}",
+                        "schema",
+                        kind=kind,
+                        revision=revision,
+                    ),
                     await _audit(database, settings),
                 ]
         except Unavailable as error:
@@ -60,7 +66,8 @@ async def _audit(database: Database, settings: Settings) -> Finding:
     async with database.read() as uow:
         verdict = await open_audit(settings).verify(uow)
     if verdict.fault is None:
-        return good("audit", f"whole, {verdict.count} entries")
+        text = f"whole, {verdict.count} entries"
+        return good("audit", text, "whole", count=verdict.count)
     text = f"{verdict.fault.value} at entry {verdict.seq}: {verdict.explanation}"
     mend = "keep the database as it is and tell who is responsible; docs/operations.md"
     return Finding("audit", "audit.fault", text, mend)
@@ -72,7 +79,7 @@ def check_pages(static: Path = STATIC) -> list[Finding]:
     if lacking:
         text = f"{', '.join(lacking)} not in {static}"
         return [Finding("pages", "pages.missing", text, "run `make web`, or copy web/static")]
-    return [good("pages", str(static))]
+    return [good("pages", str(static), "")]
 
 
 def check_disks(settings: Settings) -> list[Finding]:
@@ -89,7 +96,7 @@ def _disk(subject: str, folder: Path, least_mib: int) -> Finding:
     free = shutil.disk_usage(folder).free // _MIB
     text = f"{free} MiB free in {folder}"
     if free >= least_mib:
-        return good(subject, text)
+        return good(subject, text, "free", mib=free, folder=folder)
     if subject == "disk":
         return Finding(subject, "disk.low", text, "free some space, or move data.dir")
     mend = "delete recordings, lower recording.keep_days, or mount a larger disk there"
