@@ -35,13 +35,14 @@ class CameraSeats:
         return Seat(
             participant_id, row.unit_id, row.name, row.name, SiteRole.CAMERA, self._clock.now(),
             is_connected=False, camera=TrackState(is_on=True), quality="lost", note="connecting",
+            note_code="connecting",
         )  # fmt: skip
 
     async def start(self, participant_id: ParticipantId, row: CameraRow) -> None:
         """Read it into its seat, which the room's orders must name already. Raises: Unavailable."""
         key = await self._worker.join_plain(self._meeting_id, participant_id)
         socket: Path = self._worker.plain_socket
-        await self._cameras.open(self._meeting_id, participant_id, row.url, key, socket)
+        await self._cameras.open(self._meeting_id, participant_id, row, key, socket)
 
     def move(self, worker: MediaWorker) -> None:
         """The room has moved to another worker; `start_again` follows."""

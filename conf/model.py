@@ -104,7 +104,7 @@ class LineCaps:
 class Seat:
     """One participant of a room: a site, a person or a camera, whether connected or not.
 
-    `note`: why a camera shows nothing, in words.
+    `note`: why a camera shows nothing, in words; `note_code`: the same as a stable code.
     """
 
     participant_id: ParticipantId
@@ -123,6 +123,7 @@ class Seat:
     quality: str = "good"
     may_be_taken: bool = False
     note: str = ""
+    note_code: str = ""
     caps: LineCaps = LineCaps()
 
 

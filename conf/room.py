@@ -14,7 +14,7 @@ import structlog
 
 from conf import orders, store
 from conf.camera_seats import CameraSeats
-from conf.cameras.service import Cameras
+from conf.cameras.service import Cameras, StreamState
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import (
@@ -248,13 +248,15 @@ class Room(Turns):
         self._become(state)
         await self._cameras.start_again(state)
 
-    async def show_camera(self, participant_id: ParticipantId, state: str, words: str) -> None:
+    async def show_camera(self, participant_id: ParticipantId, stream: StreamState) -> None:
         """What the camera process says of a stream."""
         seat = self.state.seats.get(participant_id)
         if seat is not None:
-            is_live = state == "live"
-            quality, note = ("good", "") if is_live else ("lost", words)
-            seat = replace(seat, is_connected=is_live, quality=quality, note=note)
+            is_live = stream.state == "live"
+            quality, note = ("good", "") if is_live else ("lost", stream.words)
+            seat = replace(
+                seat, is_connected=is_live, quality=quality, note=note, note_code=stream.code
+            )
             self._become(orders.with_seat(self.state, seat))
 
     # -- what participants say -------------------------------------------------------------------

@@ -30,6 +30,7 @@ def seat_wire(seat: Seat) -> dict[str, Any]:
         "quality": seat.quality,
         "may_be_taken": seat.may_be_taken,
         "note": seat.note,
+        "note_code": seat.note_code,
     }
 
 

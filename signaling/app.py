@@ -144,7 +144,7 @@ def _assemble(
     opener = ConferenceOpener(meetings, base_url(settings))
     sockets, orders = settings.data.sockets, AuditedRooms(audit)
     recordings = _recordings(settings, database, worker_command)
-    cameras = Cameras(sockets, _sibling(worker_command, "cameras"))
+    cameras = Cameras(sockets, clock, _sibling(worker_command, "cameras"))
     return AppContext(
         settings=settings,
         clock=clock,

@@ -27,12 +27,45 @@ OPTIONS: Final = {
     "fflags": "nobuffer",
     "allowed_media_types": "video",
 }
+_B_FRAMES: Final = (
+    "the stream has B-frames, which browsers show jerkily or not at all; "
+    "set the camera's profile to Baseline"
+)
+_LATE: Final = ("timeout", "the camera does not answer in time")
+_REASONS: Final = {
+    "HTTPUnauthorizedError": ("credentials", "the camera refuses the name or password"),
+    "HTTPNotFoundError": (
+        "no_stream", "the camera has no such stream; check the path in its address"
+    ),
+    "ConnectionRefusedError": ("refused", "nothing answers at this address and port"),
+    "TimeoutError": _LATE,
+    "ExitError": _LATE,
+    "EOFError": ("ended", "the camera ended the stream"),
+    "InvalidDataError": ("garbled", "the camera's answer cannot be understood"),
+}  # fmt: skip
+"""FFmpeg's errors by the name of their class."""
 _HEADER: Final = struct.Struct("!BBHII")
 _REORDER_SEEN: Final = 2  # pictures out of order before the stream is called unusable
 
 
 class Unusable(Exception):
-    """The stream can be read and cannot be shown; the text says what to change."""
+    """The stream can be read and cannot be shown; the text says what to change. `code`: stable."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class News:
+    """What is known of a stream: `live`, `retrying` or `unusable`.
+
+    `code`: why not, stable; `words`: the same for people, or the picture's size.
+    """
+
+    state: str
+    code: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -47,10 +80,10 @@ class Feed:
 
 @dataclass
 class Ingest:
-    """`tell(camera, state, words)` is called from the thread: `live`, `retrying`, `unusable`."""
+    """`tell(camera, news)` is called from the thread, at every change."""
 
     feed: Feed
-    tell: Callable[[str, str, str], None]
+    tell: Callable[[str, News], None]
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -64,19 +97,15 @@ class Ingest:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            state, words = "retrying", "the camera ended the stream"
+            news = ENDED
             try:
                 if self._read():
                     failures = 0
-            except Unusable as error:
-                state, words = "unusable", str(error)
-            except FFmpegError as error:
-                words = in_words(error)
-            except OSError as error:
-                words = f"the media worker does not take the stream: {error.strerror}"
+            except (Unusable, FFmpegError, OSError) as error:
+                news = in_words(error)
             if self._stop.is_set():
                 return
-            self.tell(self.feed.camera, state, words)
+            self.tell(self.feed.camera, news)
             pause = RETRY_PAUSES_S[min(failures, len(RETRY_PAUSES_S) - 1)]
             failures += 1
             self._stop.wait(pause)
@@ -84,12 +113,9 @@ class Ingest:
     def _read(self) -> bool:
         """One connection, to its end. Returns: whether anything was shown."""
         with (
-            av.open(
-                self.feed.url, format="rtsp", options=OPTIONS,
-                timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
-            ) as container,
+            _opened(self.feed.url) as container,
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out,
-        ):  # fmt: skip
+        ):
             stream = usable_stream(container)
             out.connect(self.feed.socket_path)
             out.settimeout(1.0)
@@ -100,9 +126,12 @@ class Ingest:
                 if packet.pts is None or not packet.size:
                     continue
                 if not sender.sent:
-                    self.tell(self.feed.camera, "live", size_of(stream))
+                    self.tell(self.feed.camera, News("live", "", size_of(stream)))
                 sender.send(bytes(packet), int(packet.pts * packet.time_base * 90_000))
             return sender.sent > 0
+
+
+ENDED: Final = News("retrying", *_REASONS["EOFError"])
 
 
 class _Sender:
@@ -124,10 +153,7 @@ class _Sender:
         if time < self._newest:
             self._out_of_order += 1
             if self._out_of_order >= _REORDER_SEEN:
-                raise Unusable(
-                    "the stream has B-frames, which browsers show jerkily or not at all; "
-                    "set the camera's profile to Baseline"
-                )
+                raise Unusable("b_frames", _B_FRAMES)
         self._newest = max(self._newest, time)
         payloads = self._packetizer.payloads(access_unit)
         for i, payload in enumerate(payloads):
@@ -142,20 +168,18 @@ class _Sender:
 def usable_stream(container: Any) -> Any:
     """The picture to show. Raises: Unusable: says in words why there is none."""
     if not container.streams.video:
-        raise Unusable("the camera sends no picture")
+        raise Unusable("no_picture", "the camera sends no picture")
     stream = container.streams.video[0]
     codec = stream.codec_context
     if codec.name != "h264":
         known = {"hevc": "H.265", "mjpeg": "Motion JPEG", "mpeg4": "MPEG-4 Part 2"}
         name = known.get(codec.name, codec.name)
-        raise Unusable(f"the camera sends {name}; set its sub-stream to H.264")
+        raise Unusable("codec", f"the camera sends {name}; set its sub-stream to H.264")
     if codec.pix_fmt is not None and codec.pix_fmt not in ("yuv420p", "yuvj420p"):
-        raise Unusable(f"pictures of form {codec.pix_fmt}; browsers show 4:2:0 with 8 bits only")
+        text = f"pictures of form {codec.pix_fmt}; browsers show 4:2:0 with 8 bits only"
+        raise Unusable("pixels", text)
     if codec.has_b_frames:
-        raise Unusable(
-            "the stream has B-frames, which browsers show jerkily or not at all; "
-            "set the camera's profile to Baseline"
-        )
+        raise Unusable("b_frames", _B_FRAMES)
     return stream
 
 
@@ -165,20 +189,31 @@ def size_of(stream: Any) -> str:
     return f"{codec.width}x{codec.height}" if codec.width else ""
 
 
-def in_words(error: FFmpegError) -> str:
+def in_words(error: Unusable | FFmpegError | OSError) -> News:
     """What an operator can act on."""
-    match type(error).__name__:
-        case "HTTPUnauthorizedError":
-            return "the camera refuses the name or password"
-        case "HTTPNotFoundError":
-            return "the camera has no such stream; check the path in its address"
-        case "ConnectionRefusedError":
-            return "nothing answers at this address and port"
-        case "TimeoutError" | "ExitError":
-            return "the camera does not answer in time"
-        case "EOFError":
-            return "the camera ended the stream"
-        case "InvalidDataError":
-            return "the camera's answer cannot be understood"
-        case _:
-            return f"the stream cannot be read: {error.strerror}"
+    if isinstance(error, Unusable):
+        return News("unusable", error.code, str(error))
+    if not isinstance(error, FFmpegError):
+        text = f"the media worker does not take the stream: {error.strerror}"
+        return News("retrying", "worker", text)
+    if type(error).__name__ in _REASONS:
+        return News("retrying", *_REASONS[type(error).__name__])
+    return News("retrying", "unreadable", f"the stream cannot be read: {error.strerror}")
+
+
+def trial(url: str) -> News:
+    """Open the stream once, up to its first picture. Blocks for as long as the deadlines allow."""
+    try:
+        with _opened(url) as container:
+            stream = usable_stream(container)
+            for packet in container.demux(stream):
+                if packet.pts is not None and packet.size:
+                    return News("live", "", size_of(stream))
+    except (Unusable, FFmpegError, OSError) as error:
+        return in_words(error)
+    return ENDED
+
+
+def _opened(url: str) -> Any:
+    timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
+    return av.open(url, format="rtsp", options=OPTIONS, timeout=timeout)

@@ -1,15 +1,19 @@
 """The camera process: one thread a camera; the server opens and closes them (frames: conf.child).
 
-op `open` {camera, url, key, socket}, op `close` {camera}
-event `cameras` {camera: {"state", "words"}} at every change
+op `open` {camera, url, key, socket}, op `close` {camera}, op `try` {trial, url}
+event `cameras` {camera: {"state", "code", "words"}} at every change
+event `trial` {trial: {"state", "code", "words"}} once
 """
 
 import asyncio
+import threading
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from conf.cameras import address
-from conf.cameras.ingest import Feed, Ingest
+from conf.cameras.ingest import Feed, Ingest, News, trial
 from conf.child import Tell, serve_requests
 from core.errors import InvalidInput
 
@@ -19,11 +23,14 @@ class Cameras:
 
     def __init__(self) -> None:
         self._running: dict[str, Ingest] = {}
-        self._news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._news: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
     async def handle(self, op: str, args: dict[str, Any]) -> dict[str, Any]:
         """One request. Raises: InvalidInput."""
+        if op == "try":
+            self._try(str(args["trial"]), address.check(str(args["url"])))
+            return {}
         camera = str(args["camera"])
         self._close(camera)
         if op == "open":
@@ -38,7 +45,7 @@ class Cameras:
     async def report(self, tell: Tell) -> None:
         """Pass on what the threads say."""
         while True:
-            tell("cameras", await self._news.get())
+            tell(*await self._news.get())
 
     def close(self) -> None:
         """End every thread soon."""
@@ -50,9 +57,19 @@ class Cameras:
         if ingest is not None:
             ingest.stop()
 
-    def _tell(self, camera: str, state: str, words: str) -> None:
-        news = {camera: {"state": state, "words": words}}
-        self._loop.call_soon_threadsafe(self._news.put_nowait, news)
+    def _try(self, key: str, url: str) -> None:
+        """In a thread of its own: it ends by itself, within the deadlines of `trial`."""
+        work = threading.Thread(
+            target=lambda: self._put("trial", key, trial(url)), name=f"trial:{key}", daemon=True
+        )
+        work.start()
+
+    def _tell(self, camera: str, news: News) -> None:
+        self._put("cameras", camera, news)
+
+    def _put(self, event: str, key: str, news: News) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._news.put_nowait, (event, {key: asdict(news)}))
 
 
 async def run_cameras(control_socket: Path) -> None:

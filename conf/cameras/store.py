@@ -19,6 +19,7 @@ class CameraRow(Base):
     unit_id: Mapped[str] = mapped_column(String(26))
     unit_path: Mapped[str] = mapped_column(String(200))
     url: Mapped[str] = mapped_column(String(400))
+    version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(String(60))
 

@@ -32,6 +32,7 @@ CREATE TABLE camera (
   unit_id VARCHAR(26) NOT NULL,
   unit_path VARCHAR(200) NOT NULL,
   url VARCHAR(400) NOT NULL,
+  version INTEGER NOT NULL,
   created_at DATETIME NOT NULL,
   created_by VARCHAR(60) NOT NULL,
   CONSTRAINT pk_camera PRIMARY KEY (id)

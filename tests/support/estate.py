@@ -26,6 +26,7 @@ QUERIES = {
     "DELETE /api/v1/directory/people/{person_id}": "?version=1",
     "DELETE /api/v1/directory/groups/{group_id}": "?version=1",
     "DELETE /api/v1/hazards/{hazard_id}": "?version=1",
+    "DELETE /api/v1/cameras/{camera_id}": "?version=1",
     "DELETE /api/v1/roster/{shift_id}": "?version=1",
     "DELETE /api/v1/sms/templates/{template_id}": "?version=1",
     "POST /api/v1/directory/imports": "?unit_id=t2&file_name=a.csv",
@@ -161,6 +162,7 @@ async def estate_of(server: Any, owner: Any) -> Estate:
     found.bodies = {**_bodies_by_id(drafts), **_bodies_by_unit(drafts)}
     found.bodies["POST /api/v1/reports/{report_id}/attach"] = {"incident_id": made["incident_id"]}
     found.bodies["POST /api/v1/meetings/{meeting_id}/cameras"] = {"camera_id": made["camera_id"]}
+    found.bodies["POST /api/v1/cameras/try"] = {"camera_id": made["camera_id"]}
     return found
 
 
@@ -213,6 +215,7 @@ def _bodies_by_unit(drafts: dict[str, Any]) -> dict[str, Any]:
             "key": "again-to-t2", "to": "undelivered",
         },
         "POST /api/v1/cameras": drafts["camera"],
+        "PUT /api/v1/cameras/{camera_id}": {**drafts["camera"], "version": 1},
         "PUT /api/v1/sms/templates": {**drafts["template"], "version": 1},
         "POST /api/v1/sms/calls": {"key": "call-to-t2", **drafts["unit"], "person_id": "zhao"},
         "POST /api/v1/users": {**drafts["user"], "username": "puppet"},

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 
 import av
 import pytest
@@ -136,6 +137,48 @@ async def test_a_bad_stream_is_named(house: House, camera: Camera, words: str) -
     assert told["data"]["quality"] == "lost"
 
 
+async def test_a_camera_is_tried_changed_and_followed(house: House) -> None:
+    """Before it is stored and after; a new address is read at once where the camera is shown."""
+    await house.joined("hall")
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    admin = await house.desk("admin", Role.ADMIN)
+
+    async def followed(state: str, code: str) -> datetime:
+        async with asyncio.timeout(25):
+            while True:
+                (shown,) = (await staff.get("/cameras"))["items"]
+                (stream,) = shown["streams"]
+                if (stream["state"], stream["code"]) == (state, code):
+                    return datetime.fromisoformat(stream["since"])
+                await asyncio.sleep(0.1)
+
+    async with running_camera() as good, running_camera(Camera(password="secret")) as closed:
+        for url, expected in ((good.url, ("live", "")), (closed.url, ("retrying", "credentials"))):
+            told = await admin.post("/cameras/try", {"url": url})
+            assert (told["state"], told["code"]) == expected
+        assert (await admin.get("/cameras"))["items"] == []  # nothing was stored
+        with pytest.raises(Refused, match="not_allowed"):
+            await staff.post("/cameras/try", {"url": good.url})
+        with pytest.raises(Refused, match="invalid_input"):
+            await admin.post("/cameras/try", {"url": "http://127.0.0.1/"})
+        named = {"name": "水库东坝", "unit_id": "county", "url": closed.url}
+        chosen = {"camera_id": (await admin.post("/cameras", named))["id"]}
+        await staff.post(f"/meetings/{house.meeting_id}/cameras", chosen)
+        since = await followed("retrying", "credentials")
+        (camera,) = (await admin.get("/cameras"))["items"]
+        stored = await admin.post("/cameras/try", {"camera_id": camera["id"]})
+        assert stored["code"] == "credentials"
+        assert await followed("retrying", "credentials") == since  # the same news is not new
+        change = {"name": "水库东坝", "unit_id": "county", "url": good.url, "version": 1}
+        await admin.call("PUT", f"/cameras/{camera['id']}", change)
+        assert await followed("live", "") > since
+        kept = {**change, "name": "东坝", "url": None, "version": 2}
+        changed = await admin.call("PUT", f"/cameras/{camera['id']}", kept)
+        assert (changed["address"], changed["streams"][0]["state"]) == (good.url, "live")
+        with pytest.raises(Refused, match="stale"):
+            await admin.call("PUT", f"/cameras/{camera['id']}", kept)
+
+
 async def test_an_administrator_names_cameras_and_a_chair_brings_them_in(house: House) -> None:
     admin = await house.desk("admin", Role.ADMIN)
     staff = await house.desk("staff", Role.MEETING_STAFF)
@@ -156,7 +199,7 @@ async def test_an_administrator_names_cameras_and_a_chair_brings_them_in(house: 
     with pytest.raises(Refused, match="conflict"):
         await staff.post(path, {"camera_id": camera["id"]})
     await staff.call("DELETE", f"{path}/{pid}")
-    await admin.call("DELETE", f"/cameras/{camera['id']}")
+    await admin.call("DELETE", f"/cameras/{camera['id']}?version=1")
     assert (await staff.get("/cameras"))["items"] == []
     audited = await house.audited()
     assert {"camera.add", "camera.delete", "room.add_camera", "room.remove"} <= set(audited)

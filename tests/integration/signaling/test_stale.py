@@ -18,13 +18,14 @@ CHANGES = (
     ("PUT", "/api/v1/hazards/{hazard_id}"),
     ("PUT", "/api/v1/roster/{shift_id}"),
     ("PUT", "/api/v1/sms/templates"),
+    ("PUT", "/api/v1/cameras/{camera_id}"),
     ("PATCH", "/api/v1/users/{user_id}"),
     ("PATCH", "/api/v1/incidents/{incident_id}"),
 )
 REMOVALS = (
     f"{_DIRECTORY}/people/{{person_id}}", f"{_DIRECTORY}/groups/{{group_id}}",
     "/api/v1/hazards/{hazard_id}", "/api/v1/roster/{shift_id}",
-    "/api/v1/sms/templates/{template_id}",
+    "/api/v1/sms/templates/{template_id}", "/api/v1/cameras/{camera_id}",
 )  # fmt: skip
 
 
