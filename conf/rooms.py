@@ -4,13 +4,14 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from conf.cameras.service import Cameras
+from conf.cameras.service import Cameras, StreamState
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import MeetingState, Order
@@ -32,6 +33,18 @@ from core.ids import ParticipantId
 log = structlog.get_logger(__name__)
 
 _TIDY_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class WorkerLoad:
+    """A media worker, its rooms and connected participants; draining: it gets no new room."""
+
+    index: int
+    port: int
+    restarts: int
+    rooms: int
+    sites: int
+    is_draining: bool
 
 
 class Rooms:
@@ -196,6 +209,20 @@ class Rooms:
         """The worker takes new rooms again."""
         self._draining.discard(index)
 
+    def worker_loads(self) -> list[WorkerLoad]:
+        """What lies on each media worker of this node, by index."""
+        loads = []
+        for worker in self.workers:
+            here = [room for room in self._rooms.values() if room.worker.index == worker.index]
+            sites = sum(seat.is_connected for room in here for seat in room.state.seats.values())
+            loads.append(
+                WorkerLoad(
+                    worker.index, worker.port, worker.restarts, len(here), sites,
+                    is_draining=worker.index in self._draining,
+                )
+            )  # fmt: skip
+        return loads
+
     def _worker_for(self, meeting_id: str) -> MediaWorker:
         """A room stays where its id puts it, as long as that worker takes rooms."""
         willing = [worker for worker in self.workers if worker.index not in self._draining]
@@ -270,10 +297,10 @@ class Rooms:
         room = await self._room(meeting_id)
         return await room.ask(lambda: room.add_camera(camera_id))
 
-    def _show_camera(self, meeting_id: str, participant_id: str, state: str, words: str) -> None:
+    def _show_camera(self, meeting_id: str, participant_id: str, state: StreamState) -> None:
         room = self._rooms.get(meeting_id)
         if room is not None:
-            room.tell(lambda: room.show_camera(ParticipantId(participant_id), state, words))
+            room.tell(lambda: room.show_camera(ParticipantId(participant_id), state))
 
     def _show_lamp(self, meeting_id: str, lamp: Lamp) -> None:
         room = self._rooms.get(meeting_id)

@@ -1,7 +1,10 @@
 """How each site's line does, for the chair; media workers, for the administrator."""
 
+import socket
 from typing import Any
 
+from conf.media.model import StatsReport
+from conf.rooms import WorkerLoad
 from core.auth.model import Permission
 from core.errors import NotFound
 from signaling.api import ApiModel, Empty
@@ -57,17 +60,27 @@ class MeetingQuality(ApiModel):
 
 
 class MediaWorkerInfo(ApiModel):
-    """One media worker process."""
+    """One media worker process of this node.
+
+    `rooms`, `sites`: how many are there now; `lag_p99_s`: how late its loop is, None: not told yet;
+    `may_drain`: there is another to take its rooms.
+    """
 
     index: int
     port: int
     restarts: int
+    is_draining: bool
+    may_drain: bool
+    rooms: int
+    sites: int
+    lag_p99_s: float | None
     figures: dict[str, float]
 
 
 class MediaWorkers(ApiModel):
-    """By index."""
+    """By index. `node`: the server they belong to; another node shows its own."""
 
+    node: str
     items: tuple[MediaWorkerInfo, ...]
 
 
@@ -89,14 +102,23 @@ async def meeting_quality(request: Request[None, None]) -> MeetingQuality:
 async def media_workers(request: Request[None, None]) -> MediaWorkers:
     """The worker processes and their figures."""
     rooms = request.app.rooms
+    loads = rooms.worker_loads()
+    willing = {load.index for load in loads if not load.is_draining}
     return MediaWorkers(
+        node=socket.gethostname(),
         items=tuple(
-            MediaWorkerInfo(
-                index=worker.index, port=worker.port, restarts=worker.restarts,
-                figures=dict(report.worker) if (report := rooms.stats.get(worker.index)) else {},
-            )
-            for worker in rooms.workers
-        )
+            _worker(load, rooms.stats.get(load.index), may_drain=bool(willing - {load.index}))
+            for load in loads
+        ),
+    )
+
+
+def _worker(load: WorkerLoad, report: StatsReport | None, *, may_drain: bool) -> MediaWorkerInfo:
+    figures = dict(report.worker) if report is not None else {}
+    return MediaWorkerInfo(
+        index=load.index, port=load.port, restarts=load.restarts, rooms=load.rooms,
+        sites=load.sites, is_draining=load.is_draining, may_drain=may_drain, figures=figures,
+        lag_p99_s=figures.get("loop_lag_p99_s"),
     )  # fmt: skip
 
 

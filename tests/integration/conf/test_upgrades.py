@@ -53,6 +53,13 @@ async def test_rooms_keep_to_their_worker_and_move_when_it_is_drained(
         assert (await first.stats())["rooms"] == 0
         with pytest.raises(Refused, match="conflict"):
             await admin.post("/system/media/1/drain", {})
+        names = ("is_draining", "may_drain", "rooms", "sites")
+        told = [
+            [one[name] for name in names] for one in (await admin.get("/system/media"))["items"]
+        ]
+        assert told == [[True, True, 0, 0], [False, False, 2, 4]]
+        await admin.call("DELETE", "/system/media/0/drain")
+        assert not (await admin.get("/system/media"))["items"][0]["is_draining"]
         assert not any(name == "room.rejoin" for name, _ in pages[1][0].heard)
 
 
