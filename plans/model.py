@@ -5,7 +5,7 @@ Levels are 1..4 = Ⅰ..Ⅳ (1 the gravest), as response levels of 突发事件�
 
 import enum
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 
 from pydantic import ConfigDict
@@ -266,3 +266,14 @@ class Proposal:
     reasons: tuple[Reason, ...]
     response_level: int | None
     response_reason: str
+
+
+@dataclass(frozen=True)
+class PlanVersion:
+    """A version of a plan that was put into force at `installed_at`."""
+
+    version: int
+    title: str
+    issued_on: date
+    installed_at: datetime
+    is_current: bool

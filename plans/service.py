@@ -6,7 +6,7 @@ from core.database import UnitOfWork
 from core.errors import Conflict, NotFound
 from core.ids import PlanId
 from plans import document, matching, store
-from plans.model import Case, Plan, Proposal
+from plans.model import Case, Plan, PlanVersion, Proposal
 
 
 class Plans:
@@ -32,6 +32,24 @@ class Plans:
         if found is None:
             raise NotFound(f"no plan {plan_id}", field="plan_id")
         return found
+
+    async def versions(self, uow: UnitOfWork, plan_id: PlanId) -> list[PlanVersion]:
+        """Every version there has been, the newest first.
+
+        Raises: NotFound.
+        """
+        found = await store.versions(uow, plan_id)
+        if not found:
+            raise NotFound(f"no plan {plan_id}", field="plan_id")
+        return found
+
+    async def weighed(self, uow: UnitOfWork, content: dict[str, object]) -> tuple[Plan, int]:
+        """What would be put into force, checked like it. Returns: the plan, the newest version.
+
+        Raises: InvalidInput: not sound, names the field.
+        """
+        plan = document.from_json(content)
+        return plan, await store.newest_version(uow, plan.id)
 
     async def propose(self, uow: UnitOfWork, case: Case) -> list[Proposal]:
         """The plans that fit `case`, at most three, best first."""

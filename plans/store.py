@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.database import Base, Json, UnitOfWork, UtcDateTime
 from core.ids import PlanId
 from plans import document
-from plans.model import Plan
+from plans.model import Plan, PlanVersion
 
 
 class PlanRow(Base):
@@ -62,6 +62,17 @@ async def find(uow: UnitOfWork, plan_id: PlanId, version: int | None) -> Plan | 
     query = query.where(PlanRow.is_current if version is None else PlanRow.version == version)
     row = await uow.session.scalar(query)
     return None if row is None else document.from_json(row.document)
+
+
+async def versions(uow: UnitOfWork, plan_id: PlanId) -> list[PlanVersion]:
+    """Every version of a plan, the newest first."""
+    query = select(
+        PlanRow.version, PlanRow.title, PlanRow.issued_on, PlanRow.installed_at, PlanRow.is_current
+    )
+    rows = await uow.session.execute(
+        query.where(PlanRow.id == plan_id).order_by(PlanRow.version.desc())
+    )
+    return [PlanVersion(*row) for row in rows]
 
 
 async def newest_version(uow: UnitOfWork, plan_id: PlanId) -> int:

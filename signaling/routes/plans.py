@@ -1,5 +1,7 @@
 """Response plans over REST."""
 
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
@@ -62,6 +64,29 @@ class PlanDocument(ApiModel):
     escalation: dict[str, Any]
 
 
+class PlanVersionItem(ApiModel):
+    """One version of a plan. `installed_at`: when it was put into force here."""
+
+    version: int
+    title: str
+    issued_on: date
+    installed_at: datetime
+    is_current: bool
+
+
+class PlanVersionList(ApiModel):
+    """The newest first."""
+
+    items: tuple[PlanVersionItem, ...]
+
+
+class PlanWeighed(ApiModel):
+    """A sound plan that was not put into force. `newest_version`: 0 where there is none yet."""
+
+    plan: PlanDocument
+    newest_version: int
+
+
 async def list_plans(request: Request[None, None]) -> PlanList:
     async with request.read() as uow:
         found = await request.app.plans.current(uow, request.principal)
@@ -82,6 +107,24 @@ async def read_plan(request: Request[PlanQuery, None]) -> PlanDocument:
         require(request.principal, Permission.PLAN_READ)
         plan = await request.app.plans.plan(uow, plan_id, request.query.version)
     return PlanDocument.model_validate(as_json(plan))
+
+
+async def list_versions(request: Request[None, None]) -> PlanVersionList:
+    """What there has been, to look at or to go back to."""
+    async with request.read() as uow:
+        require(request.principal, Permission.PLAN_READ)
+        found = await request.app.plans.versions(uow, PlanId(request.path["plan_id"]))
+    return PlanVersionList(
+        items=tuple(PlanVersionItem.model_validate(asdict(one)) for one in found)
+    )
+
+
+async def weigh_plan(request: Request[None, PlanDocument]) -> PlanWeighed:
+    """Everything that putting it into force would refuse is refused here too, but its number."""
+    content = request.body.model_dump(mode="json")
+    async with request.read() as uow:
+        plan, newest = await request.app.plans.weighed(uow, content)
+    return PlanWeighed(plan=PlanDocument.model_validate(as_json(plan)), newest_version=newest)
 
 
 async def write_plan(request: Request[None, PlanDocument]) -> PlanDocument:
@@ -108,6 +151,24 @@ ROUTES = [
         query=PlanQuery,
         response=PlanDocument,
         summary="One plan, whole",
+    ),
+    Route(
+        "GET",
+        "/api/v1/plans/{plan_id}/versions",
+        list_versions,
+        permission=Permission.PLAN_READ,
+        response=PlanVersionList,
+        summary="Every version of a plan, the newest first",
+    ),
+    Route(
+        "POST",
+        "/api/v1/plans/check",
+        weigh_plan,
+        permission=Permission.PLAN_WRITE,
+        is_county_wide=True,
+        body=PlanDocument,
+        response=PlanWeighed,
+        summary="Is this plan sound? Nothing is stored",
     ),
     Route(
         "POST",
