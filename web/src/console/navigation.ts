@@ -26,7 +26,13 @@ export const NAVIGATION: readonly NavGroup[] = [
       { to: '/hazards', key: 'hazards', icon: 'map', needs: ['hazard.read'] },
     ],
   },
-  { key: 'meeting', items: [{ to: '/meetings', key: 'meetings', icon: 'video', needs: ['meeting.read'] }] },
+  {
+    key: 'meeting',
+    items: [
+      { to: '/meetings', key: 'meetings', icon: 'video', needs: ['meeting.read'] },
+      { to: '/cameras', key: 'cameras', icon: 'camera', needs: ['system.manage', 'meeting.chair'] },
+    ],
+  },
   {
     key: 'sms',
     items: [

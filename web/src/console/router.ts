@@ -25,6 +25,7 @@ export const router = createRouter({
     page('/roster', 'roster', () => import('@/features/command/RosterPage.vue')),
     page('/hazards', 'hazards', () => import('@/features/command/HazardPage.vue')),
     page('/meetings', 'meetings', () => import('@/features/meeting/MeetingList.vue')),
+    page('/cameras', 'cameras', () => import('@/features/meeting/CameraPage.vue')),
     page('/messages', 'messages', () => import('@/features/sms/MessageList.vue')),
     page('/messages/new', 'compose', () => import('@/features/sms/ComposePage.vue')),
     page('/messages/:id', 'message', () => import('@/features/sms/MessageBoard.vue')),

@@ -35,6 +35,11 @@ export class Http {
     return this.send<T>('POST', path, body)
   }
 
+  /** A POST whose answer may take half a minute. */
+  patient<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.send<T>('POST', path, body, 35_000)
+  }
+
   put<T>(path: string, body: unknown): Promise<T> {
     return this.send<T>('PUT', path, body)
   }

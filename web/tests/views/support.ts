@@ -26,6 +26,7 @@ export function server(answers: Record<string, Answer>): { path: string; body: u
   }
   vi.spyOn(http, 'get').mockImplementation(say('GET') as never)
   vi.spyOn(http, 'post').mockImplementation(say('POST') as never)
+  vi.spyOn(http, 'patient').mockImplementation(say('POST') as never)
   vi.spyOn(http, 'put').mockImplementation(say('PUT') as never)
   vi.spyOn(http, 'patch').mockImplementation(say('PATCH') as never)
   vi.spyOn(http, 'delete').mockImplementation(say('DELETE') as never)

@@ -1,6 +1,6 @@
 /** Shapes of the room topic (docs/protocol.md). */
 export type Device = 'pc' | 'phone' | 'wall'
-export type Role = 'chair' | 'staff' | 'site' | 'guest'
+export type Role = 'chair' | 'staff' | 'site' | 'guest' | 'camera'
 export type Quality = 'good' | 'fair' | 'poor' | 'lost'
 /** What reaches the disk, not what was ordered. */
 export type Recording = 'off' | 'on' | 'stalled' | 'disk_full'
@@ -30,6 +30,9 @@ export interface Participant {
   view: string | null
   quality: Quality
   may_be_taken: boolean
+  /** Why a camera shows nothing: in words, and as a stable code. */
+  note?: string
+  note_code?: string
 }
 
 /** One site's line in figures, at most every five seconds; null: not in the media now. */

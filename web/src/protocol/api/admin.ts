@@ -13,3 +13,7 @@ export const listAudit = (http: Http, query: Query): Promise<{ items: AuditEntry
 export const verifyAudit = (http: Http): Promise<AuditVerdict> => http.post('/audit/verify')
 export const fetchSystem = (http: Http): Promise<SystemStatus> => http.get('/system')
 export const runSelfTest = (http: Http): Promise<SelfTest> => http.get('/system/check')
+export type MediaWorkers = Schema<'MediaWorkers'>
+export const listWorkers = (http: Http): Promise<MediaWorkers> => http.get('/system/media')
+export const drainWorker = (http: Http, index: number): Promise<{ moved: number }> => http.patient(`/system/media/${index}/drain`)
+export const takeBackWorker = (http: Http, index: number): Promise<unknown> => http.delete(`/system/media/${index}/drain`)
