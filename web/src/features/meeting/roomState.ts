@@ -49,7 +49,7 @@ function withoutParticipant(state: RoomState, participantId: string): RoomState 
   return { ...state, participants }
 }
 
-const ROLE_ORDER = { chair: 0, staff: 1, site: 2, guest: 3 } as const
+const ROLE_ORDER = { chair: 0, staff: 1, site: 2, guest: 3, camera: 4 } as const
 
 /** The chair's list: hands first in order of asking, then role, then connected, then name. */
 export function siteList(state: RoomState): Participant[] {

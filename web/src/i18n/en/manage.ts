@@ -30,6 +30,7 @@ export default {
     try: 'Try it',
     trying: 'Connecting…',
     tryHint: 'Connects once up to the first picture, for about 15 seconds at most. Nothing is saved, no meeting is disturbed.',
+    failed: 'Not connected',
     bringIn: 'Bring into a meeting',
     bringTitle: 'Bring “{name}” into a meeting',
     bringHint: 'It appears as a site, without sound. It can be taken out at any time.',

@@ -30,6 +30,7 @@ export default {
     try: '试看',
     trying: '正在连接…',
     tryHint: '连接一次到出现第一幅画面为止，最长约 15 秒；不保存，也不影响正在开的会。',
+    failed: '连不上',
     bringIn: '请进会议',
     bringTitle: '把“{name}”请进会议',
     bringHint: '它会作为一个会场出现，没有声音。随时可以请出。',
