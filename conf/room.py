@@ -1,41 +1,37 @@
 """The owner of one room: one task, one inbox; joins, orders and media events take their turn.
 
 An order is checked (conf.orders), stored, sent to the forwarder, and acknowledged once the
-forwarder enforces it. Changes are numbered here and kept for browsers that missed some.
+forwarder enforces it. The deciding is in pure files (conf.orders, conf.facts, conf.wire). What is
+written down, whose page is where, and the numbered changes are in conf.room_book, conf.pages and
+conf.room_topic, owned by the room and called in its turn.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from conf import orders, store
+from conf import facts, orders
 from conf.camera_seats import CameraSeats
 from conf.cameras.service import Cameras, StreamState
 from conf.media import model as media
 from conf.media.client import MediaWorker
-from conf.model import (
-    ChatLine,
-    MeetingState,
-    Order,
-    OrderKind,
-    RoomView,
-    Seat,
-    SiteRole,
-)
+from conf.model import ChatLine, MeetingState, Order, OrderKind, RoomView, Seat, SiteRole
+from conf.pages import Emit, Pages
 from conf.ports import RoomAudit
 from conf.quality import Figures, site_qualities
 from conf.recording.lamp import Lamp
 from conf.recording.service import Recordings
+from conf.room_book import RoomBook
+from conf.room_topic import Deliver, RoomTopic
 from conf.seating import Applicant, Joined, Seating
 from conf.service import Meetings
-from conf.store import ChatRow, MeetingRow, OrderRow
+from conf.store import MeetingRow
 from conf.turns import Turns
-from conf.wire import room_state, seat_wire, slot_wire, state_to_store, stored_into
-from core.changes import KEPT, Change
+from conf.wire import chat_wire, room_state, slot_wire, stored_into
+from core.changes import Change
 from core.clock import Clock
 from core.database import Database
 from core.errors import AppError, Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
@@ -43,13 +39,8 @@ from core.ids import MeetingId, ParticipantId, new_id
 
 log = structlog.get_logger(__name__)
 
-Emit = Callable[[str, dict[str, Any]], Awaitable[None]]
-Deliver = Callable[[Change], None]
-
 CHAT_KEPT = 200
 CHAT_LONGEST = 500
-GONE_AFTER_S = 90.0
-"""A seat whose browser has been away so long leaves the media; it can still be taken again."""
 
 
 class Room(Turns):
@@ -68,10 +59,7 @@ class Room(Turns):
         cameras: Cameras,
     ) -> None:
         self.meeting_id = MeetingId(meeting.id)
-        self.topic = f"room:{meeting.id}"
         self.unit_path = meeting.unit_path
-        self.epoch = new_id()
-        self.seq = 0
         self.state = stored_into(
             RoomView(
                 self.meeting_id, meeting.title, meeting.incident_id, meeting.ends_at,
@@ -80,18 +68,14 @@ class Room(Turns):
             meeting.room_state,
         )  # fmt: skip
         super().__init__(f"room:{meeting.id}")
-        self._database = database
         self._clock = clock
         self._worker = worker
-        self._meetings = meetings
-        self._audit = audit
-        self._deliver = deliver
         self._recordings = recordings
+        self._topic = RoomTopic(meeting.id, clock, deliver)
+        self._book = RoomBook(self.meeting_id, database, meetings, audit)
+        self._pages = Pages(clock)
         self._seating = Seating(self.meeting_id, database, meetings)
         self._cameras = CameraSeats(self.meeting_id, database, clock, worker, cameras)
-        self._kept: deque[Change] = deque(maxlen=KEPT)
-        self._emits: dict[ParticipantId, tuple[object, Emit]] = {}
-        self._away: dict[ParticipantId, float] = {}
         self.chat: deque[ChatLine] = deque(maxlen=CHAT_KEPT)
         self.page_stats: dict[ParticipantId, dict[str, Any]] = {}
         self._poll: asyncio.Task[None] | None = None
@@ -99,40 +83,33 @@ class Room(Turns):
 
     # -- what browsers see -----------------------------------------------------------------------
 
+    @property
+    def topic(self) -> str:
+        """Name of its topic."""
+        return self._topic.name
+
+    @property
+    def epoch(self) -> str:
+        """To which `seq` belongs."""
+        return self._topic.epoch
+
+    @property
+    def seq(self) -> int:
+        """Number of the newest change."""
+        return self._topic.seq
+
     def snapshot(self) -> dict[str, Any]:
         """The state as in docs/protocol.md."""
         return room_state(self.state, self.chat)
 
     def since(self, epoch: str, seq: int) -> list[Change] | None:
         """The changes after (`epoch`, `seq`); None where only a snapshot can help."""
-        if epoch != self.epoch or not self.seq - len(self._kept) <= seq <= self.seq:
-            return None
-        return [change for change in self._kept if change.seq > seq]
-
-    def _publish(self, kind: str, data: dict[str, Any]) -> None:
-        self.seq += 1
-        change = Change(self.topic, self.epoch, self.seq, kind, data, self._clock.now())
-        self._kept.append(change)
-        self._deliver(change)
+        return self._topic.since(epoch, seq)
 
     def _become(self, state: RoomView) -> None:
         """Replace the state and publish what differs."""
         before, self.state = self.state, state
-        for key in before.seats.keys() - state.seats.keys():
-            self._publish("participant.left", {"participant_id": key})
-        for key, seat in state.seats.items():
-            if key not in before.seats:
-                self._publish("participant.joined", seat_wire(seat))
-            elif seat != before.seats[key]:
-                self._publish("participant.changed", seat_wire(seat))
-        room = {**room_state(state, ()), "participants": None, "chat": None}
-        if room != {**room_state(before, ()), "participants": None, "chat": None}:
-            del room["participants"], room["chat"]
-            self._publish("room.changed", room)
-
-    async def _emit(self, participant_id: ParticipantId, event: str, data: dict[str, Any]) -> None:
-        if participant_id in self._emits:
-            await self._emits[participant_id][1](event, data)
+        self._topic.show(before, state)
 
     # -- seats -----------------------------------------------------------------------------------
 
@@ -157,11 +134,7 @@ class Room(Turns):
         except AppError:
             await self.leave(seat.participant_id, "no_media")
             raise
-        earlier = self._emits.get(seat.participant_id)
-        self._emits[seat.participant_id] = (connection, emit)
-        self._away.pop(seat.participant_id, None)
-        if earlier is not None and earlier[0] is not connection:
-            await earlier[1]("room.removed", {"reason": "taken_over"})
+        await self._pages.enter(seat.participant_id, connection, emit)
         return Joined(seat.participant_id, secret, answer.answer_sdp, answer.slots)
 
     async def restart(self, participant_id: ParticipantId, offer: str) -> str:
@@ -171,8 +144,7 @@ class Room(Turns):
 
     async def leave(self, participant_id: ParticipantId, reason: str = "left") -> None:
         """Free the seat; idempotent."""
-        self._emits.pop(participant_id, None)
-        self._away.pop(participant_id, None)
+        self._pages.forget(participant_id)
         self.page_stats.pop(participant_id, None)
         if participant_id in self.state.seats:
             self._become(orders.vacated(self.state, participant_id))
@@ -182,15 +154,12 @@ class Room(Turns):
 
     async def connection_lost(self, participant_id: ParticipantId, connection: object) -> None:
         """The browser's connection has gone; its seat waits for it."""
-        if self._emits.get(participant_id, (None,))[0] is not connection:
-            return  # a newer connection holds the seat
-        self._emits.pop(participant_id, None)
+        if not self._pages.lose(participant_id, connection):
+            return
         seat = self.state.seats.get(participant_id)
         if seat is not None:
-            self._away[participant_id] = self._clock.monotonic()
-            self._become(
-                orders.with_seat(self.state, replace(seat, is_connected=False, quality="lost"))
-            )
+            self._pages.miss(participant_id)
+            self._become(facts.page_lost(self.state, seat))
 
     async def recap(self) -> None:
         """Hold every line to its ceilings as they are stored now."""
@@ -201,9 +170,7 @@ class Room(Turns):
     async def tidy(self) -> None:
         """Let go of seats that have been away too long, and end a meeting past its time."""
         await self.recap()  # they may have been changed through another node
-        now = self._clock.monotonic()
-        gone = [key for key, since in self._away.items() if now - since >= GONE_AFTER_S]
-        for participant_id in gone:
+        for participant_id in self._pages.gone():
             await self.leave(participant_id, "lost")
         is_empty = all(seat.role is SiteRole.CAMERA for seat in self.state.seats.values())
         if self.state.is_open and is_empty and self._clock.now() > self.state.ends_at:
@@ -229,8 +196,7 @@ class Room(Turns):
         await self._worker.open_room(self.meeting_id)
         await self._worker.apply(self.meeting_id, orders.media_state(state))
         await self._cameras.start(participant_id, row)
-        async with self._database.write() as uow:
-            await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
+        await self._book.save(state)
         self._become(state)
         return participant_id
 
@@ -250,14 +216,11 @@ class Room(Turns):
 
     async def show_camera(self, participant_id: ParticipantId, stream: StreamState) -> None:
         """What the camera process says of a stream."""
-        seat = self.state.seats.get(participant_id)
-        if seat is not None:
-            is_live = stream.state == "live"
-            quality, note = ("good", "") if is_live else ("lost", stream.words)
-            seat = replace(
-                seat, is_connected=is_live, quality=quality, note=note, note_code=stream.code
-            )
-            self._become(orders.with_seat(self.state, seat))
+        is_live, words, code = stream.state == "live", stream.words, stream.code
+        told = facts.camera_told(
+            self.state, participant_id, is_live=is_live, words=words, code=code
+        )
+        self._become(told)
 
     # -- what participants say -------------------------------------------------------------------
 
@@ -288,19 +251,9 @@ class Room(Turns):
         if not 0 < len(text) <= CHAT_LONGEST:
             raise InvalidInput(f"1 to {CHAT_LONGEST} characters", field="text")
         line = ChatLine(participant_id, seat.site or seat.name, text, self._clock.now())
-        async with self._database.write() as uow:
-            uow.session.add(
-                ChatRow(
-                    id=new_id(), meeting_id=self.meeting_id, participant_id=participant_id,
-                    name=line.name, text=text, at=line.at,
-                )
-            )  # fmt: skip
+        await self._book.said(line)
         self.chat.append(line)
-        self._publish(
-            "chat.said",
-            {"participant_id": participant_id, "name": line.name, "text": text,
-             "at": line.at.isoformat()},
-        )  # fmt: skip
+        self._topic.publish("chat.said", chat_wire(line))
 
     def note_stats(self, participant_id: ParticipantId, figures: dict[str, Any]) -> None:
         """What a page measured itself; kept for the chair's view of qualities."""
@@ -310,9 +263,9 @@ class Room(Turns):
     async def share_quality(self, figures: Figures) -> None:
         """Tell the topic how the lines do, if that changed; called every five seconds."""
         rows = site_qualities(self.state, figures, self.page_stats)
-        if rows != self._shared and self._emits:
+        if rows != self._shared and self._pages:
             self._shared = rows
-            self._publish("quality.changed", {"participants": rows})
+            self._topic.publish("quality.changed", {"participants": rows})
 
     async def move(self, worker: MediaWorker) -> None:
         """Go on in another worker: orders first, then the pages join anew. Raises: Unavailable."""
@@ -321,15 +274,14 @@ class Room(Turns):
             await worker.apply(self.meeting_id, orders.media_state(self.state))
         before, self._worker = self._worker, worker
         self._cameras.move(worker)
-        for participant_id in list(self._emits):
-            await self._emit(participant_id, "room.rejoin", {"reason": "moved"})
+        await self._pages.emit_all("room.rejoin", {"reason": "moved"})
         await self._cameras.start_again(self.state)
         await before.close_room(self.meeting_id)
 
     @property
     def is_attended(self) -> bool:
         """Somebody's page is connected."""
-        return bool(self._emits)
+        return bool(self._pages)
 
     @property
     def worker(self) -> MediaWorker:
@@ -348,31 +300,9 @@ class Room(Turns):
     async def obey(self, order: Order, by: str, by_name: str) -> None:
         """As `order`, for somebody already found to be allowed."""
         state = orders.obey(self.state, order, self._clock.now())
-        await self._store(state, order, by, by_name)
+        await self._book.order(state, order, by, by_name)
         await self._enforce(state)
         await self._follow(order, by)
-
-    async def _store(self, state: RoomView, order: Order, by: str, by_name: str) -> None:
-        async with self._database.write() as uow:
-            uow.session.add(
-                OrderRow(
-                    id=new_id(), meeting_id=self.meeting_id, version=state.version,
-                    kind=order.kind.value, target=order.target, value=order.value, ordered_by=by,
-                    at=uow.now,
-                )
-            )  # fmt: skip
-            await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
-            if order.kind is OrderKind.UNLOCK_TOKEN and order.value:
-                await self._meetings.unlock_link(uow, self.meeting_id, order.value)
-            if order.kind is OrderKind.REMOVE and order.target:
-                row = await store.seat_by_id(uow, order.target)
-                if row is not None:
-                    row.removed_at = uow.now
-            if order.kind is OrderKind.EXTEND:
-                meeting = await store.meeting(uow, self.meeting_id)
-                if meeting is not None:
-                    meeting.ends_at = state.ends_at
-            await self._audit.ordered(uow, self.meeting_id, order, by, by_name)
 
     async def _enforce(self, state: RoomView) -> None:
         """Wait for the forwarder, then show. A worker that is down gets it before it forwards."""
@@ -387,8 +317,8 @@ class Room(Turns):
         """What an order brings with it beside the state."""
         match order.kind:
             case OrderKind.REMOVE if order.target:
-                await self._emit(order.target, "room.removed", {"reason": "removed"})
-                self._emits.pop(order.target, None)
+                await self._pages.emit(order.target, "room.removed", {"reason": "removed"})
+                self._pages.forget(order.target)
                 await self._worker.leave(order.target)
                 await self._cameras.stop(order.target)
                 await self._seating.end_stay(order.target, "removed")
@@ -408,14 +338,11 @@ class Room(Turns):
 
     async def _end(self, reason: str) -> None:
         self._stop_poll()
-        async with self._database.write() as uow:
-            await self._meetings.end(uow, self.meeting_id)
+        await self._book.end()
         if self.state.is_recording:
             await self._recordings.finish(self.meeting_id, "ended")
         self._become(replace(self.state, is_open=False, is_recording=False, recording=Lamp.OFF))
-        for participant_id in list(self._emits):
-            await self._emit(participant_id, "room.removed", {"reason": reason})
-        self._emits.clear()
+        await self._pages.dismiss(reason)
         for participant_id in self.state.cameras:
             await self._cameras.stop(participant_id)
         await self._worker.close_room(self.meeting_id)
@@ -444,33 +371,18 @@ class Room(Turns):
     async def media_event(self, event: media.WorkerEvent) -> None:
         """Facts from the worker about this room."""
         match event:
-            case media.SpeakerChanged():
-                speaker = ParticipantId(event.participant_id) if event.participant_id else None
-                self._become(replace(self.state, speaker=speaker))
             case media.SlotMapChanged():
                 slots = [slot_wire(slot) for slot in event.slots]
-                await self._emit(
-                    ParticipantId(event.participant_id),
-                    "slots",
-                    {"revision": event.revision, "slots": slots},
-                )
+                told = {"revision": event.revision, "slots": slots}
+                await self._pages.emit(ParticipantId(event.participant_id), "slots", told)
             case media.LayersWanted():
                 told = {"source": event.source.value, "rids": list(event.rids)}
-                await self._emit(ParticipantId(event.participant_id), "layers", told)
-            case media.PublishingChanged():
-                self._show_published(event)
-            case media.QualityChanged():
-                self._show_quality(ParticipantId(event.participant_id), event.quality.value)
-            case media.ParticipantConnected():
-                self._show_quality(ParticipantId(event.participant_id), "good")
-            case media.ParticipantLost():
-                self._show_quality(ParticipantId(event.participant_id), "lost")
+                await self._pages.emit(ParticipantId(event.participant_id), "layers", told)
             case media.WorkerRestarted():
-                for participant_id in list(self._emits):
-                    await self._emit(participant_id, "room.rejoin", {"reason": "worker_restarted"})
+                await self._pages.emit_all("room.rejoin", {"reason": "worker_restarted"})
                 await self._cameras.start_again(self.state)
             case _:
-                pass
+                self._become(facts.after(self.state, event))
 
     async def show_lamp(self, lamp: Lamp) -> None:
         """The red lamp as the recorder's bytes make it; a full disk ends the recording."""
@@ -478,19 +390,7 @@ class Room(Turns):
         if lamp is Lamp.DISK_FULL and state.is_recording:
             version = state.version + 1
             state = replace(state, is_recording=False, version=version)
-            async with self._database.write() as uow:
-                await self._meetings.save_room(uow, self.meeting_id, state_to_store(state))
+            await self._book.save(state)
             await self._enforce(state)
         else:
             self._become(state)
-
-    def _show_published(self, event: media.PublishingChanged) -> None:
-        seat = self.state.seats.get(ParticipantId(event.participant_id))
-        if seat is not None:
-            seat = orders.arriving(seat, (event.audio, event.camera, event.screen))
-            self._become(orders.with_seat(self.state, seat))
-
-    def _show_quality(self, participant_id: ParticipantId, quality: str) -> None:
-        seat = self.state.seats.get(participant_id)
-        if seat is not None and seat.quality != quality:
-            self._become(orders.with_seat(self.state, replace(seat, quality=quality)))

@@ -62,17 +62,40 @@ def room_state(state: RoomView, chat: Iterable[ChatLine]) -> dict[str, Any]:
         "speaker": state.speaker,
         "recording": state.recording.value,
         "ends_at": state.ends_at.isoformat(),
-        "chat": [
-            {
-                "participant_id": line.participant_id,
-                "name": line.name,
-                "text": line.text,
-                "at": line.at.isoformat(),
-            }
-            for line in chat
-        ],
+        "chat": [chat_wire(line) for line in chat],
         "participants": [seat_wire(seat) for seat in state.seats.values()],
     }
+
+
+def chat_wire(line: ChatLine) -> dict[str, Any]:
+    """One line somebody has said."""
+    return {
+        "participant_id": line.participant_id,
+        "name": line.name,
+        "text": line.text,
+        "at": line.at.isoformat(),
+    }
+
+
+def differences(before: RoomView, after: RoomView) -> list[tuple[str, dict[str, Any]]]:
+    """The changes, kind and data, that lead a browser from one state to the other."""
+    gone = [key for key in before.seats if key not in after.seats]
+    changes = [("participant.left", {"participant_id": str(key)}) for key in gone]
+    for key, seat in after.seats.items():
+        if key not in before.seats:
+            changes.append(("participant.joined", seat_wire(seat)))
+        elif seat != before.seats[key]:
+            changes.append(("participant.changed", seat_wire(seat)))
+    room = _without_people(after)
+    if room != _without_people(before):
+        changes.append(("room.changed", room))
+    return changes
+
+
+def _without_people(state: RoomView) -> dict[str, Any]:
+    room = room_state(replace(state, seats={}), ())
+    del room["participants"], room["chat"]
+    return room
 
 
 def state_to_store(state: RoomView) -> dict[str, Any]:
