@@ -224,7 +224,10 @@ class Mux:
         ufrag = stun.requested_ufrag(data)
         session = self._by_ufrag.get(ufrag) if ufrag else None
         password = session.password_of(ufrag) if session and ufrag else None
-        # What a flood repeats ends before anything is parsed.
+        # What a flood repeats ends before anything is verified, or parsed.
+        if session is not None and session.is_used_up(stun.transaction_of(data)):
+            self.counters.replayed_stun += 1
+            return
         is_ours = password is not None and stun.is_intact(data, password)
         if session is None or password is None or not is_ours or session.is_closed:
             self.counters.bad_stun += 1

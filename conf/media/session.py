@@ -124,6 +124,11 @@ class Session:
         previous = self.previous_credentials
         return previous.password if previous and ufrag == previous.ufrag else None
 
+    def is_used_up(self, transaction_id: bytes) -> bool:
+        """Can no check with this id be answered any more? Changes nothing."""
+        known = self._transactions.get(transaction_id)
+        return known is not None and known[1] >= TRANSMISSIONS
+
     def is_replayed(self, transaction_id: bytes, key: bytes) -> bool:
         """Has this transaction id been used from another address, or too often? Remembers it."""
         known, times = self._transactions.get(transaction_id, (key, 0))
