@@ -202,6 +202,26 @@ class House:
             while not done():
                 await self.stream(*pages, seconds=0.3)
 
+    @asynccontextmanager
+    async def streaming(self, *pages: Page) -> AsyncIterator[None]:
+        """They talk and show their cameras for as long as the block takes."""
+        talking = asyncio.create_task(stream([page.media for page in pages], float("inf")))
+        try:
+            yield
+        finally:
+            talking.cancel()
+            with suppress(asyncio.CancelledError):
+                await talking
+
+    @staticmethod
+    async def read_all() -> None:
+        """Let the pages read what lies in their sockets: all the bridge sent before its last ack.
+
+        A datagram over loopback is there as soon as it is sent, and each turn of the loop reads.
+        """
+        for _ in range(4):
+            await asyncio.sleep(0)
+
     async def audited(self) -> list[str]:
         """The actions in the audit log, oldest first."""
         async with self.app.database.read() as uow:
