@@ -14,9 +14,9 @@ What is sped up, and why memory cannot tell (with the defaults, hours / faster =
 * changes ×10, to two a second: what a change leaves behind, it leaves however soon the next comes.
   One seat left whole (a quarter of a megabyte) in a hundred changes breaks the promise.
 * days ×480: a certificate every three minutes, as eight days would bring, not four hours.
-* packets ×1, a tenth of four hours', about ten million forwarded: what is kept of packets lies in
+* packets ×1, a tenth of four hours', about eight million forwarded: what is kept of packets lies in
   rings and windows that have been turned over hundreds of times by then, and a leak of one pointer
-  a packet (8 bytes) would be 80 MB.
+  a packet (8 bytes) would be 64 MB.
 * timers ×1, as they run against real lines: what a turn keeps it keeps for each site, and one
   object kept for each site and second would be 86 000 more pieces of memory, which are counted.
 
