@@ -15,12 +15,14 @@ from conf.cameras.service import Cameras, StreamState
 from conf.media import model as media
 from conf.media.client import MediaWorker
 from conf.model import MeetingState, Order
+from conf.pages import Emit
 from conf.placement import Placement
 from conf.ports import RoomAudit
 from conf.quality import exposition, site_qualities, slot_rows
 from conf.recording.lamp import Lamp
 from conf.recording.service import Recordings
-from conf.room import Deliver, Emit, Room
+from conf.room import Room
+from conf.room_topic import Deliver
 from conf.seating import Applicant, Joined
 from conf.service import Meetings
 from conf.settings import MediaSettings

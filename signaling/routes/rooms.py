@@ -7,7 +7,8 @@ from conf.model import (
     Link,
     SiteRole,
 )
-from conf.room import Emit, Room
+from conf.pages import Emit
+from conf.room import Room
 from conf.seating import Applicant
 from conf.wire import slot_wire
 from core.auth.model import Permission, Principal, allows
