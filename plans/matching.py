@@ -45,9 +45,9 @@ def _propose(plan: Plan, case: Case) -> Proposal:
 
 def _reasons(plan: Plan, case: Case) -> Iterable[Reason]:
     if case.kind_code in plan.kind_codes:
-        yield Reason(4, f"事件类别 {case.kind_code} 正是本预案所列")
+        yield Reason(4, "事件类别正是本预案所列")
     elif any(case.kind_code.startswith(prefix) for prefix in plan.kind_codes):
-        yield Reason(0, f"事件类别 {case.kind_code} 属于本预案的大类")
+        yield Reason(0, "事件类别属于本预案的大类")
     if case.hazard_id is not None and case.hazard_id in plan.hazard_ids:
         yield Reason(3, "预案点名了这处危险源")
     if case.hazard_kind is not None and case.hazard_kind in plan.hazard_kinds:

@@ -172,7 +172,7 @@ export default {
     join: 'Join the meeting',
     noMeeting: 'No meeting at this level.',
     meetingLater: 'Opens with the activation; links go to every site.',
-    close: 'Close',
+    close: 'Close the incident',
     closeTitle: 'Close this incident',
     closeNote: 'Summary (open calls stop)',
     isClosed: 'This incident is closed and can only be read.',
