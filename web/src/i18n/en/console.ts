@@ -10,6 +10,7 @@ export default {
     reload: 'Reload now',
   },
   nav: {
+    skip: 'Skip to the content',
     orders: 'Scheduled, to approve',
     templates: 'SMS templates',
     statistics: 'SMS statistics',

@@ -10,6 +10,7 @@ export default {
     reload: '现在刷新',
   },
   nav: {
+    skip: '跳到正文',
     orders: '定时与待批',
     templates: '短信模板',
     statistics: '短信统计',
