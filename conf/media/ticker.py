@@ -41,9 +41,9 @@ class Ticker:
         """Tick every 20 ms, or see that packets do."""
         worker, is_carried = self._worker, False
         while True:
-            due = self._due + PATIENCE_S if is_carried else self._due
-            count = self._count
-            await asyncio.sleep(max(0.0, due - worker.clock()))
+            now, count = worker.clock(), self._count
+            due = max(now, self._due + PATIENCE_S if is_carried else self._due)
+            await asyncio.sleep(due - now)
             now = worker.clock()
             self.lag.add(now, now - due)
             is_carried = self._count != count
