@@ -18,7 +18,7 @@ from core.auth.model import Grant, Principal, Role
 from core.ids import PersonId, UnitId, UserId, new_id
 from directory.model import POST_NAMES, PersonDraft, UnitDraft, UnitKind
 from signaling.http import Route
-from support.tables import HEADER, comma_separated
+from tests.support.tables import HEADER, comma_separated
 
 TABLE = comma_separated([HEADER, ["李四", "13800138009", "", "", "干事", ""]])
 QUERIES = {

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from support.county import DemoCounty, desk
+from tests.support.county import DemoCounty, desk
 
 
 async def running_leak(county: DemoCounty) -> str:
