@@ -432,10 +432,11 @@ def smpp(data: bytes) -> None:
             with suppress(SmppError):
                 read(body)
         try:
-            as_hex = as_gsm(decode_short_message(body), datetime(2026, 1, 1, tzinfo=UTC))
+            segments = as_gsm(decode_short_message(body), datetime(2026, 1, 1, tzinfo=UTC))
         except (ValueError, InvalidInput):
             continue
-        decode_incoming(as_hex)
+        for as_hex in segments:
+            decode_incoming(as_hex)
 
 
 def _at_seeds() -> Iterator[bytes]:

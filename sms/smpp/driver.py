@@ -51,10 +51,10 @@ from sms.smpp.pdu import (
     CommandId,
     Pdu,
     ShortMessage,
-    SmppError,
     Splitter,
     Status,
     bind,
+    decode_data_sm,
     decode_short_message,
     text_of,
 )
@@ -65,6 +65,7 @@ _GSM_CODING = 0x00
 _FLASH = 0x10  # TS 23.038 §4: the coding with message class 0, which centres pass on
 _UDHI = 0x40
 _TRACE_LINES = 200
+_RAW_DIGITS = 400
 # What a refusal means, in the words the platform already acts on (sms.md §6).
 _AS_CMS = {
     Status.INVALID_DESTINATION: 1,
@@ -138,7 +139,11 @@ class SmppDriver:
         self._streams = reader, writer
         self._reader = asyncio.create_task(self._read(reader), name=f"smpp:{self._port.name}")
         password = self._port.pin or ""
-        answer = await self._ask(bind(system_id, password, next(self._sequences)))
+        try:
+            answer = await self._ask(bind(system_id, password, next(self._sequences)))
+        except ModemUnavailable:
+            self._hang_up("the bind was not answered")
+            raise
         if answer.status != Status.OK:
             self._hang_up("the bind was refused")
             raise ModemUnavailable(
@@ -207,18 +212,21 @@ class SmppDriver:
                 for pdu in splitter.feed(data):
                     self._note(pdu, sent=False)
                     await self._take(pdu)
-        except (OSError, SmppError) as error:
+        except (OSError, ValueError) as error:
             log.warning("smpp_line_broken", line=self._port.name, cause=str(error))
         self._hang_up("the carrier closed the line")
 
     async def _take(self, pdu: Pdu) -> None:
         if pdu.is_response:
             self._settle(pdu)
-        elif pdu.command == CommandId.DELIVER_SM:
+        elif pdu.command in (CommandId.DELIVER_SM, CommandId.DATA_SM):
             status = await self._deliver(pdu)
             await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence, status, b"\0"))
-        elif pdu.command in (CommandId.ENQUIRE_LINK, CommandId.UNBIND):
+        elif pdu.command == CommandId.ENQUIRE_LINK:
             await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence))
+        elif pdu.command == CommandId.UNBIND:
+            await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence))
+            self._hang_up("the carrier unbound")
         else:
             await self._write(Pdu(CommandId.GENERIC_NACK, pdu.sequence, status=3))
 
@@ -231,14 +239,16 @@ class SmppDriver:
 
     async def _deliver(self, pdu: Pdu) -> int:
         """Hand a receipt or a text to the platform. Returns: the status to answer with."""
+        is_data = pdu.command == CommandId.DATA_SM
         try:
-            message = decode_short_message(pdu.body)
-            as_hex = as_gsm(message, self._clock.now())
+            message = (decode_data_sm if is_data else decode_short_message)(pdu.body)
+            found = as_gsm(message, self._clock.now())
         except (ValueError, AppError) as error:  # each parser's own error is a ValueError
             log.warning("smpp_message_unreadable", line=self._port.name, cause=str(error))
-            as_hex = pdu.body.hex().upper()  # a person may still make sense of it
+            found = [pdu.body.hex().upper()[:_RAW_DIGITS]]  # a person may still make sense of it
         try:
-            await self._on_incoming(IncomingPdu(as_hex, "direct", self._clock.now()))
+            for as_hex in found:
+                await self._on_incoming(IncomingPdu(as_hex, "direct", self._clock.now()))
         except AppError as error:
             log.warning("smpp_message_not_stored", line=self._port.name, cause=error.message)
             return Status.TRY_LATER
@@ -284,6 +294,7 @@ class SmppDriver:
 
     def _hang_up(self, why: str) -> None:
         streams, self._streams = self._streams, None
+        self._late.clear()  # an answer comes on the line it was asked on
         if streams is None:
             return
         streams[1].close()

@@ -1,4 +1,4 @@
-"""The SMPP 3.4 PDUs we need: bind_transceiver, submit_sm, deliver_sm, enquire_link, unbind (pure).
+"""The SMPP 3.4 PDUs we need: binding, submit_sm, deliver_sm, data_sm, enquire_link, unbind (pure).
 
 Clause numbers are of the specification's issue 1.2. Integers are big-endian; C-octet strings end
 in NUL.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 RESPONSE = 0x8000_0000
-MOST_OCTETS = 4096
+MOST_OCTETS = 70_000  # a message_payload may have 64 KiB
 _HEADER = struct.Struct(">IIII")
 _UDHI, _RECEIPT_MASK, _RECEIPT = 0x40, 0x3C, 0x04
 INTERFACE_VERSION = 0x34
@@ -28,6 +28,7 @@ class CommandId(IntEnum):
     UNBIND = 0x0006
     BIND_TRANSCEIVER = 0x0009
     ENQUIRE_LINK = 0x0015
+    DATA_SM = 0x0103
 
 
 class Status(IntEnum):
@@ -152,9 +153,13 @@ class _Reader:
         self._at = end + 1
         return value
 
-    @property
-    def is_over(self) -> bool:
-        return self._at >= len(self._body)
+    def options(self) -> dict[int, bytes]:
+        """What is left, as optional parameters (§3.2.4.1)."""
+        found: dict[int, bytes] = {}
+        while self._at < len(self._body):
+            tag, size = struct.unpack(">HH", self.octets(4))
+            found[tag] = self.octets(size)
+        return found
 
 
 def text_of(body: bytes) -> str:
@@ -175,11 +180,22 @@ def decode_short_message(body: bytes) -> ShortMessage:
     validity = data.text()
     registered, _, coding, _, length = data.octets(5)
     content = data.octets(length)
-    options: dict[int, bytes] = {}
-    while not data.is_over:
-        tag, size = struct.unpack(">HH", data.octets(4))
-        options[tag] = data.octets(size)
     return ShortMessage(
         source, destination, coding, content, esm_class, bool(registered & 3), validity,
-        source_ton, destination_ton, options,
+        source_ton, destination_ton, data.options(),
+    )  # fmt: skip
+
+
+def decode_data_sm(body: bytes) -> ShortMessage:
+    """Read the body of data_sm (§4.7.1): the text lies in its options. Raises: SmppError."""
+    data = _Reader(body)
+    data.text()  # service_type
+    source_ton, _ = data.octet(), data.octet()
+    source = data.text()
+    destination_ton, _ = data.octet(), data.octet()
+    destination = data.text()
+    esm_class, registered, coding = data.octets(3)
+    return ShortMessage(
+        source, destination, coding, b"", esm_class, bool(registered & 3), "", source_ton,
+        destination_ton, data.options(),
     )  # fmt: skip

@@ -40,6 +40,8 @@ class Carrier:
     port: int = 0
     submitted: list[Submitted] = field(default_factory=list)
     stored: list[int] = field(default_factory=list)  # statuses of deliver_sm_resp
+    answered: list[int] = field(default_factory=list)  # our other requests
+    asked: list[int] = field(default_factory=list)  # theirs, binds and links
     _writer: asyncio.StreamWriter | None = None
     _sequence: int = 1000
 
@@ -52,7 +54,9 @@ class Carrier:
                 body = await reader.readexactly(size - 16)
                 if command == DELIVER | RESPONSE:
                     self.stored.append(status)
-                elif not command & RESPONSE:
+                elif command & RESPONSE:
+                    self.answered.append(command & ~RESPONSE)
+                else:
                     await self._answer(command, sequence, body)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -60,6 +64,7 @@ class Carrier:
             writer.close()
 
     async def _answer(self, command: int, sequence: int, body: bytes) -> None:
+        self.asked.append(command)
         if command == BIND:
             _, password = body.split(b"\0")[:2]
             status = 0 if password.decode() == self.password else 0x0E
@@ -92,6 +97,15 @@ class Carrier:
     def says(self, number: str, text: str) -> None:
         """A phone writes to us."""
         self._deliver(number, text.encode("utf-16-be"), 8, 0)
+
+    def says_octets(self, number: str, content: bytes, coding: int = 0, esm_class: int = 0) -> None:
+        """The same, octet by octet."""
+        self._deliver(number, content, coding, esm_class)
+
+    def request(self, command: int) -> None:
+        """Ask for something without a body: whether we are there, or to end the session."""
+        self._sequence += 1
+        self._send(command, 0, self._sequence, b"")
 
     def _deliver(
         self, number: str, content: bytes, coding: int, esm_class: int, *, ton: int = 1

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sms.model import MessageClass
 from sms.numbers import demo_number
 from sms.service import SmsPlatform
 from sms.settings import ModemSettings, SmsSettings
-from tests.support.carrier import Carrier, carrier
+from tests.support.carrier import BIND, ENQUIRE, UNBIND, Carrier, carrier
 from tests.support.modem_sim import modem_sim
 from tests.support.sms_world import SmsWorld, quick, running
 
@@ -86,6 +87,71 @@ async def test_a_text_from_a_phone_comes_in(sqlite_url: str, tmp_path: Path) -> 
             return [(row.number, row.text) for row in rows] == [(ALICE, "水情 3.2")]
 
         await world.until(is_here)
+
+
+async def _came(world: SmsWorld) -> list[str]:
+    async with world.database.read() as uow:
+        return [row.text for row in await world.platform.inbound(uow)]
+
+
+@pytest.mark.timeout(60)
+async def test_what_a_phone_can_write_never_ends_the_line(sqlite_url: str, tmp_path: Path) -> None:
+    """A long English text; a header that is none; octets that are no text; then an answer."""
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        smsc.says_octets(ALICE, b"x" * 160)
+        smsc.says_octets(ALICE, b"\x09\x00", esm_class=0x40)
+        smsc.says_octets(ALICE, b"\x01\x02", coding=4)
+        smsc.says(ALICE, "收到")
+
+        async def all_are_here() -> bool:
+            return len(await _came(world)) == 4
+
+        await world.until(all_are_here)
+        newest, octets, header, long = await _came(world)
+        assert (newest, long) == ("收到", "x" * 160)
+        assert octets.startswith("[无法解码]")
+        assert header.startswith("[无法解码]")
+        assert set(smsc.stored) == {0}
+        await world.send("still there", ALICE)
+        await world.until(lambda: world.all_in("delivered"))
+
+
+@pytest.mark.timeout(60)
+async def test_an_alert_to_be_shown_at_once_keeps_its_alphabet(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """TS 23.038 §4: class 0 lies in the coding's group; half an hour to live goes with it."""
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        until = world.clock.now() + timedelta(minutes=29, seconds=30)
+        alert = {"class_": MessageClass.ALERT, "is_flash": True, "expires_at": until}
+        await world.send("立即转移", ALICE, **alert)
+        await world.send("leave now", ALICE, key="latin", **alert)
+        await world.until(lambda: world.all_in("delivered"))
+    seen = {(one.coding, one.validity[:10]) for one in smsc.submitted}
+    assert seen == {(0x18, "0000000030"), (0x10, "0000000030")}
+    assert {one.content for one in smsc.submitted} == {
+        "立即转移".encode("utf-16-be"), b"leave now",
+    }  # fmt: skip
+
+
+@pytest.mark.timeout(60)
+async def test_the_carrier_asks_whether_we_are_there_and_may_send_us_away(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Enquire link is answered; after an unbind the line is bound anew and used; we unbind too."""
+    async with line(sqlite_url, tmp_path) as (world, smsc):
+        smsc.request(ENQUIRE)
+        smsc.request(UNBIND)
+
+        async def is_bound_again() -> bool:
+            return smsc.asked.count(BIND) == 2 and await _ready(world, 2)
+
+        await world.until(is_bound_again)
+        assert smsc.answered == [ENQUIRE, UNBIND]
+        await world.send("again", ALICE)
+        await world.until(lambda: world.all_in("delivered"))
+        assert len(smsc.submitted) == 1
+    assert smsc.asked[-1] == UNBIND
 
 
 @pytest.mark.timeout(60)
