@@ -1,11 +1,13 @@
 """How long sending takes with the modems at hand, and what it costs (pure).
 
-Measured speed of each SIM, what its quotas leave, the rate its owner allows, and quiet hours.
+Measured speed of each SIM, what its quotas leave, the rate its owner allows, the carriers it
+serves, and quiet hours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, combinations
 
 from sms.meter import COUNTY_TIME, is_quiet
 
@@ -17,13 +19,17 @@ _LONGEST = timedelta(days=31)
 
 @dataclass(frozen=True)
 class Line:
-    """A modem that may carry the message. `per_minute` 0: as fast as it can; `left_…`: segments."""
+    """A modem that may carry the message. `per_minute` 0: as fast as it can; `left_…`: segments.
+
+    `serves`: the carriers whose numbers it sends to, empty: all.
+    """
 
     seconds_each: float = SECONDS_ON_AIR
     per_minute: int = 0
     per_day: int = 1_000_000
     left_today: int = 1_000_000
     left_this_month: int = 1_000_000
+    serves: tuple[str, ...] = ()
 
     @property
     def pace_s(self) -> float:
@@ -41,6 +47,42 @@ def mean_seconds(measured: Sequence[timedelta]) -> float:
 def cost_fen(segments: int, price_fen: float) -> int | None:
     """What so many segments cost; None where no price is set."""
     return round(segments * price_fen) if price_fen > 0 else None
+
+
+ANY = ""
+"""Stands for the carrier of segments whose numbers are not known yet."""
+
+
+def time_for_all(
+    wanted: Mapping[str, int],
+    lines: Sequence[Line],
+    now: datetime,
+    quiet: tuple[int, int] = (0, 0),
+) -> timedelta | None:
+    """How long until all of `wanted`, segments by carrier, is out; None: some of it never is.
+
+    Each set of carriers takes at least as long as the lines that serve any of them need for it; the
+    longest of these is reached (max-flow, min-cut), since a line may always fill its time.
+    """
+    carriers = [carrier for carrier, count in wanted.items() if count > 0]
+    open_to = _open_to(carriers, lines)
+    together = chain.from_iterable(combinations(carriers, n) for n in range(1, len(carriers) + 1))
+    longest = timedelta(0) if lines else None
+    for some in together:
+        serving = [line for line, theirs in zip(lines, open_to, strict=True) if theirs & {*some}]
+        needed = time_to_send(sum(wanted[one] for one in some), serving, now, quiet)
+        if needed is None or longest is None:
+            return None
+        longest = max(longest, needed)
+    return longest
+
+
+def _open_to(carriers: Collection[str], lines: Sequence[Line]) -> list[set[str]]:
+    """The carriers each line takes; what no line serves goes through any."""
+    known = {one for line in lines for one in line.serves}
+    is_open = any(not line.serves for line in lines)
+    unserved = set() if is_open else {one for one in carriers if one not in known}
+    return [{*line.serves, *unserved, ANY} if line.serves else {*carriers} for line in lines]
 
 
 def time_to_send(

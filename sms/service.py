@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +15,10 @@ from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import MessageId, PersonId
 from sms import air_mark, calls, segments
 from sms.calls import CallOrder
-from sms.carrier import Carrier
+from sms.carrier import Carrier, carrier_of
 from sms.driver import IncomingPdu, TraceLine, UssdReply
 from sms.estimate import Line as SendingLine
-from sms.estimate import mean_seconds, time_to_send
+from sms.estimate import mean_seconds, time_for_all
 from sms.inbox import Inbox
 from sms.ledger import UNKNOWN_TIMER, Ledger
 from sms.lifecycle import LANES
@@ -182,21 +183,28 @@ class SmsPlatform:
         )  # fmt: skip
 
     async def time_to_send(
-        self, uow: UnitOfWork, class_: MessageClass, segments_in_all: int, *, is_demo: bool
+        self, uow: UnitOfWork, class_: MessageClass, wanted: Mapping[str, int], *, is_demo: bool
     ) -> timedelta | None:
-        """How long a message of so many segments takes; None: no modem may send it.
+        """How long `wanted`, segments by carrier, takes; None: no modem may send some of it.
 
         With the modems at hand that may: simulated ones for demo phones, the others for the rest;
         at the speed measured of each SIM, within its quotas, outside the quiet hours.
         """
         lane = LANES[class_]
-        ahead = await content_store.queued_count(uow, lane, is_demo=is_demo)
+        ahead = await content_store.queued_by_carrier(uow, lane, is_demo=is_demo)
         lines = [
             self._line(view, lane, await content_store.durations(uow, view.imsi))
             for view in self.modems()
             if view.state is ModemState.READY and view.is_simulated is is_demo
         ]
-        return time_to_send(segments_in_all + ahead, lines, uow.now, self.quiet_hours(class_))
+        in_all = Counter(ahead) + Counter(wanted)
+        return time_for_all(in_all, lines, uow.now, self.quiet_hours(class_))
+
+    async def carriers(self, uow: UnitOfWork, numbers: Sequence[str]) -> list[str]:
+        """Whose network each of `numbers` is in, as the pool routes it."""
+        rows = await outbox_store.about_numbers(uow, numbers)
+        ported = {row.number: Carrier(row.carrier) for row in rows if row.carrier}
+        return [carrier_of(number, ported).value for number in numbers]
 
     def _line(self, view: ModemView, lane: int, measured: Sequence[timedelta]) -> SendingLine:
         limits, is_urgent = self.limits(view.name), lane <= LANES[MessageClass.COMMAND]
@@ -204,7 +212,7 @@ class SmsPlatform:
         return SendingLine(
             mean_seconds(measured), 0 if is_urgent else limits.per_minute, limits.per_day + more,
             max(0, limits.per_day + more - view.sent_today),
-            max(0, limits.per_month + more - view.sent_this_month),
+            max(0, limits.per_month + more - view.sent_this_month), view.serves,
         )  # fmt: skip
 
     def quiet_hours(self, class_: MessageClass) -> tuple[int, int]:

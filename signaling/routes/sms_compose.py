@@ -1,6 +1,7 @@
 """Writing a message over REST: the draft as each recipient will read it, then sending it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, Union
@@ -273,14 +274,15 @@ async def _time(
     request: _AnyDraft, recipients: Sequence[Recipient], measure: Sequence[int]
 ) -> timedelta | None:
     """The longer of two: demo phones have modems of their own."""
-    by_kind = {False: 0, True: 0}
-    for one, count in zip(recipients, measure, strict=True):
-        by_kind[is_demo_number(one.number)] += count
+    sms, by_kind = request.app.sms, {False: Counter[str](), True: Counter[str]()}
     async with request.read() as uow:
+        carriers = await sms.carriers(uow, [one.number for one in recipients])
+        for one, carrier, count in zip(recipients, carriers, measure, strict=True):
+            by_kind[is_demo_number(one.number)][carrier] += count
         times = [
-            await request.app.sms.time_to_send(uow, request.body.class_, count, is_demo=is_demo)
-            for is_demo, count in by_kind.items()
-            if count
+            await sms.time_to_send(uow, request.body.class_, wanted, is_demo=is_demo)
+            for is_demo, wanted in by_kind.items()
+            if wanted
         ]
     return None if not times or None in times else max(one for one in times if one is not None)
 

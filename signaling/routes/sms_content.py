@@ -13,7 +13,7 @@ from signaling.routes.directory import VersionQuery
 from signaling.routes.sms import access_message, access_message_to_send
 from signaling.routes.sms_sending import Accepted, Terms, require_class, send
 from sms import content, export, planning, templates
-from sms.estimate import cost_fen
+from sms.estimate import ANY, cost_fen
 from sms.meter import COUNTY_TIME
 from sms.model import MessageClass, OrderState, Submission
 from sms.numbers import masked
@@ -249,7 +249,9 @@ async def estimate(request: Request[None, EstimateIn]) -> Estimate:
     cost, _ = sms.preview(draft)
     segments = cost.segments * body.recipients
     async with request.read() as uow:
-        needed = await sms.time_to_send(uow, body.class_, segments, is_demo=request.app.is_demo)
+        needed = await sms.time_to_send(
+            uow, body.class_, {ANY: segments}, is_demo=request.app.is_demo
+        )
     above = request.app.settings.sms.approval_above
     return Estimate(
         segments=segments, seconds=needed.total_seconds() if needed is not None else None,

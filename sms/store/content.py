@@ -65,18 +65,18 @@ async def orders(
     return list(await uow.session.scalars(statement))
 
 
-async def queued_count(uow: UnitOfWork, lane: int, *, is_demo: bool) -> int:
+async def queued_by_carrier(uow: UnitOfWork, lane: int, *, is_demo: bool) -> dict[str, int]:
     """Segments to demo phones, or to real ones, that go out before a new one of this lane."""
-    found = await uow.session.scalar(
-        select(func.count())
-        .select_from(SegmentRow)
+    rows = await uow.session.execute(
+        select(SegmentRow.carrier, func.count())
         .where(
             text(f"sms_segment.{QUEUED_ONLY}"),
             SegmentRow.is_demo.is_(is_demo),
             SegmentRow.lane <= lane,
         )
+        .group_by(SegmentRow.carrier)
     )
-    return int(found or 0)
+    return {row[0]: row[1] for row in rows}
 
 
 async def durations(uow: UnitOfWork, imsi: str, most: int = 50) -> list[timedelta]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms.estimate import Line, cost_fen, mean_seconds, time_to_send
+from sms.estimate import ANY, Line, cost_fen, mean_seconds, time_for_all, time_to_send
 from sms.meter import quiet_until
 
 AT_8 = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # 08:00 in the county
@@ -29,6 +29,80 @@ def test_the_modems_share_the_work_by_their_speed(
     segments: int, lines: list[Line], expected: timedelta | None
 ) -> None:
     assert time_to_send(segments, lines, AT_8) == expected
+
+
+MOBILE, UNICOM, ALL = Line(serves=("mobile",)), Line(serves=("unicom",)), Line()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines", "segments_long"),
+    [
+        ({"mobile": 10, "unicom": 2}, [MOBILE, UNICOM], 10),
+        ({"mobile": 10, "unicom": 2}, [MOBILE, ALL], 6),
+        ({"mobile": 10, "unicom": 10}, [MOBILE, ALL], 10),
+        ({"mobile": 2, "unicom": 10}, [MOBILE, ALL], 10),
+        ({"telecom": 10}, [MOBILE, UNICOM], 5),  # nobody serves it: any may
+        ({"telecom": 10}, [MOBILE, ALL], 10),
+        ({"telecom": 10, "mobile": 4}, [MOBILE, UNICOM], 7),
+        ({ANY: 10}, [MOBILE, UNICOM], 5),
+        ({"mobile": 10}, [UNICOM, ALL, ALL], 5),
+        ({"mobile": 0}, [UNICOM], 0),
+        ({"mobile": 3, "unicom": 3}, [MOBILE, UNICOM, Line(serves=("unicom", "mobile"))], 2),
+    ],
+)
+def test_a_modem_counts_only_for_the_carriers_it_serves(
+    wanted: dict[str, int], lines: list[Line], segments_long: int
+) -> None:
+    assert time_for_all(wanted, lines, AT_8) == segments_long * 3 * SECOND
+
+
+def test_what_its_carriers_modem_may_not_send_any_more_never_goes() -> None:
+    used_up = Line(serves=("mobile",), left_today=0, left_this_month=0)
+    assert time_for_all({"mobile": 1}, [used_up, UNICOM], AT_8) is None
+    assert time_for_all({"unicom": 1}, [used_up, UNICOM], AT_8) == 3 * SECOND
+    assert time_for_all({}, [], AT_8) is None
+
+
+@given(
+    st.dictionaries(st.sampled_from(["mobile", "unicom", "telecom"]), st.integers(1, 40)),
+    st.lists(st.sets(st.sampled_from(["mobile", "unicom"])), min_size=1, max_size=4),
+)
+def test_the_time_is_that_of_the_best_division_of_the_work(
+    wanted: dict[str, int], served: list[set[str]]
+) -> None:
+    """Against a plain search: steps of one segment a line, filled by augmenting."""
+    lines = [Line(serves=tuple(sorted(one))) for one in served]
+    steps = 0
+    while not _fits(wanted, served, steps):
+        steps += 1
+    assert time_for_all(wanted, lines, AT_8) == steps * 3 * SECOND
+
+
+def _fits(wanted: dict[str, int], served: list[set[str]], steps: int) -> bool:
+    known = {carrier for one in served for carrier in one}
+    is_open = any(not one for one in served)
+    may = [
+        {c for c in wanted if not one or c in one or (not is_open and c not in known)}
+        for one in served
+    ]
+    held: list[list[str]] = [[] for _ in served]
+
+    def place(carrier: str, seen: set[int]) -> bool:
+        for index, line in enumerate(held):
+            if index in seen or carrier not in may[index]:
+                continue
+            seen.add(index)
+            if len(line) < steps:
+                line.append(carrier)
+                return True
+            for other in {*line}:
+                if place(other, seen):
+                    line.remove(other)
+                    line.append(carrier)
+                    return True
+        return False
+
+    return all(place(carrier, set()) for carrier, count in wanted.items() for _ in range(count))
 
 
 def test_what_a_quota_does_not_leave_goes_out_the_next_day() -> None:
