@@ -8,7 +8,7 @@ from core.database import UnitOfWork
 from core.errors import NotFound
 from sms.store import conversations as store
 from sms.store import inbox, outbox
-from sms.store.rows import InboundRow
+from sms.store.rows import InboundRow, MessageRow, RecipientRow
 
 _LISTED = timedelta(days=90)
 
@@ -36,18 +36,18 @@ class Thread:
 
 async def lines(uow: UnitOfWork, number: str, *, limit: int = 100) -> list[Line]:
     """What went to and came from one number, oldest first."""
-    went = [
-        Line(
-            row.id, True, row.text or message.wire_text, message.created_at, row.state.value,
-            message.id,
-        )
-        for row, message in await inbox.sent_to(uow, number, limit)
-    ]  # fmt: skip
-    came = [
-        Line(row.id, False, row.text, row.received_at, row.state.value, row.message_id)
-        for row in await inbox.inbound_of(uow, number, limit)
-    ]
+    went = [_ours(*pair) for pair in await inbox.sent_to(uow, number, limit)]
+    came = [_theirs(row) for row in await inbox.inbound_of(uow, number, limit)]
     return sorted(went + came, key=lambda line: (line.at, line.is_ours))[-limit:]
+
+
+def _ours(row: RecipientRow, message: MessageRow) -> Line:
+    text, at = row.text or message.wire_text, message.created_at
+    return Line(row.id, True, text, at, row.state.value, message.id)
+
+
+def _theirs(row: InboundRow) -> Line:
+    return Line(row.id, False, row.text, row.received_at, row.state.value, row.message_id)
 
 
 async def threads(
@@ -55,11 +55,13 @@ async def threads(
 ) -> list[Thread]:
     """Conversations of the last 90 days, the one with the newest text first."""
     heads = await store.heads(uow, uow.now - _LISTED, numbers, offset=offset, limit=limit)
-    waiting = await store.waiting(uow, [number for number, _ in heads])
-    return [
-        Thread(number, (await lines(uow, number, limit=1))[-1], waiting.get(number, 0))
-        for number, _ in heads
-    ]
+    listed, moments = [number for number, _ in heads], {at for _, at in heads}
+    waiting = await store.waiting(uow, listed)
+    last = {(row.number, row.received_at): _theirs(row)
+            for row in await store.came_at(uow, listed, moments)}  # fmt: skip
+    last |= {(row.number, message.created_at): _ours(row, message)
+             for row, message in await store.went_at(uow, listed, moments)}  # fmt: skip
+    return [Thread(head[0], last[head], waiting.get(head[0], 0)) for head in heads]
 
 
 async def last_inbound(uow: UnitOfWork, number: str) -> InboundRow | None:

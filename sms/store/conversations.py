@@ -1,13 +1,15 @@
 """Queries on what went to and came from numbers, one thread a number."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, union_all
 
 from core.database import UnitOfWork
 from sms.model import InboundState
 from sms.store.rows import InboundRow, MessageRow, RecipientRow
+
+_FIRST_LOOK = (timedelta(days=1), timedelta(days=7))
 
 
 async def heads(
@@ -18,7 +20,26 @@ async def heads(
     offset: int,
     limit: int,
 ) -> list[tuple[str, datetime]]:
-    """(number, time of its newest text), newest first. `numbers`: only these."""
+    """(number, time of its newest text), newest first. `numbers`: only these.
+
+    A page full of the last days' texts needs no look at the months before.
+    """
+    for window in _FIRST_LOOK if numbers is None else ():
+        recent = max(since, uow.now - window)
+        found = await _heads(uow, recent, numbers, offset=offset, limit=limit)
+        if len(found) == limit:
+            return found
+    return await _heads(uow, since, numbers, offset=offset, limit=limit)
+
+
+async def _heads(
+    uow: UnitOfWork,
+    since: datetime,
+    numbers: Collection[str] | None,
+    *,
+    offset: int,
+    limit: int,
+) -> list[tuple[str, datetime]]:
     came = select(InboundRow.number.label("number"), func.max(InboundRow.received_at).label("at"))
     came = came.where(InboundRow.received_at >= since).group_by(InboundRow.number)
     went = select(RecipientRow.number.label("number"), func.max(MessageRow.created_at).label("at"))
@@ -37,6 +58,31 @@ async def heads(
         .limit(limit)
     )
     return [(number, at) for number, at in rows]
+
+
+async def came_at(
+    uow: UnitOfWork, numbers: Collection[str], moments: Collection[datetime]
+) -> list[InboundRow]:
+    """Texts from these numbers at one of these moments, in order of their ids."""
+    rows = await uow.session.scalars(
+        select(InboundRow)
+        .where(InboundRow.number.in_(numbers), InboundRow.received_at.in_(moments))
+        .order_by(InboundRow.id)
+    )
+    return list(rows)
+
+
+async def went_at(
+    uow: UnitOfWork, numbers: Collection[str], moments: Collection[datetime]
+) -> list[tuple[RecipientRow, MessageRow]]:
+    """Texts to these numbers made at one of these moments, in order of their ids."""
+    rows = await uow.session.execute(
+        select(RecipientRow, MessageRow)
+        .join(MessageRow, MessageRow.id == RecipientRow.message_id)
+        .where(RecipientRow.number.in_(numbers), MessageRow.created_at.in_(moments))
+        .order_by(MessageRow.id)
+    )
+    return [(recipient, message) for recipient, message in rows]
 
 
 async def waiting(uow: UnitOfWork, numbers: Collection[str]) -> dict[str, int]:
