@@ -32,7 +32,8 @@ def trial(kind: str, seed: int, kills: int) -> dict[str, object]:
         )
     return {
         "database": kind, "servers": SERVERS[kind], "seed": seed, "kills": done.kills,
-        "accepted": len(done.accepted), "unknown": done.unknown, "broken": done.broken,
+        "in_flight": done.in_flight, "accepted": len(done.accepted), "unknown": done.unknown,
+        "broken": done.broken,
     }  # fmt: skip
 
 

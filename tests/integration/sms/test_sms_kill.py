@@ -24,6 +24,7 @@ async def test_five_times_killed_nothing_is_lost_and_nothing_doubled(
     """Everything acknowledged arrives once; an alert of unknown outcome at most once more."""
     trial = await kill_again_and_again(sqlite_url, tmp_path, runs=5, seed=SEED)
     assert trial.kills == 5
+    assert trial.in_flight >= 2
     assert len(trial.accepted) == 15
     assert trial.broken == []
 
@@ -35,6 +36,7 @@ async def test_two_servers_on_one_postgresql_one_of_them_killed_five_times(
     """The same promises, whichever of them had accepted and whichever drove the modem."""
     trial = await kill_again_and_again(postgresql_url, tmp_path, runs=5, seed=SEED, servers=2)
     assert trial.kills == 5
+    assert trial.in_flight >= 2
     assert len(trial.accepted) == 15
     assert trial.broken == []
 
