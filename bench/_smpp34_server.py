@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-import smpp34  # type: ignore[import-not-found]
+import smpp34
 
 RINVDSTADR = 0x0B
 RECEIPT = (

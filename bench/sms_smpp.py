@@ -2,19 +2,17 @@
 
     python -m bench.sms_smpp [--texts 500] [--python PATH] [--via PORT BEHIND]
 
-The peer is the server of `smpp34` from PyPI (MIT, no dependencies), installed into a throw-away
-environment unless `--python` names an interpreter that has it. `--via`: a router (Jasmin) stands
-between, listening at PORT, bound as a client to this SMSC at BEHIND. Exits with 1 if a promise is
-broken.
+The peer is the server of `smpp34` from PyPI (MIT, no dependencies), one of the test dependencies.
+`--via`: a router (Jasmin) stands between, listening at PORT, bound as a client to this SMSC at
+BEHIND. Exits with 1 if a promise is broken. `tests/integration/sms/test_smpp_peer.py` is the short
+form.
 """
 
 import argparse
 import asyncio
 import json
 import logging
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -37,7 +35,6 @@ from sms.settings import ModemSettings, SmsSettings
 from tests.support.sms_flow import LONG, NOTICE, own_cpu_s
 from tests.support.sms_world import SETTLED, running
 
-PEER = "smpp34==1.5.0"
 SERVER = Path(__file__).with_name("_smpp34_server.py")
 REFUSED, BUSY, READER = demo_number(1), demo_number(2), demo_number(3)
 
@@ -170,14 +167,6 @@ async def _check_many(ours: Line, texts: int) -> list[str]:
     return [f"many: {len(once)} of {texts} arrived once"]
 
 
-def _peer(folder: str) -> str:
-    """An interpreter of its own with the peer. Raises: CalledProcessError: no way to PyPI."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = f"{folder}/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", PEER], check=True)
-    return python
-
-
 async def _run(python: str, url: str, texts: int, via: Via | None) -> int:
     async with line(python, url, via) as ours:
         broken = await check(ours, texts, is_direct=via is None)
@@ -189,17 +178,13 @@ def main() -> int:
     """Returns: 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=int, default=500)
-    parser.add_argument("--python", default="")
+    parser.add_argument("--python", default=sys.executable, help="that has smpp34")
     parser.add_argument("--via", type=int, nargs=2, metavar=("PORT", "BEHIND"))
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with tempfile.TemporaryDirectory() as folder, new_database("sqlite") as url:
-        try:
-            python = given.python or _peer(folder)
-        except subprocess.CalledProcessError:
-            print(f"{PEER} cannot be installed here: nothing measured")
-            return 0
-        return asyncio.run(_run(python, url, given.texts, Via(*given.via) if given.via else None))
+    via = Via(*given.via) if given.via else None
+    with new_database("sqlite") as url:
+        return asyncio.run(_run(given.python, url, given.texts, via))
 
 
 if __name__ == "__main__":
