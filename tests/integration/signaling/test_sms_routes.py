@@ -117,10 +117,10 @@ async def test_an_answer_from_the_inbox_a_blocked_number_and_a_call(
         pdu = encode_deliver(Address.parse(demo_number(5)), "几点开会", now, alphabet=Alphabet.UCS2)
         await server.app.sms.take("m1", "460001", IncomingPdu(pdu, "SM:1", now))
         _, inbox = await duty.call("GET", f"{SMS}/inbox?state=unmatched")
-        inbound = f"{SMS}/inbox/{inbox['items'][0]['id']}"
+        inbound_id = inbox["items"][0]["id"]
         body = {"key": "answer-01", "unit_id": "county", "text": "八点"}
-        assert (await duty.call("POST", f"{inbound}/answer", body))[0] == 201
-        _, talk = await duty.call("GET", f"{inbound}/conversation")
+        assert (await duty.call("POST", f"{SMS}/inbox/{inbound_id}/answer", body))[0] == 201
+        _, talk = await duty.call("GET", f"{SMS}/conversations/i-{inbound_id}")
         assert [line["is_ours"] for line in talk["items"]] == [False, True, True]
         assert demo_number(5) not in str(talk)
         block = {"number": demo_number(1), "is_blocked": True, "note": "本人要求"}

@@ -91,10 +91,10 @@ def test_what_is_no_text_is_refused() -> None:
 
 
 def test_a_text_in_data_sm_is_read() -> None:
-    body = b"\0" + b"\1\1" + b"8610055500001\0" + b"\0\0" + b"10690000\0" + bytes([0, 0, 8])
+    body = b"\0" + b"\0\1" + b"1\0" + b"\0\0" + b"10690000\0" + bytes([0, 0, 8])
     body += b"\x04\x24\0\4" + "收到".encode("utf-16-be")
     found = decode_data_sm(body)
-    assert (found.source, found.source_ton, read(found)) == ("8610055500001", 1, ("收到", None))
+    assert (found.source, found.source_ton, read(found)) == ("1", 0, ("收到", None))
 
 
 @given(
