@@ -73,7 +73,7 @@ async def fill(database: Database, texts: int) -> None:
     recipients = [_recipient(BIG, n, demo_number(n), month_ago) for n in range(BOARD)]
     answers = []
     for n in range(max(0, texts - BOARD)):
-        at = now - timedelta(days=80) * (1 - n / texts) - timedelta(seconds=1)
+        at = now - timedelta(days=80) * (1 - n / (texts - BOARD)) - timedelta(minutes=2)
         number = demo_number(chance.randrange(NUMBERS))
         messages.append(_message(f"m{n}", at, 1))
         recipients.append(_recipient(messages[-1]["id"], 0, number, at))

@@ -40,11 +40,12 @@ async def _heads(
     offset: int,
     limit: int,
 ) -> list[tuple[str, datetime]]:
-    came = select(InboundRow.number.label("number"), func.max(InboundRow.received_at).label("at"))
-    came = came.where(InboundRow.received_at >= since).group_by(InboundRow.number)
-    went = select(RecipientRow.number.label("number"), func.max(MessageRow.created_at).label("at"))
+    # Grouped once, below: grouped here, SQLite walks every recipient in order of the numbers.
+    came = select(InboundRow.number.label("number"), InboundRow.received_at.label("at"))
+    came = came.where(InboundRow.received_at >= since)
+    went = select(RecipientRow.number.label("number"), MessageRow.created_at.label("at"))
     went = went.join(MessageRow, MessageRow.id == RecipientRow.message_id)
-    went = went.where(MessageRow.created_at >= since).group_by(RecipientRow.number)
+    went = went.where(MessageRow.created_at >= since)
     if numbers is not None:
         came = came.where(InboundRow.number.in_(numbers))
         went = went.where(RecipientRow.number.in_(numbers))
