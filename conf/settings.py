@@ -62,6 +62,10 @@ class MediaSettings(BaseModel):
     is_tcp_enabled: bool = Field(
         default=True, description="Also accept media over TCP (ICE-TCP passive, RFC 6544)."
     )
+    has_huge_pages: bool = Field(
+        default=True,
+        description="Keep the workers' memory on huge pages: a fifth less CPU, some more memory.",
+    )
     silence_timeout_s: float = Field(
         default=7.0,
         ge=3.0,

@@ -44,7 +44,6 @@ What the page must do (web)
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -52,8 +51,7 @@ from typing import Any, Final
 
 import structlog
 
-from conf.media import control
-from conf.media.hugepages import worker_environment
+from conf.media import control, hugepages
 from conf.media.model import (
     JoinAnswer,
     LayersWanted,
@@ -138,6 +136,7 @@ class MediaWorker:
         self._socket_path = socket_path
         self.plain_socket = socket_path.with_name(SOCKET_PATTERN.format(index))
         settings_json = settings.model_dump_json(exclude={"turn"})
+        self._has_huge_pages = settings.has_huge_pages
         self._command = list(
             command or [sys.executable, "-m", "conf.media.worker", "--settings", settings_json]
         )
@@ -225,12 +224,12 @@ class MediaWorker:
         self, connected: "asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]"
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         self._process = await asyncio.create_subprocess_exec(
+            *(hugepages.prefix() if self._has_huge_pages else ()),
             *self._command,
             "--index",
             str(self.index),
             "--socket",
             str(self._socket_path),
-            env=worker_environment(os.environ),
         )
         ended = asyncio.ensure_future(self._process.wait())
         came = asyncio.ensure_future(connected.get())

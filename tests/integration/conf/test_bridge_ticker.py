@@ -108,9 +108,11 @@ async def test_feedback_is_taken_at_the_next_tick(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not _may_ask(), reason="this kernel grants huge pages to all, or to none")
-async def test_a_worker_has_asked_for_huge_pages(tmp_path: Path) -> None:
-    """Of the heap its seats lie on (`hg`: proc(5), VmFlags)."""
-    async with running_bridge(tmp_path) as bridge:
+@pytest.mark.parametrize("asks", [True, False])
+async def test_a_worker_asks_for_huge_pages_when_told_to(tmp_path: Path, asks: bool) -> None:
+    """For the heap its seats lie on (`hg`: proc(5), VmFlags)."""
+    settings = LOOPBACK.model_copy(update={"has_huge_pages": asks})
+    async with running_bridge(tmp_path, settings) as bridge:
         smaps = _smaps(bridge.worker.process_id)
     heap = smaps.split("[heap]", 1)[1].split("VmFlags:", 1)[1].splitlines()[0]
-    assert "hg" in heap.split()
+    assert ("hg" in heap.split()) is asks

@@ -6,32 +6,14 @@ from conf.media import hugepages
 from conf.media.lag import LATELY_S, LagMeter
 
 
-@pytest.fixture
-def glibc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever this runs."""
-    monkeypatch.setattr(hugepages.platform, "libc_ver", lambda: ("glibc", "2.36"))
-
-
-@pytest.mark.usefixtures("glibc")
-def test_the_worker_asks_for_huge_pages_and_keeps_the_rest() -> None:
-    """The operator's tunables come last and so win."""
-    made = hugepages.worker_environment({"HOME": "/x", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"})
-    assert made["HOME"] == "/x"
-    assert made["PYTHONMALLOC"] == "malloc"
-    assert made["GLIBC_TUNABLES"].startswith("glibc.malloc.hugetlb=1:")
-    assert made["GLIBC_TUNABLES"].endswith(":glibc.malloc.hugetlb=0")
-
-
-@pytest.mark.usefixtures("glibc")
-def test_an_operator_who_chose_an_allocator_keeps_it() -> None:
-    """For hunting a fault in memory, say."""
-    assert hugepages.worker_environment({"PYTHONMALLOC": "debug"}) == {"PYTHONMALLOC": "debug"}
-
-
-def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its allocator knows nothing of huge pages, and is slower than Python's."""
-    monkeypatch.setattr(hugepages.platform, "libc_ver", lambda: ("", ""))
-    assert hugepages.worker_environment({"HOME": "/x"}) == {"HOME": "/x"}
+@pytest.mark.parametrize(("library", "asks"), [("glibc", True), ("", False)])
+def test_only_glibc_is_asked_for_huge_pages(
+    monkeypatch: pytest.MonkeyPatch, library: str, asks: bool
+) -> None:
+    """Another C library knows nothing of them, and its allocator is slower than Python's."""
+    monkeypatch.setattr(hugepages.platform, "libc_ver", lambda: (library, "2.36"))
+    assert any("hugetlb=1" in word for word in hugepages.prefix()) is asks
+    assert bool(hugepages.prefix()) is asks
 
 
 def test_lag_is_of_the_last_ten_seconds() -> None:
