@@ -8,10 +8,11 @@
 The worker is pinned to core 0, all synthetic sites to core 1 (one process, over loopback). PxS: P
 sites publish, S others subscribe and are shown all they have slots for. Load per publisher, as
 measured for the peers: 130 video packets/s of 1150 B in 30 pictures, 50 voices/s of 80 B; with
-layers, a packet and two more per picture in the smaller ones. *bare*: no transport feedback, no
-loss. *full*: transport feedback, 1 % of the pictures' packets thrown away and asked for again, VP8
-rewriting, statistics. Subscribers count packets and decrypt one picture's packet in fifty
-(bench/bridge_sink.py). Where Debian's janus is installed it alternates with ours, round by round.
+layers, a packet and two more per picture in the smaller ones, but for those the bridge has asked it
+to pause, as it asks a page. *bare*: no transport feedback, no loss. *full*: transport feedback, 1 %
+of the pictures' packets thrown away and asked for again, VP8 rewriting, statistics. Subscribers
+count packets and decrypt one picture's packet in fifty (bench/bridge_sink.py). Where Debian's janus
+is installed it alternates with ours, round by round.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from typing import Any, TypeVar
 
 from bench.bridge_janus import JANUS, FullIce, running_janus
 from bench.bridge_sink import CountingSite
-from conf.media.client import ParticipantState, RoomState
+from conf.media.client import LayersWanted, ParticipantState, RoomState
 from conf.settings import MediaSettings
 from core.errors import AppError
 from tests.support.bridge import Bridge, running_bridge
@@ -60,6 +61,7 @@ SETTINGS = MediaSettings.model_validate(
 )
 PICTURES_HZ, VIDEO_BYTES, VOICE_BYTES = 30, 1150, 80
 WARM_UP_S = 4.0
+PAUSED_S = 5.0  # longer with layers, until those nobody watches have been paused at the source
 FIRST_FACTOR, STEP = 4.0, 1.25  # of the picture rate, when looking for the highest
 
 
@@ -167,9 +169,25 @@ async def send(publishers: list[Site], seconds: float, factor: float = 1.0) -> N
             send_picture(site)
 
 
+async def obey(bridge: Bridge, publishers: list[Site]) -> None:
+    """Run as a task: they stop and begin layers as the bridge asks, as a page does."""
+    names, seen = {site.name: site for site in publishers}, 0
+    while True:
+        for event in bridge.seen[seen:]:
+            if isinstance(event, LayersWanted) and event.participant_id in names:
+                site = names[event.participant_id]
+                assert isinstance(site, CountingSite)
+                site.unwanted = frozenset(site.cameras) - frozenset(event.rids)
+        seen = len(bridge.seen)
+        await asyncio.sleep(0.1)
+
+
 def send_picture(site: Site) -> None:
-    """One picture of each layer, a key frame where one was asked for."""
+    """One picture of each layer that is wanted, a key frame where one was asked for."""
+    unwanted = site.unwanted if isinstance(site, CountingSite) else frozenset()
     for rid, source in site.cameras.items():
+        if rid in unwanted:
+            continue
         asked = source.ssrc in site.keyframe_asked or source.packets == 0
         site.keyframe_asked.discard(source.ssrc)
         sizes = PACKETS[rid]
@@ -250,8 +268,10 @@ async def ours(
         async with running_bridge(Path(directory), SETTINGS) as bridge:
             pin(bridge.worker.process_id, 0)
             publishers, subscribers = await join_all(bridge, shape, mode, layers)
-            await send(publishers, WARM_UP_S)
+            obedience = asyncio.create_task(obey(bridge, publishers))
+            await send(publishers, WARM_UP_S + (PAUSED_S if layers else 0.0))
             yield bridge, publishers, subscribers
+            obedience.cancel()
             await close_all(publishers, subscribers)
 
 

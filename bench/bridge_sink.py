@@ -67,6 +67,7 @@ class CountingSite(Site):
     """`drops`: throws packets away and asks for them again."""
 
     drops = False
+    unwanted: frozenset[str] = frozenset()  # layers it was asked to pause
     _receiver: _Receiver | None = None
     _length: Any = ffi.new("int *")
 
