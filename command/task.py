@@ -110,5 +110,5 @@ def check_result(task: Task, result: str) -> None:
         raise InvalidInput("at most 1000 characters", field="result")
     if task.evidence is Evidence.TEXT and not result.strip():
         raise InvalidInput("say what was done", field="result")
-    if task.evidence is Evidence.HEADCOUNT and not any(sign.isdigit() for sign in result):
+    if task.evidence is Evidence.HEADCOUNT and not any(sign.isdecimal() for sign in result):
         raise InvalidInput("give the number of people", field="result")

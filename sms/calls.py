@@ -16,7 +16,7 @@ from core.errors import InvalidInput
 from core.ids import new_id
 from sms.driver import CallResult
 from sms.model import CallEnded, CallState, PendingCall
-from sms.numbers import is_demo_number
+from sms.numbers import is_demo_number, is_number
 from sms.store import calls as store
 from sms.store.book import CallRow
 
@@ -44,7 +44,7 @@ async def order(uow: UnitOfWork, wanted: CallOrder) -> str:
     known = await store.call_by_key(uow, wanted.idempotency_key)
     if known is not None:
         return known.id
-    if not wanted.number.lstrip("+").isdigit():
+    if not is_number(wanted.number):
         raise InvalidInput("not a phone number", field="number")
     if not 5 <= wanted.ring_s <= 120:
         raise InvalidInput("5 to 120 seconds", field="ring_s")

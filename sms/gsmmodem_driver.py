@@ -234,7 +234,8 @@ class GsmmodemDriver:
                 return outcome_of(error)
             if line.startswith("+CMGS:"):
                 digits = line.partition(":")[2].strip()
-                return SendOutcome(SendState.SENT, int(digits) & 0xFF if digits.isdigit() else None)
+                is_plain = digits.isascii() and digits.isdigit()
+                return SendOutcome(SendState.SENT, int(digits) & 0xFF if is_plain else None)
         return self._lost(SendState.UNKNOWN, "an end without a reference")
 
     def _lost(self, state: SendState, detail: str) -> SendOutcome:

@@ -35,7 +35,7 @@ def is_gone(owner: str) -> bool:
     """Whether an owner was a process of this machine that has ended."""
     host, _, rest = owner.rpartition(":")[0].rpartition(":")
     pid, started = rest, owner.rpartition(":")[2]
-    return host == _HOST and pid.isdigit() and _started(int(pid)) != started
+    return host == _HOST and pid.isascii() and pid.isdigit() and _started(int(pid)) != started
 
 
 class Lease:

@@ -5,9 +5,10 @@ import re
 DEMO_PREFIX = "+86100555"
 """Demo phones are `+86100555NNNNN`; 100 is no assigned mobile prefix, so none can be real."""
 
-_DEMO = re.compile(re.escape(DEMO_PREFIX) + r"\d{5}\Z")
-_SENDABLE = re.compile(r"\+\d{8,15}|1\d{4}")
-_MAINLAND_MOBILE = re.compile(r"1\d{10}\Z")
+_DEMO = re.compile(re.escape(DEMO_PREFIX) + r"[0-9]{5}\Z")
+_SENDABLE = re.compile(r"\+[0-9]{8,15}|1[0-9]{4}")
+_DIALLED = re.compile(r"\+?[0-9]+")
+_MAINLAND_MOBILE = re.compile(r"1[0-9]{10}\Z")
 
 
 def is_demo_number(number: str) -> bool:
@@ -41,6 +42,11 @@ def to_e164(number: str) -> str:
 def masked(number: str) -> str:
     """A number as lists and logs show it: all but the last four digits hidden."""
     return f"{number[:3]}****{number[-4:]}" if len(number) > 8 else number
+
+
+def is_number(number: str) -> bool:
+    """Plain digits, perhaps after one `+`: "²" and "١" are digits elsewhere, in no number."""
+    return bool(_DIALLED.fullmatch(number))
 
 
 def is_sendable(number: str) -> bool:

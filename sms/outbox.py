@@ -37,7 +37,7 @@ MAX_RECIPIENTS = 20_000
 _LONGEST_KEY = 120
 _AT_A_TIME = 200
 _DRILL_MARK = "【演练】"
-_NUMBER = re.compile(r"\+?\d{3,15}")
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 REACHES_BLOCKED = (MessageClass.ALERT, MessageClass.COMMAND, MessageClass.REPLY)
 
 

@@ -65,5 +65,5 @@ def _is_literal(host: str) -> bool:
         ipaddress.ip_address(host)
     except ValueError:
         last = host.rstrip(".").rpartition(".")[2]
-        return last.isdigit() or last.lower().startswith("0x")
+        return last.isdecimal() or last.lower().startswith("0x")
     return True

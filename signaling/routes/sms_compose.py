@@ -22,7 +22,7 @@ from sms.audience import Audience, Listed, Meant, Missing
 from sms.estimate import cost_fen
 from sms.meter import quiet_until
 from sms.model import MessageClass, Recipient, ReplySpec, Submission
-from sms.numbers import is_demo_number, masked, to_e164
+from sms.numbers import is_demo_number, is_number, masked, to_e164
 from sms.planning import needs_approval
 
 _AnyDraft = Union["Request[None, DraftQuery]", "Request[None, NewMessage]"]
@@ -236,7 +236,7 @@ def _audience(request: _AnyDraft) -> Audience:
 
 def _number(typed: str, field: str) -> str:
     number = to_e164(typed)
-    if not number.lstrip("+").isdigit():
+    if not is_number(number):
         raise InvalidInput(f"not a phone number: {typed}", field=field)
     return number
 

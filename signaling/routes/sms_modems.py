@@ -11,7 +11,7 @@ from signaling.api import ApiModel, Empty
 from signaling.http import Request, Route
 from signaling.routes.sms_sending import Accepted
 from sms.model import MessageClass, Recipient, Submission
-from sms.numbers import is_demo_number, to_e164
+from sms.numbers import is_demo_number, is_number, to_e164
 
 
 class TraceLineOut(ApiModel):
@@ -71,7 +71,7 @@ async def test_message(request: Request[None, TestMessage]) -> Accepted:
     """A short text through this modem."""
     name, number = request.path["name"], to_e164(request.body.number)
     view = request.app.sms.modem(name)
-    if not number.lstrip("+").isdigit():
+    if not is_number(number):
         raise InvalidInput("not a phone number", field="number")
     if view.is_simulated is not is_demo_number(number):
         raise InvalidInput("a simulated modem reaches demo phones only", field="number")

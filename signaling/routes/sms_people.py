@@ -13,7 +13,7 @@ from signaling.api import ApiModel
 from signaling.http import Request, Route
 from signaling.routes.sms_sending import Accepted
 from sms.carrier import Carrier
-from sms.numbers import masked, to_e164
+from sms.numbers import is_number, masked, to_e164
 from sms.service import CallOrder, CallRow
 
 
@@ -134,7 +134,7 @@ async def set_number(request: Request[None, NumberIn]) -> None:
     """Block a number for notices or free it; say whose network it is in."""
     body = request.body
     number = to_e164(body.number)
-    if not number.lstrip("+").isdigit():
+    if not is_number(number):
         raise InvalidInput("not a phone number", field="number")
     user_id = request.principal.user_id
     async with request.write() as uow:

@@ -136,7 +136,7 @@ class Submission:
             self._tickets.settle()
             return outcome_of(heard.error)
         digits = heard.lines[0].partition(":")[2].strip().split(",")[0]
-        reference = int(digits) & 0xFF if digits.isdigit() else None
+        reference = int(digits) & 0xFF if digits.isascii() and digits.isdigit() else None
         self._tickets.answered(reference)
         return SendOutcome(SendState.SENT, reference)
 

@@ -180,7 +180,7 @@ async def inbound(
         statement = statement.where(InboundRow.kind == kind)
     if q:
         found = InboundRow.text.contains(q, autoescape=True)
-        if q.isdigit() and len(q) >= _LAST_DIGITS:
+        if q.isascii() and q.isdigit() and len(q) >= _LAST_DIGITS:
             found = or_(found, InboundRow.number.endswith(q, autoescape=True))
         statement = statement.where(found)
     if before is not None:

@@ -5,7 +5,7 @@ import pytest
 from sms.carrier import Carrier, carrier_of, carrier_of_sim
 from sms.driver import ModemError
 from sms.errors_cms import ErrorAction, ErrorClass, ErrorFamily, action_for, classify
-from sms.numbers import demo_number, is_demo_number, to_e164
+from sms.numbers import demo_number, is_demo_number, is_number, is_sendable, to_e164
 
 CMS, CME, PLAIN = ErrorFamily.CMS, ErrorFamily.CME, ErrorFamily.PLAIN
 
@@ -121,3 +121,29 @@ def test_demo_numbers() -> None:
 )
 def test_one_written_form(written: str, number: str) -> None:
     assert to_e164(written) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "is_one"),
+    [
+        ("10086", True),
+        ("+8613800138000", True),
+        ("１３８００１３８０００", True),  # put right: to_e164
+        ("138001380²0", False),
+        ("1380013800²", False),
+        ("٠١٢٣٤٥٦٧٨٩", False),
+        ("+86١٣٨٠٠١٣٨٠٠٠", False),
+        ("১৩৮০০১৩৮০০০", False),
+        ("1008⑥", False),
+        ("一三八", False),
+        ("++10086", False),
+        ("+", False),
+        ("", False),
+    ],
+)
+def test_only_plain_digits_make_a_number(written: str, is_one: bool) -> None:
+    """What Python calls a digit (², ①, ١) is in no number; nobody is ever sent a text for it."""
+    number = to_e164(written)
+    assert is_number(number) is is_one
+    assert is_one or not is_sendable(number)
+    assert not is_demo_number("+86100555" + "١" * 5)
