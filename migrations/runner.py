@@ -8,12 +8,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from core.database import Database, UnitOfWork
 from core.errors import InvalidInput, Unavailable
+from migrations.models import metadata
 
 FOLDER = Path(__file__).resolve().parent
 _LOCK = 0x46454E47  # "FENG": two nodes migrating at once take turns
@@ -42,6 +43,30 @@ async def current(database: Database) -> str | None:
         return await connection.run_sync(
             lambda sync: MigrationContext.configure(sync).get_current_revision()
         )
+
+
+async def differences(database: Database) -> list[str]:
+    """Columns of our tables that only this program or only the database has: `table.column`.
+
+    Empty where the schema is at `head`, unless the baseline was changed in place since.
+    """
+    async with database.read() as uow:
+        connection = await uow.session.connection()
+        found = await connection.run_sync(_columns)
+    wanted = {
+        f"{table.name}.{one.name}" for table in metadata.sorted_tables for one in table.columns
+    }
+    return sorted(found ^ wanted)
+
+
+def _columns(connection: Connection) -> set[str]:
+    tables = inspect(connection).get_multi_columns()
+    return {
+        f"{name}.{one['name']}"
+        for (_, name), columns in tables.items()
+        if name in metadata.tables
+        for one in columns
+    }
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:

@@ -18,6 +18,7 @@ from migrations import runner
 from signaling.settings import BadSettings, Settings, from_environment
 
 T = TypeVar("T")
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,24 @@ async def need_schema(database: Database) -> None:
             f"the database's schema is {found or 'empty'}, this program needs {wanted}; "
             "run `python server.py migrate`"
         )
+    if differences := await runner.differences(database):
+        raise click.ClickException(
+            f"the database was made by another build of this program (schema {found} with other "
+            f"columns: {_some(differences)}), and no migration leads from there to here: nothing "
+            f"has been released yet. {_way_on(database)}"
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _way_on(database: Database) -> str:
+    if database.is_postgresql:
+        return "Run that build, or begin anew: an empty database in database.url, then `migrate`"
+    folder = Path(database.engine.url.database or "").parent
+    return f"Run that build, or begin anew: move {folder} away, all that is in it, and start again"
 
 
 @asynccontextmanager

@@ -88,6 +88,7 @@ async def _seed(settings: Settings, *, is_lan: bool) -> tuple[DemoLogin, ...]:
     prepare_folders(settings)
     async with open_database(settings) as database:
         await runner.upgrade(database)
+        await need_schema(database)
     async with build(settings, is_demo=True) as app:
         return await seed_demo_county(app, random_passwords=is_lan)
 

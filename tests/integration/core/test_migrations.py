@@ -36,6 +36,18 @@ async def test_up_from_empty_makes_every_table_and_down_leaves_none(
         assert await _tables(database) == set(metadata.tables)
 
 
+async def test_a_database_of_another_baseline_is_told_apart(empty_database_url: str) -> None:
+    """By the columns of our tables; what else lives in the database is not ours to judge."""
+    async with Database(empty_database_url) as database:
+        await runner.upgrade(database)
+        async with database.engine.begin() as connection:
+            await connection.exec_driver_sql("CREATE TABLE not_ours (id INTEGER)")
+        assert await runner.differences(database) == []
+        async with database.engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER TABLE timer RENAME COLUMN due_at TO at")
+        assert await runner.differences(database) == ["timer.at", "timer.due_at"]
+
+
 async def test_every_step_up_and_down_with_data(database: Database, tmp_path: object) -> None:
     """Data at the head survives nothing below base, but no step may fail because of it."""
     audit = Audit(b"a" * 32, tmp_path / "head.json")  # type: ignore[operator]

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,6 +145,21 @@ async def test_an_old_schema_says_what_to_run(box: Box) -> None:
     code, text = await box.run("serve")
     assert code == 1
     assert "server.py migrate" in text
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+async def test_a_folder_of_another_build_is_named_with_the_way_on(box: Box, command: str) -> None:
+    """The baseline changes in place until the first release: no migration leads from there."""
+    assert (await box.run("migrate"))[0] == 0
+    with closing(sqlite3.connect(box.folder / "fengsui.sqlite3")) as database:
+        database.execute("ALTER TABLE sms_recipient RENAME COLUMN cause TO why")
+        database.commit()
+    code, text = await box.run(command)
+    assert code == 1
+    assert "another build" in text
+    assert "sms_recipient.cause, sms_recipient.why" in text
+    assert f"move {box.folder} away" in text
+    assert "Traceback" not in text
 
 
 async def test_from_nothing_to_an_administrator_and_a_verified_log(box: Box) -> None:
