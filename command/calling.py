@@ -326,7 +326,10 @@ class Calling:
         """Submit the message; a number that cannot be sent to is a failure, not an error."""
         asked = assignment.asked + 1
         key = f"assignment:{assignment.id}:{asked}"
-        submission = _submission(scene, key, _contact(assignment), text, CHOICES)
+        submission = replace(
+            _submission(scene, key, _contact(assignment), text, CHOICES),
+            subject=f"assignment:{assignment.id}",
+        )
         try:
             message_id = await self._messenger.submit(scene.uow, submission)
         except InvalidInput as error:

@@ -41,6 +41,7 @@ class Submission:
 
     `key`: a second submission with an equal key is the same message and is not sent again.
     `choices`: empty where no answer is asked for. `unit_path`: whose message it is.
+    `subject`: what is asked about; an answer belongs to the newest question of the same subject.
     The messenger itself puts the drill mark and the county's signature before `text`, so that
     nothing of a drill can leave without it.
     """
@@ -53,6 +54,7 @@ class Submission:
     is_drill: bool
     expires_at: datetime
     choices: tuple[ReplyChoice, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,18 @@ class Reply:
     text: str
     choice: str | None
     at: datetime
+
+
+@dataclass(frozen=True)
+class UnclearReply:
+    """A person answered by SMS while several questions were open; nothing is confirmed by it.
+
+    `message_ids`: the open questions. `is_asked_back`: they were asked which one they mean.
+    """
+
+    message_ids: tuple[MessageId, ...]
+    text: str
+    is_asked_back: bool
 
 
 class DeliveryOutcome(enum.StrEnum):

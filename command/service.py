@@ -91,6 +91,7 @@ from command.ports import (
     Messenger,
     Reply,
     RingEnded,
+    UnclearReply,
 )
 from command.preview import preview
 from command.registers import DutyRoster, HazardRegister, grade, isolate
@@ -220,6 +221,20 @@ class CommandService:
                 )
         await found.journal.publish()
         return True
+
+    async def on_unclear_reply(self, uow: UnitOfWork, reply: UnclearReply) -> None:
+        """Somebody's answer names none of several questions: each incident's log says so."""
+        told = "已请其带编号重发" if reply.is_asked_back else "请打电话核实"
+        asked = [await responses.by_message(uow, each) for each in reply.message_ids]
+        for known in sorted(each for each in asked if each):  # locked in one order everywhere
+            found, assignment = await self._assigned(uow, *known)
+            found.journal.actor = Actor(f"person:{assignment.person_id}", assignment.name)
+            await found.journal.note(
+                LogKind.REPLIED,
+                f"{assignment.name}短信回复:{reply.text[:500]}(有多条待回复,未说明是哪一条,{told})",
+                assignment_id=assignment.id,
+            )
+            await found.journal.publish()
 
     async def on_delivery(self, uow: UnitOfWork, delivery: Delivery) -> bool:
         """What became of a message. Returns: whether it was one of ours."""

@@ -89,7 +89,7 @@ def _alert(submission: command_ports.Submission) -> sms_model.Submission:
         expects_reply=sms_model.ReplySpec(choices) if choices else None,
         is_drill=submission.is_drill,
         expires_at=submission.expires_at,
-        context={"incident_id": submission.incident_id},
+        context={"incident_id": submission.incident_id, sms_model.SUBJECT: submission.subject},
     )
 
 
@@ -140,6 +140,7 @@ class SmsFacts:
     def subscribe(self, events: EventDispatcher) -> None:
         """One stored subscriber name for each fact."""
         events.subscribe(sms_model.RecipientAnswered, "command.reply", self._answered)
+        events.subscribe(sms_model.AnswerUnclear, "command.reply", self._unclear)
         events.subscribe(sms_model.RecipientSent, "command.delivery", self._sent)
         events.subscribe(sms_model.RecipientDelivered, "command.delivery", self._delivered)
         events.subscribe(sms_model.RecipientFailed, "command.delivery", self._failed)
@@ -158,6 +159,11 @@ class SmsFacts:
             at=fact.at,
         )
         await self._command.on_reply(uow, reply)
+
+    async def _unclear(self, uow: UnitOfWork, fact: sms_model.AnswerUnclear) -> None:
+        ids = tuple(MessageId(key) for key in fact.message_ids)
+        reply = command_ports.UnclearReply(ids, fact.text, fact.is_asked_back)
+        await self._command.on_unclear_reply(uow, reply)
 
     async def _ring_ended(self, uow: UnitOfWork, fact: sms_model.CallEnded) -> None:
         if assignment_id := fact.context.get("assignment_id"):

@@ -1,6 +1,7 @@
 """The inbox: storing what comes from the air, joining long texts, finding what is answered."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -10,12 +11,21 @@ from core.audit import Actor, Audit
 from core.database import Database, UnitOfWork
 from core.errors import Unavailable
 from core.ids import new_id
-from sms.correlation import Asked, Unclear, question_for
+from sms.correlation import Asked, Unclear, latest, question_for, waiting_in
 from sms.driver import IncomingPdu
 from sms.grammar import Answer, Report, is_start_word, is_stop_word, read_answer, read_report
 from sms.ledger import Ledger
-from sms.model import InboundKind, InboundReceived, InboundState, RecipientAnswered, VillageReported
+from sms.model import (
+    SUBJECT,
+    AnswerUnclear,
+    InboundKind,
+    InboundReceived,
+    InboundState,
+    RecipientAnswered,
+    VillageReported,
+)
 from sms.numbers import masked, to_e164
+from sms.outbox import own_text
 from sms.parts import held_in, key_in, part_in, store_in
 from sms.pdu import DecodeError, Deliver, ReportState, StatusReport, decode_incoming
 from sms.polite import LATE, REPORTED, STARTED, STOPPED, UNKNOWN, WHICH, Polite
@@ -29,7 +39,8 @@ from sms.store.turns import Arrived
 log = structlog.get_logger(__name__)
 
 _STALE_BATCH = 50
-_CODES_NAMED = 8
+_QUESTIONS_NAMED = 4
+_LONGEST_ABOUT = 20
 _LATE_WITHIN = timedelta(days=30)
 STOP_WORD = "stop_word"
 _SMS = Actor("system:sms", "短信平台")
@@ -197,7 +208,8 @@ class Inbox:
     async def _answer(self, uow: UnitOfWork, inbound: InboundRow) -> None:
         questions = await store.open_questions(uow, inbound.number)
         answer = read_answer(inbound.text)
-        found = question_for(answer, [_asked(*pair) for pair in questions])
+        asked = [_asked(*pair) for pair in questions]
+        found = question_for(answer, asked)
         if isinstance(found, int):
             await self._store_answer(uow, inbound, answer, *questions[found])
             return
@@ -205,15 +217,28 @@ class Inbox:
             uow, InboundReceived(inbound.id, inbound.number, inbound.text, at=uow.now)
         )
         if found is Unclear.WHICH:
-            open_ones = [row for row, _ in questions if row.answered_at is None]
-            codes = "、".join(row.question_code or "（无编号）" for row in open_ones[:_CODES_NAMED])
-            await self._polite.say(uow, inbound, WHICH.format(codes=codes))
+            indices = waiting_in(asked) or list(latest(asked).values())
+            await self._ask_back(uow, inbound, answer, [questions[index] for index in indices])
             return
         late = await store.closed_question(uow, inbound.number, uow.now - _LATE_WITHIN)
         if late is not None:
             inbound.kind, inbound.message_id = InboundKind.LATE, late.message_id
             inbound.recipient_id = late.id
         await self._polite.say(uow, inbound, LATE if late is not None else UNKNOWN)
+
+    async def _ask_back(
+        self,
+        uow: UnitOfWork,
+        inbound: InboundRow,
+        answer: Answer,
+        questions: Sequence[tuple[RecipientRow, MessageRow]],
+    ) -> None:
+        """Ask which of `questions` (newest first) is meant, once until a newer one is asked."""
+        ways = "；".join(_way(answer, *pair) for pair in questions[:_QUESTIONS_NAMED])
+        text = WHICH.format(count=len(questions), ways=ways)
+        is_asked = await self._polite.ask_back(uow, inbound, text, questions[0][1].created_at)
+        meant = tuple(message.id for _, message in questions)
+        await events.record(uow, AnswerUnclear(inbound.id, meant, inbound.text, is_asked, uow.now))
 
     async def _store_answer(
         self,
@@ -306,5 +331,15 @@ def _plain_report(modem: str, imsi: str, pdu: IncomingPdu) -> Arrived | None:
 
 def _asked(recipient: RecipientRow, message: MessageRow) -> Asked:
     return Asked(
-        recipient.question_code, frozenset(message.choices or {}), recipient.answered_at is not None
-    )
+        recipient.question_code, frozenset(message.choices or {}),
+        recipient.answered_at is not None, message.context.get(SUBJECT) or message.text,
+    )  # fmt: skip
+
+
+def _way(answer: Answer, recipient: RecipientRow, message: MessageRow) -> str:
+    """How to answer one of several questions, as the text that asks back says it."""
+    choices = message.choices or {}
+    choice = answer.choice if answer.choice in choices else next(iter(choices), "")
+    said = own_text(recipient, message) or message.text
+    about = said if len(said) <= _LONGEST_ABOUT else f"{said[:_LONGEST_ABOUT]}…"
+    return f"{recipient.question_code or ''}{choice}（{about}）"

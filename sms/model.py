@@ -19,6 +19,8 @@ class MessageClass(enum.StrEnum):
     BULLETIN = "bulletin"
 
 
+SUBJECT = "subject"
+"""The key of a context under which a question says what it is about."""
 ORDERS_PEOPLE = (MessageClass.ALERT, MessageClass.COMMAND)
 """Classes that need the right to start a response and are sent whatever quota or hour says."""
 
@@ -147,7 +149,8 @@ class Submission:
 
     `idempotency_key`: a second submission with an equal key returns the first one's id.
     `expires_at`: what is not on the air by then is never sent; None: the class's default.
-    `context`: ids the sender wants back with every fact, e.g. {"incident_id": …}.
+    `context`: ids the sender wants back with every fact, e.g. {"incident_id": …}; under SUBJECT,
+    what a question is about: one with the same subject stands in for those before it.
     `via_modem`: the SIM it should come from (a reply: the one written to), while that one is there.
     `is_flash`: class 0, shown at once over whatever the handset does; alerts and commands only.
     """
@@ -291,6 +294,20 @@ class VillageReported(Event):
     value: float | None
     note: str
     text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class AnswerUnclear(Event):
+    """An answer came while several questions were open and named none of them.
+
+    `is_asked_back`: we have asked its sender which one is meant.
+    """
+
+    inbound_id: str
+    message_ids: tuple[str, ...]
+    text: str
+    is_asked_back: bool
     at: datetime
 
 

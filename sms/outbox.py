@@ -31,7 +31,7 @@ from sms.model import (
 from sms.numbers import is_demo_number
 from sms.settings import SmsSettings
 from sms.store import outbox as store
-from sms.store.rows import MessageRow
+from sms.store.rows import MessageRow, RecipientRow
 
 MAX_RECIPIENTS = 20_000
 _LONGEST_KEY = 120
@@ -97,13 +97,14 @@ class Outbox:
     def _add(
         self, rows: "_Rows", submission: Submission, recipient: Recipient, about: _Known
     ) -> None:
-        code = free_code(about.codes.get(recipient.number))
+        others = about.codes.get(recipient.number, set())
+        code = free_code(others) if submission.expects_reply else None
         text = self.full_text(submission, recipient.text or submission.text)
-        if code:
+        if code and others:
             text += _code_hint(code, submission)
         if text not in rows.costs:
             rows.costs[text] = self._segment_count(text)
-        is_own = bool(recipient.text) or code is not None
+        is_own = bool(recipient.text) or bool(others)
         rows.add(
             recipient, text if is_own else None, code,
             carrier_of(recipient.number, about.ported).value, rows.costs[text],
@@ -272,3 +273,16 @@ _CODE_HINT = re.compile(r"（本条(?:请回复[A-Z]+|回复前加[A-Z]+，如[A
 def without_code_hint(text: str) -> str:
     """`text` without what `_code_hint` put behind it."""
     return _CODE_HINT.sub("", text)
+
+
+def own_text(row: RecipientRow, message: MessageRow) -> str | None:
+    """A recipient's personal text without mark, signature and question code.
+
+    None where it is everybody's.
+    """
+    if row.text is None:
+        return None
+    text = row.text.removeprefix(message.wire_text.removesuffix(message.text))
+    if row.question_code is not None:
+        text = without_code_hint(text)
+    return text if text != message.text else None

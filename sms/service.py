@@ -34,7 +34,7 @@ from sms.model import (
 )
 from sms.modem_view import ModemState, ModemView
 from sms.orders import ORDER_TIMER, Orders
-from sms.outbox import MAX_RECIPIENTS, REACHES_BLOCKED, Outbox, without_code_hint
+from sms.outbox import MAX_RECIPIENTS, REACHES_BLOCKED, Outbox, own_text
 from sms.polite import Polite
 from sms.pool import DriverFactory, ModemPool, driver_of
 from sms.ports import People
@@ -445,19 +445,6 @@ def is_left(row: RecipientRow, to: str) -> bool:
     if to == "unconfirmed":
         return row.answered_at is None and row.state is not RecipientState.CANCELLED
     raise InvalidInput("undelivered or unconfirmed", field="to")
-
-
-def own_text(row: RecipientRow, message: MessageRow) -> str | None:
-    """A recipient's personal text without mark, signature and question code.
-
-    None where it is everybody's.
-    """
-    if row.text is None:
-        return None
-    text = row.text.removeprefix(message.wire_text.removesuffix(message.text))
-    if row.question_code is not None:
-        text = without_code_hint(text)
-    return text if text != message.text else None
 
 
 def _view(row: MessageRow, counts: dict[str, int]) -> MessageView:

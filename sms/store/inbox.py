@@ -87,7 +87,10 @@ async def mark_joined(uow: UnitOfWork, ids: Sequence[str]) -> None:
 
 
 async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRow, MessageRow]]:
-    """Messages to `number` that still expect an answer, newest first."""
+    """Messages to `number` that still expect an answer, newest first.
+
+    Of more than 600 those that are not answered.
+    """
     rows = await uow.session.execute(
         select(RecipientRow, MessageRow)
         .join(MessageRow, MessageRow.id == RecipientRow.message_id)
@@ -104,7 +107,8 @@ async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRo
         )
         .limit(_MOST_QUESTIONS)
     )
-    return [(recipient, message) for recipient, message in rows]
+    found = [(recipient, message) for recipient, message in rows]
+    return sorted(found, key=lambda pair: (pair[1].created_at, pair[1].id), reverse=True)
 
 
 async def closed_question(uow: UnitOfWork, number: str, since: datetime) -> RecipientRow | None:

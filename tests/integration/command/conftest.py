@@ -216,6 +216,13 @@ class County:
     async def delivered_to(self, person: str, incident_id: IncidentId) -> None:
         await self._fact(person, incident_id, RecipientDelivered)
 
+    async def number_of(self, person: str, incident_id: IncidentId) -> str:
+        """Whereto the newest text for `person` about it went."""
+        known = await self.assignment(incident_id, person)
+        async with self.database.read() as uow:
+            (row,) = await self.sms.recipients(uow, known["message_id"])
+        return row.number
+
     async def calls(self) -> list[CallRow]:
         """Ring-outs ordered so far, oldest first."""
         async with self.database.read() as uow:

@@ -233,6 +233,26 @@ async def test_free_text_is_logged_and_stops_nothing(county: Any) -> None:
     assert log[-1]["text"] == "消防队长短信回复:正在路上"
 
 
+async def test_a_bare_answer_to_two_alarms_confirms_neither_and_both_boards_say_so(
+    county: Any,
+) -> None:
+    incidents = [await county.record(), await county.record(title="液氨泄漏")]
+    for incident in incidents:
+        await county.activate(incident)
+    number = await county.number_of("消防队长", incidents[0].id)
+    await county.village_writes(number, "1")
+    for incident in incidents:
+        assert (await county.assignment(incident.id, "消防队长"))["state"] == "submitted"
+        said = (await county.board(incident.id))["log"][-1]["text"]
+        assert said == "消防队长短信回复:1(有多条待回复,未说明是哪一条,已请其带编号重发)"
+    await county.village_writes(number, "A1")
+    states = [(await county.assignment(one.id, "消防队长"))["state"] for one in incidents]
+    assert states == ["acknowledged", "submitted"]
+    county.clock.advance(60)  # else it is the first text once more
+    await county.village_writes(number, "1")
+    assert (await county.assignment(incidents[1].id, "消防队长"))["state"] == "acknowledged"
+
+
 async def test_an_acknowledgement_without_work_is_asked_for_again(county: Any) -> None:
     incident = await county.record()
     await county.activate(incident)

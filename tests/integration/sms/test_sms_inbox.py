@@ -15,6 +15,7 @@ from core.events import EventDispatcher
 from sms import threads
 from sms.driver import IncomingPdu
 from sms.model import (
+    AnswerUnclear,
     InboundKind,
     InboundState,
     MessageClass,
@@ -91,24 +92,27 @@ async def desk(database: Database, tmp_path: Path) -> Desk:
     async def note(uow: Any, fact: Any) -> None:
         made.facts.append(fact)
 
-    for kind in (RecipientAnswered, VillageReported):
+    for kind in (RecipientAnswered, AnswerUnclear, VillageReported):
         made.events.subscribe(kind, "test", note)
     return made
 
 
 async def test_several_open_questions_are_told_apart_by_code(desk: Desk) -> None:
-    """The second question carries a code; an answer without one goes to the first."""
+    """Each has one; the first text says none, yet its code is taken when it is given."""
     first = await desk.ask("会议一")
     second = await desk.ask("会议二")
     async with desk.database.read() as uow:
-        (row,) = await desk.platform.recipients(uow, second)
-    assert row.question_code == "A"
-    assert row.text == "会议二（本条回复前加A，如A1）"
-    await desk.comes("ａ ２")
+        (plain,) = await desk.platform.recipients(uow, first)
+        (coded,) = await desk.platform.recipients(uow, second)
+    assert (plain.question_code, plain.text) == ("A", None)
+    assert (coded.question_code, coded.text) == ("B", "会议二（本条回复前加B，如B1）")
+    await desk.comes("ｂ ２")
     assert (await desk.choice(first), await desk.choice(second)) == (None, "2")
     await desk.comes("1")
     assert (await desk.choice(first), await desk.choice(second)) == ("1", "2")
-    assert [fact.choice for fact in desk.facts] == ["2", "1"]
+    await desk.comes("a2")
+    assert await desk.choice(first) == "2"
+    assert [fact.choice for fact in desk.facts] == ["2", "1", "2"]
 
 
 async def test_thirty_open_questions_to_one_person_are_told_apart(desk: Desk) -> None:
@@ -117,20 +121,48 @@ async def test_thirty_open_questions_to_one_person_are_told_apart(desk: Desk) ->
     async with desk.database.read() as uow:
         rows = [(await desk.platform.recipients(uow, one))[0] for one in asked]
     codes = [row.question_code for row in rows]
-    assert (codes[0], codes[1], codes[24], codes[25], codes[29]) == (None, "A", "Z", "AA", "AE")
-    await desk.comes("ad2")
+    assert (codes[0], codes[1], codes[23], codes[24], codes[29]) == ("A", "B", "Z", "AA", "AF")
+    await desk.comes("ae2")
     assert [await desk.choice(one) for one in asked] == [None] * 28 + ["2", None]
 
 
-async def test_an_answer_that_could_mean_two_questions_is_asked_back(desk: Desk) -> None:
+async def test_a_bare_answer_to_two_questions_confirms_neither_and_is_asked_back_once(
+    desk: Desk,
+) -> None:
+    """Asked back again only when a further question has come; the day's few do not hinder it."""
+    for text in ("喂", "有人吗", "在吗"):
+        await desk.comes(text)
     first = await desk.ask("会议一")
-    await desk.ask("会议二")
+    second = await desk.ask("会议二，十点在县政府三楼会议室，请提前十分钟到场")
+    for text in ("1", "1", "好的"):
+        await desk.comes(text)
+        assert (await desk.newest()).state is InboundState.UNMATCHED
+    assert (await desk.choice(first), await desk.choice(second)) == (None, None)
+    assert [type(fact) for fact in desk.facts] == [AnswerUnclear] * 3
+    assert {(fact.message_ids, fact.is_asked_back) for fact in desk.facts} == {
+        ((second, first), True)
+    }
+    asked_back = WHICH.format(
+        count=2, ways="B1（会议二，十点在县政府三楼会议室，请提前十…）；A1（会议一）"
+    )
+    assert await desk.answers_sent() == [UNKNOWN, UNKNOWN, asked_back]
+    await desk.comes("B1")
+    assert (await desk.choice(first), await desk.choice(second)) == (None, "1")
+    desk.clock.advance(60)
     await desk.ask("会议三")
     await desk.comes("1")
-    assert await desk.choice(first) == "1"
-    await desk.comes("好的")
-    assert (await desk.newest()).state is InboundState.UNMATCHED
-    assert await desk.answers_sent() == [WHICH.format(codes="B、A")]
+    assert (await desk.answers_sent())[3:] == [
+        WHICH.format(count=2, ways="B1（会议三）；A1（会议一）")
+    ]
+
+
+async def test_a_question_asked_again_is_one_question(desk: Desk) -> None:
+    """Nobody has to tell two equal texts apart: a bare 1 answers the newer one."""
+    await desk.ask("会议一")
+    again = await desk.ask("会议一")
+    await desk.comes("1")
+    assert await desk.choice(again) == "1"
+    assert await desk.answers_sent() == []
 
 
 async def test_late_and_unknown_texts_are_answered_politely_but_not_for_ever(desk: Desk) -> None:
