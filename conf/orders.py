@@ -122,10 +122,16 @@ def release_floor(state: RoomView, seat: Seat) -> RoomView:
     seat = replace(seat, has_floor=False)
     if state.is_muting_all:
         seat = _mute_track(seat, "audio", is_muted=True)
-    state = with_seat(state, seat)
-    if state.called == seat.participant_id:
-        state = replace(state, called=None)
+    state = _call_over(with_seat(state, seat), seat.participant_id)
     return replace(state, version=state.version + 1)
+
+
+def _call_over(state: RoomView, participant_id: ParticipantId) -> RoomView:
+    """The site called on has spoken, or would not: the picture its call put on air goes too."""
+    if state.called != participant_id:
+        return state
+    is_on_air = state.broadcast == participant_id
+    return replace(state, called=None, broadcast=None if is_on_air else state.broadcast)
 
 
 def hands(state: RoomView) -> list[Seat]:
@@ -203,7 +209,8 @@ def _forget(state: RoomView, participant_id: ParticipantId) -> RoomView:
 
 def _mute(state: RoomView, order: Order, now: datetime) -> RoomView:
     seat = _mute_track(target_of(state, order), order.value or "audio", is_muted=True)
-    return with_seat(state, replace(seat, has_floor=seat.has_floor and not seat.audio.is_muted))
+    state = with_seat(state, replace(seat, has_floor=seat.has_floor and not seat.audio.is_muted))
+    return _call_over(state, seat.participant_id) if seat.audio.is_muted else state
 
 
 def _unmute(state: RoomView, order: Order, now: datetime) -> RoomView:
@@ -219,7 +226,8 @@ def _mute_all(state: RoomView, order: Order, now: datetime) -> RoomView:
         else replace(_mute_track(seat, "audio", is_muted=True), has_floor=False)
         for key, seat in state.seats.items()
     }
-    return replace(state, seats=seats, is_muting_all=True, called=None)
+    state = replace(state, seats=seats, is_muting_all=True)
+    return state if state.called is None else _call_over(state, state.called)
 
 
 def _unmute_all(state: RoomView, order: Order, now: datetime) -> RoomView:
@@ -296,9 +304,7 @@ def _revoke_floor(state: RoomView, order: Order, now: datetime) -> RoomView:
     if not seat.has_floor:
         raise Conflict("this participant does not hold the floor", field="target")
     seat = _mute_track(replace(seat, has_floor=False), "audio", is_muted=True)
-    state = with_seat(state, seat)
-    is_called = state.called == seat.participant_id
-    return replace(state, called=None if is_called else state.called)
+    return _call_over(with_seat(state, seat), seat.participant_id)
 
 
 def _lecture(state: RoomView, order: Order, now: datetime) -> RoomView:

@@ -58,6 +58,23 @@ def test_calling_on_a_site_lets_it_alone_be_heard_and_shows_it_to_all() -> None:
     assert state.called == EAST
 
 
+@pytest.mark.parametrize(
+    "order", [OrderKind.REVOKE_FLOOR, OrderKind.MUTE, OrderKind.MUTE_ALL, None]
+)
+def test_a_call_that_is_over_leaves_the_air(order: OrderKind | None) -> None:
+    state = obey(room(), OrderKind.CALL_ON, EAST)
+    if order is None:
+        state = orders.release_floor(state, state.seats[EAST])
+    else:
+        state = obey(state, order, None if order is OrderKind.MUTE_ALL else EAST)
+    assert (state.called, state.broadcast, state.seats[EAST].has_floor) == (None, None, False)
+
+
+def test_a_call_that_is_over_leaves_another_sites_broadcast_alone() -> None:
+    state = obey(obey(room(), OrderKind.CALL_ON, EAST), OrderKind.BROADCAST, WEST)
+    assert obey(state, OrderKind.REVOKE_FLOOR, EAST).broadcast == WEST
+
+
 def test_the_floor_goes_back_to_silence_in_a_muted_room() -> None:
     state = obey(obey(room(), OrderKind.MUTE_ALL), OrderKind.GRANT_FLOOR, EAST)
     assert not state.seats[EAST].audio.is_muted
