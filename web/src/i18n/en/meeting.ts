@@ -1,5 +1,6 @@
 export default {
   recordings: {
+    nothing: 'nothing recorded',
     title: 'Recordings',
     none: 'No recordings',
     noneHint: 'When the chair presses “Record” in the room, each site is kept here track by track.',

@@ -21,8 +21,8 @@ export default {
     unknown: 'The {device} cannot be opened. Replug it or restart the browser, then “Check again”.',
   },
   bar: {
-    mute: 'Mute', unmute: 'Unmute', mutedByChair: 'Muted by the chair', camera: 'Camera off', cameraOn: 'Camera on', hand: 'Raise hand', handDown: 'Lower hand', share: 'Share screen', shareStop: 'Stop sharing',
-    chat: 'Messages', sites: 'Sites', leave: 'Leave', leaveAsk: 'Leave the meeting?', leaveKeep: 'You can come back with the same link.',
+    mute: 'Mute', unmute: 'Unmute', mutedByChair: 'Muted by chair', camera: 'Camera off', cameraOn: 'Camera on', hand: 'Raise hand', handDown: 'Lower hand', share: 'Share screen', shareStop: 'Stop sharing',
+    chat: 'Chat', sites: 'Sites', leave: 'Leave', leaveAsk: 'Leave the meeting?', leaveKeep: 'You can come back with the same link.',
     stay: 'Stay', micOn: 'Microphone is on', micOff: 'Muted', more: 'More',
   },
   lamp: {
@@ -34,9 +34,9 @@ export default {
     polling: 'Polling',
     waiting: 'Waiting for a picture', waitingHint: 'It appears here as soon as a site turns its camera on or the chair broadcasts one.', alone: 'You are the only site so far', aloneHint: 'Others appear by themselves when they join.',
     onAir: 'On air', called: 'Called on', sharing: '{site} is sharing', you: 'This site', cameraOff: 'Camera off', speaking: 'Speaking', audioBlocked: 'Click here to turn the sound on',
-    lecture: 'Lecture: the chair sees all sites', locked: 'Meeting locked', ends: 'Ends about {time}', count: '{n} site online | {n} sites online',
+    lecture: 'Lecture: the chair sees all sites', lectureShort: 'Lecture', locked: 'Meeting locked', ends: 'Ends about {time}', count: '{n} site online | {n} sites online',
   },
-  called: { title: 'The chair calls on your site', in: 'Microphone opens in {n} s', now: 'Please speak', refuse: 'Not now', accept: 'Speak now', end: 'Finish' },
+  called: { title: 'The chair calls on your site', in: 'Microphone opens in {n} s', now: 'Please speak', granted: 'The chair lets your site speak', micOff: 'Your microphone is still off', refuse: 'Not now', accept: 'Speak now', end: 'Finish' },
   chat: { title: 'Messages', empty: 'No messages yet. Write below to reach all sites.', placeholder: 'Write a message, Enter sends', send: 'Send' },
   chair: {
     figures: 'up {up} kbit/s, loss {upLoss}; down {down} kbit/s, loss {downLoss}; round trip {ms} ms',
@@ -44,7 +44,7 @@ export default {
     absent: 'Absent {n} of {all}', notHere: 'absent', linkLocked: 'link locked', unlockLink: 'Unlock link', mayBeTaken: 'waits for another device', takeoverHint: 'Lets this site join from another device; the first one leaves', lines: 'Lines',
     title: 'Site control', all: 'All sites', muteAll: 'Mute all', unmuteAll: 'Unmute all', lock: 'Lock', unlock: 'Unlock', lecture: 'Lecture mode', free: 'Free mode', end: 'End meeting', endHold: 'Hold 1.5 s to end the meeting',
     mute: 'Mute', unmute: 'Unmute', broadcast: 'Broadcast', unbroadcast: 'Stop broadcast', callOn: 'Call on', remove: 'Remove', removeHold: 'Hold 1.5 s to remove the site',
-    grant: 'Grant', deny: 'Deny', revoke: 'Take the floor back', view: 'View', hands: 'Requests to speak', extend: 'Extend 30 min', search: 'Find a site', role: { chair: 'Chair', staff: 'Staff', site: 'Site', guest: 'Guest', camera: 'Camera' },
+    grant: 'Grant', deny: 'Deny', revoke: 'Take the floor back', view: 'View', unview: 'Stop viewing', viewed: 'viewed', viewBehind: 'Another site is on air; this one shows when the broadcast stops', hands: 'Requests to speak', extend: 'Extend 30 min', search: 'Find a site', role: { chair: 'Chair', staff: 'Staff', site: 'Site', guest: 'Guest', camera: 'Camera' },
     offline: 'offline', online: 'online', micMuted: 'muted', micOpen: 'mic on', camOn: 'picture', camOff: 'no picture', none: 'No site has joined yet. They are listed here when they do.', done: 'Done: {order}', noMatch: 'No site matches',
     allowTakeover: 'Allow another device',
   },

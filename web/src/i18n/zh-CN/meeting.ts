@@ -1,5 +1,6 @@
 export default {
   recordings: {
+    nothing: '没有录到',
     title: '会议录制',
     none: '没有录制',
     noneHint: '主席在会中点“开始录制”后，各会场的画面和声音分轨保存在这里。',

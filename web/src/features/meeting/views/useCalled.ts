@@ -5,9 +5,10 @@ const OPENS_AFTER_S = 5
 /**
  * Being called on: five seconds of warning, then the microphone opens unless refused.
  *
- * `isCalled`: the room says this site has the floor. `open` switches the microphone on.
+ * `isCalled`: the room says this site has the floor. `setMicrophone`: the call lifts the chair's mute at once, so a
+ * microphone left on under it is closed first; nobody is heard during the warning.
  */
-export function useCalled(isCalled: Ref<boolean>, open: () => void) {
+export function useCalled(isCalled: Ref<boolean>, setMicrophone: (on: boolean) => void) {
   const secondsLeft = ref(0)
   const isRefused = ref(false)
   let timer: ReturnType<typeof setInterval> | undefined
@@ -16,7 +17,7 @@ export function useCalled(isCalled: Ref<boolean>, open: () => void) {
   function accept(): void {
     stop()
     secondsLeft.value = 0
-    open()
+    setMicrophone(true)
   }
   function refuse(): void {
     stop()
@@ -27,7 +28,9 @@ export function useCalled(isCalled: Ref<boolean>, open: () => void) {
     stop()
     isRefused.value = false
     secondsLeft.value = called ? OPENS_AFTER_S : 0
-    if (called) timer = setInterval(() => (--secondsLeft.value <= 0 ? accept() : undefined), 1000)
+    if (!called) return
+    setMicrophone(false)
+    timer = setInterval(() => (--secondsLeft.value <= 0 ? accept() : undefined), 1000)
   }, { immediate: true })
   onScopeDispose(stop)
   return { secondsLeft, isRefused, accept, refuse }
