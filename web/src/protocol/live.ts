@@ -100,7 +100,7 @@ export class Live {
     return () => this.unwatch(topic, handler as TopicHandler<unknown>)
   }
 
-  /** Continue a topic whose snapshot came with another answer (`room.join`). */
+  /** Continue a topic whose snapshot came with another answer (`room.join`); takes the place of an earlier one. */
   adopt<S>(answer: Subscribed<S>, handler: TopicHandler<S>): () => void {
     const feed: Feed = { position: new FeedPosition(), handlers: new Set(), isSubscribing: false }
     feed.handlers.add(handler as TopicHandler<unknown>)

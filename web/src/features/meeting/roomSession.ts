@@ -45,7 +45,6 @@ export class RoomSession {
   private isJoining = false
   /** A slot map that overtook the answer to `room.join`. */
   private earlySlots: SlotMap | null = null
-  private stopTopic: (() => void) | null = null
   private readonly undo: (() => void)[] = []
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
   private statsTimer: ReturnType<typeof setInterval> | undefined
@@ -138,8 +137,8 @@ export class RoomSession {
     this.streams.value = new Map(peer.streams)
     this.myId.value = answer.participant_id
     this.slots.value = this.earlySlots ?? normaliseSlots(answer.slots)
-    this.stopTopic?.()
-    this.stopTopic = this.live.adopt<RoomSnapshot>(answer, {
+    // Takes the place of the earlier seat's feed. To stop that one now would unsubscribe us from the room just joined.
+    this.live.adopt<RoomSnapshot>(answer, {
       onSnapshot: (snapshot) => (this.room.value = fromSnapshot(snapshot)),
       onChange: (change) => this.room.value && (this.room.value = applyChange(this.room.value, change)),
     })
