@@ -73,7 +73,7 @@ class Sample:
     waited: float
     load: float
     forwarded: int = 0
-    blocks: int = 0
+    held: int = 0  # see Living
     objects: dict[str, int] = field(default_factory=dict, repr=False)
 
 
@@ -87,7 +87,7 @@ def faults(samples: Sequence[Sample]) -> list[str]:
     for name, unit, of in (
         ("rss_kb", "kB", median),
         ("fds", "descriptors", median),
-        ("blocks", "pieces of memory", min),
+        ("held", "bytes or pieces given out", min),
     ):
         then, now = (of([getattr(one, name) for one in some]) for some in (first, last))
         if now >= GROWTH * then > 0:
@@ -178,7 +178,7 @@ class Watch:
             round(waited, 4),
             round(os.getloadavg()[0], 1),
             int(stats["packets_forwarded_total"]),
-            living.blocks,
+            living.held,
             living.objects,
         )
 

@@ -7,6 +7,7 @@ last three minutes, so that its certificate is made anew again and again.
 """
 
 import asyncio
+import ctypes
 import functools
 import gc
 import json
@@ -33,12 +34,12 @@ _BEGAN = datetime.now(UTC)
 class Living:
     """What lives in the worker. `objects`: class name → how many, `all` with foreign ones.
 
-    `blocks`: pieces of memory Python holds, numbers and strings too. `stores`: what is bounded by
+    `held`: memory given out to Python, see `_held`. `stores`: what is bounded by
     its size: name → (held, room).
     """
 
     objects: dict[str, int]
-    blocks: int = 0
+    held: int = 0
     stores: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -70,7 +71,7 @@ def _read(counts: Path) -> Living | None:
     found = json.loads(counts.read_text())
     counts.unlink()
     stores = {name: (held, room) for name, (held, room) in found["stores"].items()}
-    return Living(found["objects"], found["blocks"], stores)
+    return Living(found["objects"], found["held"], stores)
 
 
 def _name(one: object) -> str:
@@ -101,12 +102,35 @@ def _stores(objects: list[object]) -> dict[str, tuple[int, int]]:
     return stores
 
 
+_MALLINFO = (
+    "arena", "ordblks", "smblks", "hblks", "hblkhd",
+    "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+)  # fmt: skip
+
+
+class _MallInfo(ctypes.Structure):
+    """`struct mallinfo2` of glibc (mallinfo(3))."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _MALLINFO)
+
+
+def _held() -> int:
+    """Pieces of Python's own allocator; where glibc's serves in its place, bytes of that."""
+    pieces = sys.getallocatedblocks()
+    if pieces:
+        return pieces
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _MallInfo
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
 def _write(counts: Path) -> None:
     gc.collect()
     objects = gc.get_objects()
     kinds = Counter(map(_name, objects))
     del kinds[""]
-    found = Living({**kinds, "all": len(objects)}, sys.getallocatedblocks(), _stores(objects))
+    found = Living({**kinds, "all": len(objects)}, _held(), _stores(objects))
     draft = counts.with_suffix(".new")
     draft.write_text(json.dumps(asdict(found)))
     draft.replace(counts)
