@@ -56,7 +56,10 @@ class Recording:
         return sum(track.octets for track in self.tracks.values())
 
     def describe(self) -> dict[str, Any]:
-        """The index: what to play when; `started_at` of a segment is Unix time."""
+        """The index: what to play when; `started_at` of a segment is Unix time.
+
+        Why a recording ended is in the database alone: a full disk could not be told of its own.
+        """
         tracks = [
             {
                 "participant_id": track.participant_id,
@@ -68,7 +71,6 @@ class Recording:
         return {
             "recording_id": self.recording_id,
             "room_id": self.room_id,
-            "is_full": self.is_full,
             "tracks": [*self.earlier, *tracks],
         }
 
