@@ -69,10 +69,10 @@ def check_waiting(report: Report) -> None:
 
 
 def said(report: Report) -> str:
-    """The report in one line: 雁回镇张三报告水情3.2米,还在涨."""
+    """The report in one line: 雁回镇张三报告水情3.2米，还在涨."""
     who = f"{report.unit_name}{report.person_name}" or "未登记号码"
     figure = f"{report.value:g}{_UNITS.get(report.kind, '')}" if report.value is not None else ""
-    note = report.note if not figure or not report.note else f",{report.note}"
+    note = report.note if not figure or not report.note else f"，{report.note}"
     return f"{who}报告{KIND_NAMES.get(report.kind, report.kind)}{figure}{note}"
 
 

@@ -29,7 +29,8 @@ Snapshot of topic `incident:ID`, also `GET /api/v1/incidents/{id}`::
                   stopped", step, steps: [{name, wait_s, people: [{person_id, person, title}]}],
                   next_escalation_at|null, acknowledged_at}]  one row of the board each
     assignments [{id, callout_id, role, role_name, person_id, person, title, unit_id, unit, number,
-                  step 0.., step_name "主责|副职|领导", state "pending|submitted|delivered|
+                  step 0.., step_name "主责|副职|领导", step_code
+                  "principal|deputy|leader|", state "pending|submitted|delivered|
                   acknowledged|declined|escalated|failed", state_name "未发|已提交|已送达|已确认|
                   已拒绝|已升级|失败", message_id, submitted_at, delivered_at, acknowledged_at,
                   acknowledged_how "sms|phone|console"|null, acknowledged_by, answer, failure,

@@ -6,7 +6,7 @@ from typing import Any
 
 from command.activation import CONFIRMED_LEVELS, Activation
 from command.assignment import STATE_NAMES, Assignment, Callout, CalloutState
-from command.escalation import Link
+from command.escalation import LINK_NAMES, Link
 from command.figures import METRICS
 from command.grading import GRADE_NAMES, Grading
 from command.hazard import KINDS, Hazard
@@ -21,6 +21,7 @@ from directory.model import mask
 from plans.model import PlanLevel, Proposal
 
 Wire = dict[str, Any]
+_LINK_CODES = {name: to.value for to, name in LINK_NAMES.items()}
 
 
 def moment(at: datetime | None) -> str | None:
@@ -251,6 +252,7 @@ def assignment(value: Assignment, of_callout: Callout) -> Wire:
         "number": mask(value.number),
         "step": value.step,
         "step_name": of_callout.chain[value.step].name,
+        "step_code": _LINK_CODES.get(of_callout.chain[value.step].name, ""),
         "state": value.state.value,
         "state_name": STATE_NAMES[value.state],
         "message_id": value.message_id,

@@ -249,6 +249,7 @@ class Assignment(ApiModel):
     number: str
     step: int
     step_name: str
+    step_code: Literal["principal", "deputy", "leader", ""]
     state: Literal[
         "pending", "submitted", "delivered", "acknowledged", "declined", "escalated", "failed"
     ]

@@ -63,7 +63,7 @@ async def sign_in(context: BrowserContext, county: DemoCounty, username: str) ->
 
 async def record_the_leak(page: Page) -> None:
     await page.click('[data-test="record-incident"]')
-    await page.click('[data-test="kind"]')
+    await page.wait_for_selector('[data-test="kind"] input:focus')  # the caller is on the line
     await page.keyboard.type("危险化学品")
     await page.locator(".el-select-dropdown__item:visible", has_text="危险化学品").first.click()
     await page.fill('input[placeholder*="氯气"]', "自来水厂氯气泄漏")

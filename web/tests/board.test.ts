@@ -7,7 +7,7 @@ const callout = (id: string, more: Partial<Callout> = {}): Callout => ({
   id, role: id, role_name: id, unit_id: 'u', unit: '县', state: 'calling', step: 0, steps: [], next_escalation_at: null, acknowledged_at: null, ...more,
 })
 const person = (id: string, more: Partial<Assignment> = {}): Assignment => ({
-  id, callout_id: 'c1', role: 'c1', role_name: '', person_id: id, person: id, title: '', unit_id: 'u', unit: '', number: '', step: 0, step_name: '主责',
+  id, callout_id: 'c1', role: 'c1', role_name: '', person_id: id, person: id, title: '', unit_id: 'u', unit: '', number: '', step: 0, step_name: '主责', step_code: 'principal',
   state: 'pending', state_name: '未发', message_id: null, submitted_at: null, delivered_at: null, acknowledged_at: null, acknowledged_how: null,
   acknowledged_by: '', answer: '', failure: '', rung_at: null, ring_result: '', next_escalation_at: null, ...more,
 })

@@ -26,7 +26,7 @@ async def test_a_text_from_a_handset_is_on_the_duty_desk_with_whose_it_is(county
     ReportItem.model_validate(report)
     assert (report["kind"], report["value"], report["note"]) == ("water_level", 3.2, "还在涨")
     assert (report["person"], report["unit"], report["state"]) == ("镇长", "烽台镇", "waiting")
-    assert report["said"] == "烽台镇镇长报告水情3.2米,还在涨"
+    assert report["said"] == "烽台镇镇长报告水情3.2米，还在涨"
     assert report["intake"]["kind_code"] == "11A01"
     assert TOWNSHIP_HEAD not in str(report)
     assert [(fact.kind, fact.value, fact.unit_path) for fact in facts] == [

@@ -275,4 +275,4 @@ async def test_the_inbox_says_what_a_text_is_and_whose(
         async with asyncio.timeout(15):
             while not await reports():  # noqa: ASYNC110 - the event goes its own way
                 await asyncio.sleep(0.05)
-        assert (await reports())[0]["said"] == "青澜县王河长报告水情3.2米,还在涨"
+        assert (await reports())[0]["said"] == "青澜县王河长报告水情3.2米，还在涨"

@@ -7,7 +7,7 @@ const callout = (id: string, state: Callout['state']): Callout => ({
   id, role: id, role_name: `职责${id}`, unit_id: 'u', unit: '青澜县', state, step: 0, steps: [], next_escalation_at: null, acknowledged_at: null,
 })
 const person = (id: string, calloutId: string, more: Partial<Assignment> = {}): Assignment => ({
-  id, callout_id: calloutId, role: calloutId, role_name: '', person_id: id, person: `人员${id}`, title: '局长', unit_id: 'u', unit: '', number: '100****0001', step: 0, step_name: '主责', state: 'delivered', state_name: '已送达',
+  id, callout_id: calloutId, role: calloutId, role_name: '', person_id: id, person: `人员${id}`, title: '局长', unit_id: 'u', unit: '', number: '100****0001', step: 0, step_name: '主责', step_code: 'principal', state: 'delivered', state_name: '已送达',
   message_id: 'm', submitted_at: '2026-11-21T00:00:00Z', delivered_at: '2026-11-21T00:00:05Z', acknowledged_at: null, acknowledged_how: null, acknowledged_by: '', answer: '', failure: '', rung_at: null, ring_result: '', next_escalation_at: null, ...more,
 })
 const board = {

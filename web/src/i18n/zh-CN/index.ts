@@ -9,6 +9,8 @@ import directory from './directory'
 import admin from './admin'
 import selftest from './selftest'
 import manage from './manage'
+import kinds from './kinds'
+import causes from './causes'
 
 /** Everything the console says; the meeting page loads only `common` and `room`. */
-export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest, ...manage }
+export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest, ...manage, ...kinds, ...causes }
