@@ -36,10 +36,24 @@ async def recorded(settings: Settings) -> AsyncIterator[tuple[House, Page, Page]
         yield house, hall, east
 
 
+SOMETHING = 1_000  # bytes: more than a file's head
+
+
 def files(settings: Settings, source: str) -> list[Path]:
     """The segment files of a source, oldest first."""
     folder = settings.data.dir / "recordings"
     return sorted(folder.rglob(f"*-{source}-*"), key=lambda path: path.stat().st_mtime)
+
+
+async def until_files(settings: Settings, number: int) -> None:
+    """Of voice and picture each, the newest with something in it; the lamp needs one of them."""
+    async with asyncio.timeout(15):
+        for source in ("audio", "camera"):
+            while True:
+                found = files(settings, source)
+                if len(found) >= number and found[-1].stat().st_size > SOMETHING:
+                    break
+                await asyncio.sleep(0.05)
 
 
 def decoded(path: Path) -> int:
@@ -121,6 +135,7 @@ async def test_a_hung_recorder_is_replaced_and_the_recording_goes_on(
     child = house.app.rooms.recordings.child
     sending = asyncio.create_task(perform(east, 60))
     await hall.change("room.changed", recording="on")
+    await until_files(settings, 1)
     hung = child.process_id
     hall.heard.clear()
     os.kill(hung, signal.SIGSTOP)
@@ -129,6 +144,7 @@ async def test_a_hung_recorder_is_replaced_and_the_recording_goes_on(
     with pytest.raises(ProcessLookupError):
         os.kill(hung, 0)
     assert child.restarts == 1
+    await until_files(settings, 2)
     sending.cancel()
     with suppress(asyncio.CancelledError):
         await sending
