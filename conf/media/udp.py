@@ -27,6 +27,7 @@ MAX_DATAGRAM: Final = 1500
 RX_SLOTS: Final = 64
 TX_SLOTS: Final = 256  # half a MiB: what is protected is still in the cache when it is sent
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
+OTHER_NUMBERS: Final = 20  # tried when any number will do
 
 _ffi = cffi.FFI()
 _ffi.cdef(
@@ -410,10 +411,28 @@ class PlainPort(MmsgPort):
             self.dropped_sends += 1
 
 
+def _is_free_for_tcp(bound: socket.socket) -> bool:
+    """Can the worker listen on TCP under the same number?"""
+    with socket.socket(bound.family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(bound.getsockname())
+        except OSError:
+            return False
+    return True
+
+
 def open_port(host: str, port: int) -> MmsgPort:
-    """The fastest port this system offers, bound to `host` and `port` (0: any free one).
+    """The fastest port this system offers, bound to `host` and `port`.
+
+    0: any number that is free, for TCP too.
 
     Raises: OSError: the address is taken or cannot be bound.
     """
     sock = open_udp(host, port)
+    for _ in range(OTHER_NUMBERS if not port else 0):
+        if _is_free_for_tcp(sock):
+            break
+        sock.close()
+        sock = open_udp(host, port)
     return MmsgPort(sock, open_feedback(sock)) if _libc is not None else PlainPort(sock)

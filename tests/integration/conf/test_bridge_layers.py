@@ -80,8 +80,12 @@ async def test_a_browser_stops_and_resumes_its_layers(tmp_path: Path) -> None:
         obeying = asyncio.create_task(obey(bridge, "a", a))
 
         async def layers() -> Layers:
-            outbound = (await a.stats())["outbound"]
-            return {rid: outbound[f"1{rid}"] for rid in "qhf"}
+            async with asyncio.timeout(10):
+                while True:  # a layer is in the browser's figures once its encoder is
+                    outbound = (await a.stats())["outbound"]
+                    if all(f"1{rid}" in outbound for rid in "qhf"):
+                        return {rid: outbound[f"1{rid}"] for rid in "qhf"}
+                    await asyncio.sleep(0.1)
 
         await until(layers, lambda now: not now["h"]["active"] and not now["f"]["active"])
         await asyncio.sleep(1)

@@ -63,6 +63,19 @@ def test_a_port_in_use_is_still_noticed() -> None:
     udp.open_port("127.0.0.1", first_port).close()  # and it is free again
 
 
+def test_a_number_that_tcp_has_taken_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any free one must be free for both: the worker listens on TCP under the same number."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        numbers = iter([taken.getsockname()[1], 0])
+        real = udp.open_udp
+        monkeypatch.setattr(udp, "open_udp", lambda host, _: real(host, next(numbers)))
+        port = udp.open_port("127.0.0.1", 0)
+        assert port.local_port() != taken.getsockname()[1]
+        port.close()
+
+
 def _free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))

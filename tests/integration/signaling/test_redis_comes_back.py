@@ -43,6 +43,7 @@ async def _until(nodes: Nodes, *, is_ready: bool) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.timeout(60)  # it waits for real beats
 async def test_redis_back_is_ready_again(
     sqlite_url: str,
     redis_url: str,
