@@ -7,6 +7,7 @@ BPF program, Linux 4.5): what begins like transport-wide feedback (draft-holmer-
 the second socket, everything else stays.
 """
 
+import contextlib
 import socket
 import struct
 import sys
@@ -56,6 +57,8 @@ def open_feedback(main: socket.socket) -> socket.socket | None:
         main.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
     except OSError:
         second.close()
+        with contextlib.suppress(OSError):
+            main.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)  # nobody shall join it
         return None
     return second
 

@@ -89,6 +89,20 @@ def test_a_socket_that_cannot_be_shared_keeps_everything() -> None:
         assert steering.open_feedback(unfit) is None
 
 
+def test_where_the_kernel_does_not_sort_the_port_is_ours_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All comes to the first socket, and nobody may bind beside it."""
+    monkeypatch.setattr(steering, "SO_ATTACH_REUSEPORT_CBPF", 0xFFFF)  # no such option
+    main = udp.open_udp("127.0.0.1", 0)
+    assert steering.open_feedback(main) is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(main.getsockname())
+    main.close()
+
+
 async def test_a_due_tick_goes_along_with_a_batch(tmp_path: Path) -> None:
     """Once per 20 ms of the grid, however many batches come."""
     async with asyncio.TaskGroup() as tasks:
