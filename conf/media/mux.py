@@ -5,6 +5,7 @@ source is a binding request with the right ufrag and integrity, or an address so
 Everything else is counted by reason and dropped; nothing a stranger sends changes any other state.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -13,12 +14,13 @@ from pylibsrtp._binding import ffi as srtp_ffi
 from conf.media import stun
 from conf.media.opened import WAIT_S, OpenPictures
 from conf.media.session import Session
-from conf.media.srtp import OK, unprotect, unprotect_rtcp
+from conf.media.srtp import MAX_SSRCS, OK, unprotect, unprotect_rtcp
 from conf.media.udp import HEADROOM, MAX_DATAGRAM, RX_SLOTS, Endpoint, MmsgPort, SlotArray
 
 BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
 MAX_WAKE_S: Final = 0.02  # eight batches for sixty sites each would take a fifth of a second
 HIJACK_GUARD_S: Final = 3.0
+_read_ssrc: Final = struct.Struct("!I").unpack_from
 
 
 class Counters:
@@ -32,6 +34,7 @@ class Counters:
         "bad_stun",
         "received",
         "replayed_stun",
+        "surplus_ssrc",
         "unknown_source",
     )
 
@@ -47,6 +50,7 @@ class Counters:
     unknown_source: int
     bad_rtp: int
     bad_rtcp: int
+    surplus_ssrc: int
 
     def as_dict(self) -> dict[str, float]:
         """Prometheus-ready names."""
@@ -198,21 +202,31 @@ class Mux:
         now: float,
     ) -> None:
         """SRTP or SRTCP from a known address (RFC 5761 §4 tells them apart)."""
-        assert session.srtp is not None
+        srtp = session.srtp
+        assert srtp is not None
+        is_rtcp = 191 < memory[base + 1] < 224
+        if size < (8 if is_rtcp else 12):
+            self._refuse(is_rtcp=is_rtcp)
+            return
+        (ssrc,) = _read_ssrc(memory, base + (4 if is_rtcp else 8))
+        known = srtp.known
+        if ssrc not in known and len(known) >= MAX_SSRCS:
+            self.counters.surplus_ssrc += 1
+            return
         length = self._size
         length[0] = size
-        if 191 < memory[base + 1] < 224:
-            if size < 8 or unprotect_rtcp(session.srtp.receive, pointer, length) != OK:
-                self.counters.bad_rtcp += 1
-                return
-            self._heard(session, key, now)
-            session.sink.on_rtcp(memory, base, length[0], now)
+        if (unprotect_rtcp if is_rtcp else unprotect)(srtp.receive, pointer, length) != OK:
+            self._refuse(is_rtcp=is_rtcp)
             return
-        if size < 12 or unprotect(session.srtp.receive, pointer, length) != OK:
-            self.counters.bad_rtp += 1
-            return
+        known.add(ssrc)
         self._heard(session, key, now)
-        session.sink.on_rtp(memory, base, length[0], now)
+        (session.sink.on_rtcp if is_rtcp else session.sink.on_rtp)(memory, base, length[0], now)
+
+    def _refuse(self, *, is_rtcp: bool) -> None:
+        if is_rtcp:
+            self.counters.bad_rtcp += 1
+        else:
+            self.counters.bad_rtp += 1
 
     @staticmethod
     def _heard(session: Session, key: bytes, now: float) -> None:

@@ -101,7 +101,6 @@ class Publisher:
         self._by_mid = {track.mid: track for track in self.tracks.values()}
         self._sources: dict[int, Layer | Repair] = {}
         self.unknown_packets = 0
-        self.on_stray: Callable[[int], None] = lambda ssrc: None
         self._policer = Policer(CAP_BPS, len(_LAYER_RANKS) + 2)
         self._screen_policer = Policer(CAP_BPS, 2)
         self._up_bps = CAP_BPS
@@ -123,7 +122,6 @@ class Publisher:
         source = self._sources.get(packet.ssrc) or self._learn(packet)
         if source is None:
             self.unknown_packets += 1
-            self.on_stray(packet.ssrc)
         elif isinstance(source, Layer):
             if self._is_policed and not self._admits(source, packet, now):
                 return
@@ -211,10 +209,6 @@ class Publisher:
         layer = self.tracks[SourceKind.CAMERA].layers[0]
         self._sources = {ssrc: layer}
         layer.restart(ssrc)
-
-    def has_source(self, ssrc: int) -> bool:
-        """Does it send media, or repairs, under this SSRC?"""
-        return ssrc in self._sources
 
     def layer_by_ssrc(self, ssrc: int) -> Layer | None:
         """The layer whose media SSRC this is (sender reports)."""

@@ -18,7 +18,6 @@ from conf.media.publisher import Publisher
 from conf.media.rtp import Packet, extension_table
 from conf.media.sdp import Offer
 from conf.media.session import Session
-from conf.media.streams import StreamLimit
 from conf.media.subscriber import Subscriber
 from conf.media.timeline import Anchor
 from conf.media.twcc import FeedbackBuilder
@@ -51,8 +50,6 @@ class Seat:
             worker.certificates.current(), offer.fingerprints, worker.port.send, self, now
         )
         self.publisher = Publisher(participant_id, offer, worker.forwarder.on_packet)
-        self._streams = StreamLimit(self.session.forget_stream)
-        self.publisher.on_stray = self._streams.on_stray_media
         for track in self.publisher.tracks.values():
             for layer in track.layers:
                 layer.ask = self._ask_keyframe
@@ -95,8 +92,6 @@ class Seat:
 
     def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
         """Act on each report of a compound packet."""
-        ssrc = int.from_bytes(memory[base + 4 : base + 8], "big")
-        self._streams.on_report(ssrc, is_source=self.publisher.has_source(ssrc))
         body = rtcp.lone_feedback(memory, base, size)  # sixteen a second from every subscriber
         if body is not None:
             if self.budget.on_feedback(memory, *body, now):

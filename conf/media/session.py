@@ -233,11 +233,6 @@ class Session:
         if protected is not None:
             self._send(protected, self.endpoint)
 
-    def forget_stream(self, ssrc: int) -> None:
-        """Drop the SRTP state kept for what the peer sends under this SSRC."""
-        if self.srtp is not None:
-            self.srtp.forget(ssrc)
-
     async def close(self) -> None:
         """Say goodbye and forget the keys; idempotent."""
         if self.is_closed:

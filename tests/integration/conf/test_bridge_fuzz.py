@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from pylibsrtp._binding import ffi
 
-from conf.media.srtp import OK, protect
-from conf.media.streams import MAX_REPORTERS
-from tests.support.bridge import running_bridge, stream, take_seat
+from conf.media.srtp import MAX_SSRCS, OK, protect
+from tests.support.bridge import running_bridge, stream, stream_until, take_seat
 from tests.support.bridge_client import Site
 
 pytestmark = pytest.mark.timeout(60)
@@ -39,7 +38,9 @@ def nonsense_rtcp(rng: random.Random, site: Site) -> bytes:
     kind = rng.choice((200, 201, 202, 203, 205, 206, 207))
     words = rng.randrange(1, 30)
     ssrcs = [*site.answer.ssrcs, *site.answer.rtx_ssrcs, site.audio.ssrc]
-    body = rng.randbytes(4) + rng.choice(ssrcs).to_bytes(4, "big") + rng.randbytes(4 * words)
+    sender = rng.choice((1, site.audio.ssrc))
+    body = sender.to_bytes(4, "big") + rng.choice(ssrcs).to_bytes(4, "big")
+    body += rng.randbytes(4 * words)
     return bytes((0x80 | rng.randrange(32), kind)) + (len(body) // 4).to_bytes(2, "big") + body
 
 
@@ -83,36 +84,44 @@ def sealed(site: Site, packet: bytes) -> bytes:
     return bytes(ffi.buffer(buffer, size[0]))
 
 
-async def test_sources_without_end_are_not_remembered(tmp_path: Path) -> None:
-    """libsrtp looks through the states of all SSRCs at each packet, so strays leave none.
+async def test_sources_without_end_are_not_heard(tmp_path: Path) -> None:
+    """libsrtp keeps a state for every SSRC and looks through all of them at each packet.
 
-    Seen from outside: what left a state is refused when it comes again, a forgotten stray is not.
+    So a member has so many and no more; and of none a packet is taken twice, media or report.
     """
     async with running_bridge(tmp_path) as bridge:
-        await bridge.open("room", "a")
+        await bridge.open("room", "a", "b")
         a = await take_seat(bridge, "room", Site("a"))
-        await stream([a], 0.5)
-        assert a.srtp is not None
+        b = await take_seat(bridge, "room", Site("b"))
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 20)
+        srtp = a.srtp
+        assert srtp is not None
 
-        async def refused(name: str, data: bytes) -> float:
-            before = (await bridge.worker.stats())[f"datagrams_bad_{name}_total"]
-            a.send_raw(data)
+        async def refused(reason: str, *packets: bytes) -> float:
+            before = (await bridge.worker.stats())[f"datagrams_{reason}_total"]
+            for packet in packets:
+                a.send_raw(packet)
             await asyncio.sleep(0.1)
-            return (await bridge.worker.stats())[f"datagrams_bad_{name}_total"] - before
+            return (await bridge.worker.stats())[f"datagrams_{reason}_total"] - before
+
+        def report(ssrc: int) -> bytes:
+            protected = srtp.protect_rtcp(b"\x80\xc9\0\1" + ssrc.to_bytes(4, "big"))
+            assert protected is not None
+            return protected
 
         head = b"\x80\x60\0\1" + bytes(4)
         stray = sealed(a, head + b"\1\2\3\4" + b"nothing")
-        assert await refused("rtp", stray) == 0
-        assert await refused("rtp", stray) == 0
-        reports = []
-        for ssrc in range(1, MAX_REPORTERS + 3):
-            report = a.srtp.protect_rtcp(b"\x80\xc9\0\1" + ssrc.to_bytes(4, "big"))
-            assert report is not None
-            reports.append(report)
-            a.send_raw(report)
-        await asyncio.sleep(0.1)
-        assert await refused("rtcp", reports[0]) == 1
-        assert await refused("rtcp", reports[-1]) == 0
-        await stream([a], 0.5)
+        assert await refused("bad_rtp", stray, stray) == 1
+        reports = [report(ssrc) for ssrc in range(1, MAX_SSRCS + 20)]
+        surplus = await refused("surplus_ssrc", *reports)
+        assert surplus >= 20  # the site's own count too
+        taken = len(reports) - int(surplus)
+        assert taken > 70
+        assert await refused("bad_rtcp", *reports[:taken]) == taken
+        assert await refused("surplus_ssrc", *reports[taken:]) == surplus
+        assert await refused("surplus_ssrc", sealed(a, head + b"\1\2\3\5" + b"nothing")) == 1
+        assert await refused("bad_rtcp", report(70)) == 0  # its next is heard
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 40)
         assert bridge.worker.restarts == 0
-        await a.close()
+        for site in (a, b):
+            await site.close()
