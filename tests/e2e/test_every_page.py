@@ -62,6 +62,17 @@ async def _all_entries(page: Page) -> int:
     return count
 
 
+async def _lost(page: Page, address: str) -> None:
+    """An address that leads nowhere says so, keeps it, and leads home."""
+    await page.goto(f"{address}/incidents/new/foo")
+    await expect(page).to_have_title("没有这个页面 · 烽燧")
+    await expect(page.locator("[data-test=lost]")).to_contain_text("/incidents/new/foo")
+    await _on_both(page)
+    await page.get_by_role("link", name="回到首页").click()
+    await expect(page).to_have_url(f"{address}/")
+    await expect(page).to_have_title("首页 · 烽燧")
+
+
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
 async def test_every_page_of_every_role_fits_and_speaks(
@@ -75,6 +86,8 @@ async def test_every_page_of_every_role_fits_and_speaks(
         faults = Faults(page)
         await page.goto(county.address)
         seen[role] = await _all_entries(page)
+        if role is Role.ADMIN:
+            await _lost(page, county.address)
         await page.get_by_role("button", name=re.compile("^EN$")).first.click()
         await expect(page.locator("html")).to_have_attribute("lang", "en")
         assert await _all_entries(page) == seen[role]

@@ -46,7 +46,7 @@ export const router = createRouter({
     page('/account', 'account', () => import('@/features/admin/AccountPage.vue')),
     page('/audit', 'audit', () => import('@/features/admin/AuditPage.vue')),
     page('/system', 'system', () => import('@/features/admin/SystemPage.vue')),
-    { path: '/:rest(.*)*', redirect: '/' },
+    page('/:rest(.*)*', 'lost', () => import('./LostPage.vue')),
   ],
 })
 

@@ -75,6 +75,12 @@ export default {
     import: 'Import people',
     audit: 'Audit log',
     system: 'Self-test',
+    lost: 'No such page',
+  },
+  lost: {
+    title: 'Nothing stands at {path}',
+    hint: 'The address may have been cut in a message, or the page has moved since.',
+    home: 'To the home page',
   },
   role: {
     admin: 'Administrator',

@@ -75,6 +75,12 @@ export default {
     import: '导入通讯录',
     audit: '审计日志',
     system: '系统自检',
+    lost: '没有这个页面',
+  },
+  lost: {
+    title: '{path} 没有对应的页面',
+    hint: '可能是链接在短信或聊天中被截断，也可能是页面已经搬走。',
+    home: '回到首页',
   },
   role: {
     admin: '系统管理员',
