@@ -3,7 +3,10 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 import click
@@ -46,13 +49,34 @@ def demo(invocation: Invocation, is_lan: bool) -> None:
     """Migrate, seed the demo county once, start the modem simulator, serve."""
     settings = _settings(invocation, is_demo=True, is_lan=is_lan)
     _check_ports(settings, "make run")
-    with sole_use(settings, "demo"):
+    with sole_use(settings, "demo"), _ends_in_order():
         logins = run_plainly(_seed(settings, is_lan=is_lan))
         run_plainly(ensure_simulator(settings.data.dir))
         try:
             _serve(invocation, settings, is_demo=True, is_lan=is_lan, logins=logins)
         finally:  # a kill leaves the air alone, an end does not
+            _hear_no_more()
             run_plainly(end_simulator(settings.data.dir))
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """SIGTERM runs every `finally` also before the server listens for it, and after."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _hear_no_more() -> None:
+    """Being told twice to end must not cut the end short."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @click.command("seed-demo")

@@ -32,16 +32,21 @@ async def ensure_simulator(folder: Path) -> None:
     if await _answers(folder):
         return
     with (folder / "modem-sim.log").open("ab") as log:
-        await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable, str(_SERVER), "modem-sim",
             "--directory", str(folder), "--modems", str(MODEMS),
             stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    for _ in range(_START_TRIES):
-        if await _answers(folder):
-            return
-        await asyncio.sleep(_TRY_EVERY_S)
-    raise Unavailable(f"the modem simulator did not start; see {folder / 'modem-sim.log'}")
+    try:
+        for _ in range(_START_TRIES):
+            if await _answers(folder):
+                return
+            await asyncio.sleep(_TRY_EVERY_S)
+        raise Unavailable(f"the modem simulator did not start; see {folder / 'modem-sim.log'}")
+    except BaseException:  # also when told to end meanwhile: nothing would end it later
+        with suppress(ProcessLookupError):
+            process.terminate()
+        raise
 
 
 async def end_simulator(folder: Path) -> None:

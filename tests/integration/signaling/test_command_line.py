@@ -19,6 +19,7 @@ import pytest
 from core.version import VERSION
 from signaling.control import ask
 from sms.simulator.client import SimulatorClient
+from tests.support.county import until
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.timeout(120)
@@ -45,11 +46,12 @@ class Box:
 
     async def run(self, *arguments: str, stdin: str = "", **environ: str) -> tuple[int, str]:
         """Exit code and everything printed."""
-        process = await self._start(*arguments, **environ)
+        process = await self.start(*arguments, **environ)
         out, _ = await process.communicate(stdin.encode())
         return process.returncode or 0, out.decode()
 
-    async def _start(self, *arguments: str, **environ: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, **environ: str) -> asyncio.subprocess.Process:
+        """A process, at its very beginning."""
         return await asyncio.create_subprocess_exec(
             sys.executable, str(ROOT / "server.py"), *arguments,
             env=self.environ | environ, cwd=self.folder, stdin=asyncio.subprocess.PIPE,
@@ -58,7 +60,7 @@ class Box:
 
     async def serve(self, *arguments: str) -> asyncio.subprocess.Process:
         """A server that answers /readyz with 200."""
-        process = await self._start(*arguments)
+        process = await self.start(*arguments)
         self.started.append(process)
         async with asyncio.timeout(60):
             while await self.status("/readyz", is_https="--lan" in arguments) != 200:
@@ -264,6 +266,24 @@ async def test_the_demo_starts_twice_and_its_modems_outlive_the_server(box: Box)
     await second.communicate()
     await air.close()
     assert second.returncode == 0
+
+
+async def test_a_demo_told_to_end_while_it_starts_leaves_no_modem_behind(box: Box) -> None:
+    """SIGTERM before the server listens for it: the simulator just started ends as well."""
+    await box.run("seed-demo")
+    process = await box.start("demo")
+    box.started.append(process)
+
+    async def has_modems() -> bool:
+        return _simulator_pid(box) is not None
+
+    async def has_none() -> bool:
+        return not await has_modems()
+
+    await until(has_modems, within_s=60)
+    process.terminate()
+    await process.communicate()
+    await until(has_none, within_s=20)
 
 
 async def test_config_sample_and_openapi_print_what_is_committed(box: Box) -> None:
