@@ -63,6 +63,7 @@ class Session:
         "context",
         "credentials",
         "endpoint",
+        "has_left",
         "heard_at",
         "history",
         "is_closed",
@@ -98,6 +99,7 @@ class Session:
         self.checks, self._records = Bucket(*CHECKS), Bucket(*DTLS_RECORDS)
         self.heard_at = now
         self.is_closed = False
+        self.has_left = False  # for good: what is still under way brings nobody back
         self.is_handshaking = False
         self.profile = 0
         self._dtls: DtlsLink | None = None
@@ -108,11 +110,11 @@ class Session:
     def restart(self, fingerprints: tuple[tuple[str, str], ...]) -> stun.Credentials | None:
         """New ICE credentials (RFC 8445 §9), beside which the last ones hold on.
 
-        Returns: the ones before those, dead now. Raises: ValueError: another certificate; that is a
-        new session, not a restart.
+        Returns: the ones before those, dead now. Raises: ValueError: another certificate, or the
+        peer has closed this session; that is a new session, not a restart.
         """
-        if fingerprints != self._fingerprints:
-            raise ValueError("certificate changed")
+        if self.has_left or fingerprints != self._fingerprints:
+            raise ValueError("another session")
         dead, self.previous_credentials = self.previous_credentials, self.credentials
         self.credentials = stun.make_credentials()
         return dead
@@ -158,9 +160,13 @@ class Session:
         return oldest
 
     def move_to(self, key: bytes) -> None:
-        """An authenticated packet came from candidate `key`: media goes there from now on."""
+        """An authenticated packet came from candidate `key`: media goes there from now on.
+
+        Not after a goodbye: the transport feedback sent before it lies in a socket of its own and
+        is read later, and a network may reorder the rest.
+        """
         endpoint = self.candidates.get(key)
-        if endpoint is not None:
+        if endpoint is not None and not self.has_left:
             self.endpoint = endpoint
             self.pointer = endpoint.pointer
             self._paused_key = b""
@@ -223,6 +229,7 @@ class Session:
 
     def _closed_by_peer(self) -> None:
         if not self.is_closed:
+            self.has_left = True
             self.sink.on_lost("closed")
 
     def send_rtcp(self, packet: bytes) -> None:

@@ -188,6 +188,7 @@ class Site:
         self._tx_bytes = memoryview(ffi.buffer(self._tx)).cast("B")
         self._tasks: list[asyncio.Task[None]] = []
         self._stun_ok = asyncio.Event()
+        self._checks: set[bytes] = set()
         self.stun_replies = 0
         self.drop_received = 0.0  # share of media packets thrown away on arrival
 
@@ -242,11 +243,13 @@ class Site:
         return bytes(message)
 
     async def check(self) -> None:
-        """Send checks until one is answered."""
+        """Send checks until one of them is answered: all the bridge sent before has been read."""
         self._stun_ok.clear()
+        self._checks.clear()
         async with asyncio.timeout(10):
             while not self._stun_ok.is_set():
-                self.send_raw(self.binding_request())
+                self._checks.add(transaction := secrets.token_bytes(12))
+                self.send_raw(self.binding_request(transaction))
                 try:
                     await asyncio.wait_for(self._stun_ok.wait(), 0.1)
                 except TimeoutError:
@@ -297,7 +300,8 @@ class Site:
         first = view[0]
         if first < 4:
             self.stun_replies += 1
-            self._stun_ok.set()
+            if bytes(view[8:20]) in self._checks:
+                self._stun_ok.set()
         elif first < 64:
             if self._link is not None:
                 self._link.feed(bytes(view[:size]))
