@@ -25,6 +25,7 @@ from typing import NewType, Protocol
 from core.errors import Unavailable
 from sms.errors_cms import ErrorAction, ErrorClass, ErrorFamily, action_for, classify
 from sms.pdu.submit import SubmitPdu
+from sms.receipt_ids import IdForm
 
 Ticket = NewType("Ticket", str)  # the caller's own id of one attempt; comes back in LateOutcome
 
@@ -62,7 +63,8 @@ class SendOutcome:
     """How one `send_pdu` ended.
 
     `reference`: TP-MR 0..255, only with SENT (and with a duplicate refused by the network, which
-    counts as SENT without a reference). `error`: what the modem answered, if it did; UNKNOWN may
+    counts as SENT without a reference). `carrier_id`: instead, over SMPP, the id the carrier gave
+    (canonical: `sms.receipt_ids`). `error`: what the modem answered, if it did; UNKNOWN may
     carry one (332, 500, 255 say nothing certain). `detail`: a plain sentence for the operator.
     `needs_recovery`: call `recover()` before the next send; until then sends end as NOT_SENT.
     """
@@ -72,6 +74,7 @@ class SendOutcome:
     error: ModemError | None = None
     detail: str = ""
     needs_recovery: bool = False
+    carrier_id: str = ""
 
     @property
     def is_surely_not_sent(self) -> bool:
@@ -195,6 +198,19 @@ class ModemStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierReceipt:
+    """What an SMPP line knows of a status report beyond the PDU.
+
+    `form`: what the settings say of the line's ids. `answered`: the last texts it was given an id
+    for, which may not be stored yet.
+    """
+
+    message_id: str
+    form: IdForm | None = None
+    answered: tuple[tuple[Ticket, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingPdu:
     """One PDU as the modem handed it over, undecoded (`sms.pdu.decode_incoming` reads it).
 
@@ -206,6 +222,7 @@ class IncomingPdu:
     hex: str
     source: str
     received_at: datetime
+    receipt: CarrierReceipt | None = None  # over SMPP: the report is matched by its id alone
 
 
 IncomingSink = Callable[[IncomingPdu], Awaitable[None]]

@@ -94,7 +94,7 @@ class Inbox:
                 return
             if isinstance(decoded, StatusReport):
                 row.kind = "report"
-                if not await self._ledger.settle_report(uow, imsi, decoded):
+                if not await self._ledger.settle_report(uow, imsi, decoded, pdu.receipt):
                     log.info("report_without_message", modem=modem, reference=decoded.reference)
             else:
                 row.kind = "deliver"
@@ -326,7 +326,9 @@ def _plain_report(modem: str, imsi: str, pdu: IncomingPdu) -> Arrived | None:
     if not isinstance(decoded, StatusReport) or decoded.state is not ReportState.DELIVERED:
         return None
     number = to_e164(decoded.recipient.value)
-    return Arrived(modem, imsi, pdu.hex, number, decoded.reference, decoded.status, new_id())
+    return Arrived(
+        modem, imsi, pdu.hex, number, decoded.reference, decoded.status, new_id(), pdu.receipt
+    )
 
 
 def _asked(recipient: RecipientRow, message: MessageRow) -> Asked:

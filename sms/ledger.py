@@ -12,7 +12,7 @@ from core import changes, events, timers
 from core.database import UnitOfWork
 from core.ids import MessageId, RecipientId, SegmentId, new_id
 from sms import segments
-from sms.driver import SendOutcome, SendState
+from sms.driver import CarrierReceipt, SendOutcome, SendState
 from sms.errors_cms import ErrorAction
 from sms.lifecycle import LANES, SegmentFact, copies_allowed, summarise, transition
 from sms.model import (
@@ -28,6 +28,7 @@ from sms.model import (
 from sms.numbers import to_e164
 from sms.pdu import ReportState, StatusReport
 from sms.progress import Progress
+from sms.receipts import Line, Receipts
 from sms.settings import SmsSettings
 from sms.store import outbox as store
 from sms.store import turns
@@ -75,6 +76,7 @@ class Ledger:
     def __init__(self, settings: SmsSettings, progress: Progress) -> None:
         self._settings = settings
         self._progress = progress
+        self._receipts = Receipts()
 
     def usual_turn(
         self, connection: Connection, now: datetime, done: Done | None, taker: Taker | None
@@ -86,7 +88,7 @@ class Ledger:
         """
         state = None
         if done is not None:
-            state = turns.sent(connection, now, done.outgoing, done.modem, done.outcome.reference)
+            state = turns.sent(connection, now, done.outgoing, done.modem, done.outcome)
         return state, self.claim(connection, now, taker) if taker is not None else None
 
     def claim(self, connection: Connection, now: datetime, taker: Taker) -> Outgoing | None:
@@ -129,7 +131,17 @@ class Ledger:
     ) -> list[tuple[str, str, RecipientState] | None]:
         """Join reports that say "delivered" (for `Database.at_once`); None: the careful path."""
         since = now - _REPORT_WINDOW
-        return [turns.delivered(connection, now, since, report) for report in reports]
+        return [self._usual_report(connection, now, since, report) for report in reports]
+
+    def _usual_report(
+        self, connection: Connection, now: datetime, since: datetime, report: Arrived
+    ) -> tuple[str, str, RecipientState] | None:
+        if report.receipt is None:
+            return turns.delivered(connection, now, since, report)
+        carrier_id = self._receipts.answer_id(report.imsi, report.receipt)
+        if carrier_id is None:
+            return None
+        return turns.delivered(connection, now, since, report, carrier_id)
 
     async def settle(self, uow: UnitOfWork, attempt_id: str, outcome: SendOutcome) -> None:
         """Store how an attempt ended; a later outcome for the same attempt is the truer one."""
@@ -146,6 +158,8 @@ class Ledger:
         attempt.detail = outcome.detail[:300]
         if outcome.reference is not None:
             attempt.reference = outcome.reference
+        if outcome.carrier_id:
+            attempt.carrier_id = outcome.carrier_id
         if outcome.error is not None:
             attempt.error = str(outcome.error)[:60]
         if is_old:  # the text was begun anew meanwhile; this is of the round before
@@ -173,16 +187,23 @@ class Ledger:
         await self.withdraw(uow, ahead.attempt_id)
         return True
 
-    async def settle_report(self, uow: UnitOfWork, imsi: str, report: StatusReport) -> bool:
+    async def settle_report(
+        self,
+        uow: UnitOfWork,
+        imsi: str,
+        report: StatusReport,
+        receipt: CarrierReceipt | None = None,
+    ) -> bool:
         """Join a status report to its attempt. Returns: whether there was one."""
         number = to_e164(report.recipient.value)
-        attempt = await store.attempt_for_report(
-            uow,
-            imsi=imsi,
-            number=number,
-            reference=report.reference,
-            since=uow.now - _REPORT_WINDOW,
-        )
+        if receipt is not None:
+            line = Line(imsi, number)
+            attempt = await self._receipts.attempt_for(uow, line, receipt, _REPORT_WINDOW)
+        else:
+            since = uow.now - _REPORT_WINDOW
+            attempt = await store.attempt_for_report(
+                uow, imsi=imsi, number=number, reference=report.reference, since=since
+            )
         if attempt is None:
             return False
         attempt.report_status = report.status
@@ -194,7 +215,8 @@ class Ledger:
         attempt.reported_at = uow.now
         if attempt.state is AttemptState.STARTED:
             attempt.state, attempt.ended_at = AttemptState.SENT, uow.now
-        attempt.reference = report.reference
+        if receipt is None:
+            attempt.reference = report.reference
         if attempt.round != segment.round:
             return True
         fact = (

@@ -1,10 +1,12 @@
 """Settings of the SMS platform."""
 
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from core.settings import Section
+from sms.receipt_ids import IdForm
 from sms.targets import networks
 
 
@@ -16,7 +18,8 @@ class ModemSettings(Section):
     )
     path: str = Field(
         description="Device, best a link under /dev/serial/by-id/; for a carrier's line"
-        " smpp://system_id@host:port?source=number."
+        " smpp://system_id@host:port?source=number, and &ids=same, hex-decimal or decimal-hex: how"
+        " it writes message ids in answers and in receipts; left out: learnt."
     )
     driver: Literal["at", "gsmmodem", "smpp"] = Field("at", description="Which driver talks to it.")
     pin: SecretStr | None = Field(
@@ -53,6 +56,13 @@ class ModemSettings(Section):
     ussd_balance: str = Field(
         "", max_length=20, description="USSD code that tells the balance, e.g. *100#; empty: none."
     )
+
+    @field_validator("path")
+    @classmethod
+    def _names_a_form_of_ids(cls, path: str) -> str:
+        for form in parse_qs(urlsplit(path).query).get("ids", []):
+            IdForm(form)
+        return path
 
 
 class SmsSettings(Section):

@@ -925,6 +925,8 @@ CREATE TABLE sms_attempt (
   is_extra_copy BOOLEAN NOT NULL,
   round INTEGER NOT NULL,
   reference INTEGER,
+  carrier_id VARCHAR(65),
+  receipt_id VARCHAR(65),
   error VARCHAR(60),
   detail VARCHAR(300) NOT NULL,
   started_at DATETIME NOT NULL,

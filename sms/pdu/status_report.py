@@ -9,6 +9,7 @@ from sms.pdu.octets import Octets
 from sms.pdu.timestamps import decode_timestamp, encode_timestamp
 
 _MTI_STATUS_REPORT = 0x02
+_HAS_CODING_AND_DATA, _OCTETS = 0x06, 0x04  # TP-PI §9.2.3.27, TP-DCS
 
 
 class ReportState(StrEnum):
@@ -94,8 +95,11 @@ def encode_status_report(
     sent_at: datetime,
     discharged_at: datetime,
     status: int,
+    user_data: bytes = b"",
 ) -> str:
-    """A STATUS-REPORT as a network would hand it over, in hex (for the simulator and tests)."""
+    """A STATUS-REPORT as a network would hand it over, in hex; `user_data`: up to 140 octets."""
     tpdu = bytes([_MTI_STATUS_REPORT | 0x04, reference]) + recipient.encode()
     tpdu += encode_timestamp(sent_at) + encode_timestamp(discharged_at) + bytes([status])
+    if user_data:
+        tpdu += bytes([_HAS_CODING_AND_DATA, _OCTETS, len(user_data)]) + user_data
     return (NO_SERVICE_CENTRE + tpdu).hex().upper()

@@ -2,8 +2,10 @@
 
 One text at a time, as with a modem: an answer belongs to the text that waits for it, and what the
 line lost is `unknown`, never sent twice by rule. Receipts become status reports, texts from phones
-become DELIVER PDUs, so ledger and inbox know no difference. A receipt is acknowledged only once it
-is stored; otherwise the carrier sends it again.
+become DELIVER PDUs, so ledger and inbox know little difference: only that a receipt names its text
+by the carrier's id. What comes is acknowledged only once it is stored; otherwise the carrier sends
+it again. It is handed over from the owner's first sweep on: after a crash what was on the air is
+settled first.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from core.clock import Clock
 from core.errors import AppError
 from sms.driver import (
     CallResult,
+    CarrierReceipt,
     DriverEvent,
     DriverLimits,
     IncomingPdu,
@@ -44,6 +47,7 @@ from sms.errors_cms import ErrorFamily
 from sms.pdu import gsm7
 from sms.pdu.submit import DecodedSubmit, SubmitPdu, decode_submit
 from sms.pdu.user_data import Alphabet
+from sms.receipt_ids import LONGEST_ID, IdForm, canonical
 from sms.smpp import receipts
 from sms.smpp.incoming import INTERNATIONAL, UCS2_CODING, as_gsm
 from sms.smpp.pdu import (
@@ -51,6 +55,7 @@ from sms.smpp.pdu import (
     CommandId,
     Pdu,
     ShortMessage,
+    SmppError,
     Splitter,
     Status,
     bind,
@@ -66,6 +71,9 @@ _FLASH = 0x10  # TS 23.038 §4: the coding with message class 0, which centres p
 _UDHI = 0x40
 _TRACE_LINES = 200
 _RAW_DIGITS = 400
+_MOST_INBOUND = 1000
+_JUST_ANSWERED = 4  # texts whose outcome may not be stored yet: one on the air, one ahead
+_TELLING_DIGITS = 8
 # What a refusal means, in the words the platform already acts on (sms.md §6).
 _AS_CMS = {
     Status.INVALID_DESTINATION: 1,
@@ -78,7 +86,10 @@ _OTHER_REFUSAL = 21
 
 
 class SmppDriver:
-    """`port.path`: `smpp://system_id@host:port?source=10690000`; `port.pin`: the password."""
+    """`port.path`: `smpp://system_id@host:port?source=10690000`; `port.pin`: the password.
+
+    `&ids=hex-decimal` (`sms.receipt_ids.IdForm`): how its ids are written, else it is learnt.
+    """
 
     def __init__(
         self,
@@ -93,9 +104,16 @@ class SmppDriver:
         self._limits = limits or DriverLimits()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._handing: asyncio.Task[None] | None = None
         self._sequences = count(1)
         self._answers: dict[int, asyncio.Future[Pdu]] = {}
         self._late: dict[int, Ticket] = {}  # submit_sm without an answer yet
+        self._form = IdForm(form) if (form := self._asked_for("ids")) else None
+        self._on_air = ""  # the number whose text waits for its answer
+        self._is_answered = asyncio.Event()
+        self._answered: deque[tuple[Ticket, str]] = deque(maxlen=_JUST_ANSWERED)
+        self._inbound: asyncio.Queue[Pdu] = asyncio.Queue(_MOST_INBOUND)
+        self._may_hand_over = asyncio.Event()
         self._lock = asyncio.Lock()
         self._events: asyncio.Queue[DriverEvent | None] = asyncio.Queue()
         self._trace: deque[TraceLine] = deque(maxlen=_TRACE_LINES)
@@ -138,6 +156,7 @@ class SmppDriver:
             ) from error
         self._streams = reader, writer
         self._reader = asyncio.create_task(self._read(reader), name=f"smpp:{self._port.name}")
+        self._handing = asyncio.create_task(self._hand_over(), name=f"smpp-in:{self._port.name}")
         password = self._port.pin or ""
         try:
             answer = await self._ask(bind(system_id, password, next(self._sequences)))
@@ -150,16 +169,16 @@ class SmppDriver:
                 Reason.PIN_WRONG, f"the carrier refused to bind (status {answer.status:#x})"
             )
         self._info = ModemInfo(
-            manufacturer="SMPP", model=text_of(answer.body), revision="3.4", imei="",
+            manufacturer="SMPP", model=_text_in(answer), revision="3.4", imei="",
             imsi=f"smpp:{system_id}"[:20], iccid="", smsc="", family=ModemFamily.GENERIC,
-            own_number=self._source(), memories=(),
+            own_number=self._asked_for("source"), memories=(),
         )  # fmt: skip
         return self._info
 
-    def _source(self) -> str:
+    def _asked_for(self, what: str) -> str:
         for item in urlsplit(self._port.path).query.split("&"):
             name, _, value = item.partition("=")
-            if name == "source":
+            if name == what:
                 return value
         return ""
 
@@ -170,16 +189,27 @@ class SmppDriver:
             if not self.is_ready:
                 detail = "the line is down"
                 return SendOutcome(SendState.NOT_SENT, detail=detail, needs_recovery=True)
-            message = _message(decode_submit(pdu.hex), self._source())
+            message = _message(decode_submit(pdu.hex), self._asked_for("source"))
             request = Pdu(CommandId.SUBMIT_SM, next(self._sequences), body=message.encode())
             self._late[request.sequence] = ticket
+            self._on_air = message.destination
+            self._is_answered.clear()
             try:
                 answer = await self._ask(request, self._limits.submit_s)
             except ModemUnavailable as error:
                 # It was handed to the system's buffers: nobody knows what the carrier got.
                 return SendOutcome(SendState.UNKNOWN, detail=error.message, needs_recovery=True)
+            finally:
+                self._on_air = ""
+                self._is_answered.set()
             self._late.pop(request.sequence, None)
-            return _outcome(answer)
+            return self._taken(ticket, answer)
+
+    def _taken(self, ticket: Ticket, answer: Pdu) -> SendOutcome:
+        outcome = _outcome(answer)
+        if outcome.carrier_id:
+            self._answered.append((ticket, outcome.carrier_id))
+        return outcome
 
     async def _ask(self, request: Pdu, limit_s: float | None = None) -> Pdu:
         """The answer to a request. Raises: ModemUnavailable: none came, or the line broke."""
@@ -220,8 +250,10 @@ class SmppDriver:
         if pdu.is_response:
             self._settle(pdu)
         elif pdu.command in (CommandId.DELIVER_SM, CommandId.DATA_SM):
-            status = await self._deliver(pdu)
-            await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence, status, b"\0"))
+            try:
+                self._inbound.put_nowait(pdu)
+            except asyncio.QueueFull:
+                await self._answer(pdu, Status.QUEUE_FULL)
         elif pdu.command == CommandId.ENQUIRE_LINK:
             await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence))
         elif pdu.command == CommandId.UNBIND:
@@ -235,29 +267,64 @@ class SmppDriver:
         if waiting is not None and not waiting.done():
             waiting.set_result(pdu)
         elif (ticket := self._late.pop(pdu.sequence, None)) is not None:
-            self._events.put_nowait(LateOutcome(ticket, _outcome(pdu)))
+            self._events.put_nowait(LateOutcome(ticket, self._taken(ticket, pdu)))
+
+    async def _answer(self, pdu: Pdu, status: int) -> None:
+        await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence, status, b"\0"))
+
+    async def _hand_over(self) -> None:
+        """Hand over what comes, in order, beside the answers to what we send."""
+        try:
+            await self._may_hand_over.wait()
+            while True:
+                pdu = await self._inbound.get()
+                status = await self._deliver(pdu)
+                with suppress(OSError):  # the reader sees it too; the carrier sends it again
+                    await self._answer(pdu, status)
+        finally:
+            self._hang_up("what came could not be handed over")
 
     async def _deliver(self, pdu: Pdu) -> int:
         """Hand a receipt or a text to the platform. Returns: the status to answer with."""
         is_data = pdu.command == CommandId.DATA_SM
+        receipt = None
         try:
             message = (decode_data_sm if is_data else decode_short_message)(pdu.body)
+            if message.is_receipt and not await self._is_answered_first(message.source):
+                return Status.TRY_LATER
             found = as_gsm(message, self._clock.now())
+            receipt = self._receipt(message) if message.is_receipt else None
         except (ValueError, AppError) as error:  # each parser's own error is a ValueError
             log.warning("smpp_message_unreadable", line=self._port.name, cause=str(error))
             found = [pdu.body.hex().upper()[:_RAW_DIGITS]]  # a person may still make sense of it
         try:
             for as_hex in found:
-                await self._on_incoming(IncomingPdu(as_hex, "direct", self._clock.now()))
+                await self._on_incoming(IncomingPdu(as_hex, "direct", self._clock.now(), receipt))
         except AppError as error:
             log.warning("smpp_message_not_stored", line=self._port.name, cause=error.message)
             return Status.TRY_LATER
         return Status.OK
 
+    async def _is_answered_first(self, number: str) -> bool:
+        """A receipt may overtake the answer that tells its id: wait for that, for a moment."""
+        if self._on_air[-_TELLING_DIGITS:] != number[-_TELLING_DIGITS:]:
+            return True
+        try:
+            async with asyncio.timeout(self._limits.command_s):
+                await self._is_answered.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _receipt(self, message: ShortMessage) -> CarrierReceipt:
+        message_id = receipts.read_receipt(message).message_id
+        return CarrierReceipt(message_id, self._form, tuple(self._answered))
+
     # Asking
 
     async def sweep(self) -> int:
-        """Nothing is kept at the carrier's end that we could fetch."""
+        """Nothing is kept at the carrier's end that we could fetch; from now on it may deliver."""
+        self._may_hand_over.set()
         return 0
 
     async def status(self) -> ModemStatus:
@@ -301,9 +368,12 @@ class SmppDriver:
         for waiting in self._answers.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionError(why))
-        reader, self._reader = self._reader, None
-        if reader is not None and reader is not asyncio.current_task():
-            reader.cancel()
+        self._may_hand_over.clear()
+        self._inbound = asyncio.Queue(_MOST_INBOUND)  # without an answer it comes again
+        for task in (self._reader, self._handing):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+        self._reader = self._handing = None
         if not self._is_closed:
             self._events.put_nowait(PortLost(why))
 
@@ -342,9 +412,17 @@ def _relative(validity: object) -> str:
     return f"0000{min(days, 31):02}{hours:02}{minutes:02}{seconds:02}000R"
 
 
+def _text_in(answer: Pdu) -> str:
+    """The system's or the message's id; empty where there is none that can be read."""
+    try:
+        return text_of(answer.body)
+    except SmppError:
+        return ""
+
+
 def _outcome(answer: Pdu) -> SendOutcome:
     if answer.status == Status.OK:
-        return SendOutcome(SendState.SENT, receipts.reference_of(text_of(answer.body)))
+        return SendOutcome(SendState.SENT, carrier_id=canonical(_text_in(answer)[:LONGEST_ID]))
     known = {status.value: code for status, code in _AS_CMS.items()}
     error = ModemError(ErrorFamily.CMS, known.get(answer.status, _OTHER_REFUSAL))
     return SendOutcome(

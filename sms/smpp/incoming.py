@@ -31,8 +31,8 @@ def as_gsm(message: ShortMessage, now: datetime) -> list[str]:
     sender = _peer(message)
     if message.is_receipt:
         receipt = receipts.read_receipt(message)
-        reference = receipts.reference_of(receipt.message_id)
-        return [encode_status_report(reference, sender, now, now, receipt.status)]
+        name = receipt.message_id.encode("latin-1")  # two reports of one second are two
+        return [encode_status_report(0, sender, now, now, receipt.status, name)]
     content = message.options.get(PAYLOAD_TAG) or message.content
     joined = _from_options(message.options)
     if message.has_header and content:

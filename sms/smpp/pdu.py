@@ -134,10 +134,6 @@ class _Reader:
     def __init__(self, body: bytes) -> None:
         self._body, self._at = body, 0
 
-    def octet(self) -> int:
-        (value,) = self.octets(1)
-        return value
-
     def octets(self, count: int) -> bytes:
         end = self._at + count
         if end > len(self._body):
@@ -152,6 +148,11 @@ class _Reader:
         value = self._body[self._at : end].decode("latin-1")
         self._at = end + 1
         return value
+
+    def address(self) -> tuple[int, str]:
+        """Type of number and digits; the numbering plan between them says nothing more."""
+        type_of_number, _ = self.octets(2)
+        return type_of_number, self.text()
 
     def options(self) -> dict[int, bytes]:
         """What is left, as optional parameters (§3.2.4.1)."""
@@ -171,10 +172,8 @@ def decode_short_message(body: bytes) -> ShortMessage:
     """Read the body of submit_sm or deliver_sm. Raises: SmppError."""
     data = _Reader(body)
     data.text()  # service_type
-    source_ton, _ = data.octet(), data.octet()
-    source = data.text()
-    destination_ton, _ = data.octet(), data.octet()
-    destination = data.text()
+    source_ton, source = data.address()
+    destination_ton, destination = data.address()
     esm_class, _, _ = data.octets(3)
     data.text()  # schedule_delivery_time
     validity = data.text()
@@ -190,10 +189,8 @@ def decode_data_sm(body: bytes) -> ShortMessage:
     """Read the body of data_sm (§4.7.1): the text lies in its options. Raises: SmppError."""
     data = _Reader(body)
     data.text()  # service_type
-    source_ton, _ = data.octet(), data.octet()
-    source = data.text()
-    destination_ton, _ = data.octet(), data.octet()
-    destination = data.text()
+    source_ton, source = data.address()
+    destination_ton, destination = data.address()
     esm_class, registered, coding = data.octets(3)
     return ShortMessage(
         source, destination, coding, b"", esm_class, bool(registered & 3), "", source_ton,

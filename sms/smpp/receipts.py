@@ -4,9 +4,9 @@
 """
 
 import re
-import zlib
 from dataclasses import dataclass
 
+from sms.receipt_ids import LONGEST_ID
 from sms.smpp.pdu import ShortMessage, SmppError
 
 MESSAGE_ID_TAG, STATE_TAG = 0x001E, 0x0427
@@ -30,11 +30,6 @@ class Receipt:
     status: int
 
 
-def reference_of(message_id: str) -> int:
-    """A TP-MR for a carrier's message id: the same after a restart, nothing to remember."""
-    return zlib.crc32(message_id.encode()) & 0xFF
-
-
 def read_receipt(message: ShortMessage) -> Receipt:
     """What a receipt says. Raises: SmppError: it names no message."""
     found = _TEXT.search(message.content)
@@ -44,4 +39,4 @@ def read_receipt(message: ShortMessage) -> Receipt:
         raise SmppError("a receipt without a message id")
     state = message.options.get(STATE_TAG, b"")
     number = state[0] if state else _BY_WORD.get(found[2].upper() if found else b"", 7)
-    return Receipt(message_id.decode("latin-1"), _BY_STATE.get(number, _UNKNOWN))
+    return Receipt(message_id[:LONGEST_ID].decode("latin-1"), _BY_STATE.get(number, _UNKNOWN))

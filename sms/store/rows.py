@@ -144,7 +144,11 @@ class SegmentRow(Base):
 
 
 class AttemptRow(Base):
-    """One try, written before AT+CMGS. `reference`: TP-MR; a report is matched by it."""
+    """One try, written before AT+CMGS. `reference`: TP-MR; a report is matched by it.
+
+    Over SMPP instead by `carrier_id`, from the carrier's answer; `receipt_id`: what its receipt
+    calls the same text (both canonical: `sms.receipt_ids`).
+    """
 
     __tablename__ = "sms_attempt"
     __table_args__ = (
@@ -164,6 +168,8 @@ class AttemptRow(Base):
     is_extra_copy: Mapped[bool]
     round: Mapped[int] = mapped_column(default=0)
     reference: Mapped[int | None]
+    carrier_id: Mapped[str | None] = mapped_column(String(65))
+    receipt_id: Mapped[str | None] = mapped_column(String(65))
     error: Mapped[str | None] = mapped_column(String(60))
     detail: Mapped[str] = mapped_column(String(300), default="")
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -27,8 +27,10 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.database import UtcDateTime
+from sms.driver import CarrierReceipt, SendOutcome
 from sms.lifecycle import SegmentFact, summarise, transition
 from sms.model import AttemptState, Outgoing, RecipientState, SegmentState
+from sms.receipt_ids import canonical
 from sms.store.rows import (
     QUEUED_ONLY,
     AttemptRow,
@@ -183,7 +185,12 @@ _SENT = (
 _ATTEMPT_SENT = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("key"), _ATTEMPT.c.state == AttemptState.STARTED)
-    .values(state=AttemptState.SENT, ended_at=bindparam("at"), reference=bindparam("tp_mr"))
+    .values(
+        state=AttemptState.SENT,
+        ended_at=bindparam("at"),
+        reference=bindparam("tp_mr"),
+        carrier_id=bindparam("their_id"),
+    )
 )
 _RECIPIENT_SENT = (
     update(_RECIPIENT)
@@ -196,7 +203,7 @@ _RECIPIENT_SENT = (
 
 
 def sent(
-    connection: Connection, now: datetime, outgoing: Outgoing, modem: str, reference: int | None
+    connection: Connection, now: datetime, outgoing: Outgoing, modem: str, outcome: SendOutcome
 ) -> RecipientState | None:
     """The network took it: the usual end. Returns: the recipient's new state.
 
@@ -206,7 +213,8 @@ def sent(
     moved = connection.execute(_SENT, {"key": outgoing.segment_id, "becomes": becomes, "at": now})
     if cast("CursorResult[Any]", moved).rowcount != 1:
         return None
-    connection.execute(_ATTEMPT_SENT, {"key": outgoing.attempt_id, "at": now, "tp_mr": reference})
+    evidence = {"tp_mr": outcome.reference, "their_id": outcome.carrier_id or None}
+    connection.execute(_ATTEMPT_SENT, {"key": outgoing.attempt_id, "at": now, **evidence})
     state = RecipientState.SENT
     if outgoing.parts > 1:
         state = _derived(connection, outgoing.recipient_id)
@@ -237,9 +245,10 @@ class Arrived:
     reference: int
     status: int
     pdu_id: str
+    receipt: CarrierReceipt | None = None
 
 
-_EXACT = (
+_SENT_TO = (
     select(
         _ATTEMPT.c.id, _ATTEMPT.c.segment_id, _ATTEMPT.c.state, _ATTEMPT.c.reported_at,
         _SEGMENT.c.state.label("segment_state"), _SEGMENT.c.parts, _SEGMENT.c.recipient_id,
@@ -248,13 +257,14 @@ _EXACT = (
     .join_from(_ATTEMPT, _SEGMENT, _SEGMENT.c.id == _ATTEMPT.c.segment_id)
     .join(_MESSAGE, _MESSAGE.c.id == _SEGMENT.c.message_id)
     .where(
-        _ATTEMPT.c.number == bindparam("to"), _ATTEMPT.c.reference == bindparam("tp_mr"),
-        _ATTEMPT.c.imsi == bindparam("sim"), _ATTEMPT.c.started_at >= bindparam("since"),
-        _ATTEMPT.c.round == _SEGMENT.c.round,
+        _ATTEMPT.c.number == bindparam("to"), _ATTEMPT.c.imsi == bindparam("sim"),
+        _ATTEMPT.c.started_at >= bindparam("since"), _ATTEMPT.c.round == _SEGMENT.c.round,
     )
     .order_by(_ATTEMPT.c.reported_at.is_not(None), _ATTEMPT.c.started_at.desc())
     .limit(1)
 )  # fmt: skip
+_BY_REFERENCE = _SENT_TO.where(_ATTEMPT.c.reference == bindparam("named"))
+_BY_CARRIER_ID = _SENT_TO.where(_ATTEMPT.c.carrier_id == bindparam("named"))
 _SEGMENT_DELIVERED = (
     update(_SEGMENT)
     .where(_SEGMENT.c.id == bindparam("key"), _SEGMENT.c.state == SegmentState.SENT)
@@ -263,8 +273,11 @@ _SEGMENT_DELIVERED = (
 _ATTEMPT_REPORTED = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("key"))
-    .values(reported_at=bindparam("at"), report_status=bindparam("status"))
-)
+    .values(
+        reported_at=bindparam("at"), report_status=bindparam("status"),
+        receipt_id=bindparam("told"),
+    )
+)  # fmt: skip
 _RECIPIENT_DELIVERED = (
     update(_RECIPIENT)
     .where(_RECIPIENT.c.id == bindparam("key"))
@@ -273,15 +286,22 @@ _RECIPIENT_DELIVERED = (
 
 
 def delivered(
-    connection: Connection, now: datetime, since: datetime, report: Arrived
+    connection: Connection,
+    now: datetime,
+    since: datetime,
+    report: Arrived,
+    carrier_id: str | None = None,
 ) -> tuple[str, str, RecipientState] | None:
     """Join a "delivered" report to its text: the usual case. Returns: message, recipient, state.
 
+    `carrier_id`: the id that names it instead of its TP-MR.
+
     None: not the usual case (unknown, repeated, somebody follows the message); nothing was written.
     """
+    where = {"to": report.number, "sim": report.imsi, "since": since}
     found = connection.execute(
-        _EXACT,
-        {"to": report.number, "tp_mr": report.reference, "sim": report.imsi, "since": since},
+        _BY_REFERENCE if carrier_id is None else _BY_CARRIER_ID,
+        {**where, "named": report.reference if carrier_id is None else carrier_id},
     ).first()
     if (
         found is None
@@ -294,7 +314,9 @@ def delivered(
         return None
     becomes = transition(SegmentState.SENT, SegmentFact.REPORTED_DELIVERED)
     connection.execute(_SEGMENT_DELIVERED, {"key": found.segment_id, "becomes": becomes, "at": now})
-    connection.execute(_ATTEMPT_REPORTED, {"key": found.id, "at": now, "status": report.status})
+    told = canonical(report.receipt.message_id) if report.receipt is not None else None
+    evidence = {"status": report.status, "told": told}
+    connection.execute(_ATTEMPT_REPORTED, {"key": found.id, "at": now, **evidence})
     state = RecipientState.DELIVERED
     if found.parts > 1:
         state = _derived(connection, found.recipient_id)

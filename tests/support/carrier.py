@@ -37,6 +37,11 @@ class Carrier:
     is_silent: bool = False
     drops: bool = False
     sends_receipts: bool = True
+    receipt_first: bool = False  # before the answer it belongs to
+    answer_ids: str = "id-{}"  # how the number of a text is written there: "{:X}", "{}"
+    receipt_ids: str = "id-{}"
+    count: int = 0  # texts taken
+    at_bind: list[tuple[int, str]] = field(default_factory=list)  # receipts sent at once
     port: int = 0
     submitted: list[Submitted] = field(default_factory=list)
     stored: list[int] = field(default_factory=list)  # statuses of deliver_sm_resp
@@ -69,6 +74,8 @@ class Carrier:
             _, password = body.split(b"\0")[:2]
             status = 0 if password.decode() == self.password else 0x0E
             self._send(BIND | RESPONSE, status, sequence, b"carrier\0")
+            for count, number in self.at_bind:
+                self.receipt(count, number)
         elif command == SUBMIT:
             self._submit(sequence, body)
         elif command in (ENQUIRE, UNBIND):
@@ -80,17 +87,22 @@ class Carrier:
             return
         message = _read(body)
         self.submitted.append(message)
-        message_id = f"id-{len(self.submitted)}"
+        self.count += 1
         if self.drops:
             assert self._writer is not None
             self._writer.close()
             return
+        if self.receipt_first:
+            self.receipt(self.count, message.destination)
         if not self.is_silent:
+            message_id = self.answer_ids.format(self.count)
             self._send(SUBMIT | RESPONSE, 0, sequence, message_id.encode() + b"\0")
-        if self.sends_receipts:
-            self.receipt(message_id, message.destination)
+        if self.sends_receipts and not self.receipt_first:
+            self.receipt(self.count, message.destination)
 
-    def receipt(self, message_id: str, number: str, word: str = "DELIVRD") -> None:
+    def receipt(self, count: int, number: str, word: str = "DELIVRD") -> None:
+        """Tell what became of the `count`-th text."""
+        message_id = self.receipt_ids.format(count)
         text = f"id:{message_id} sub:001 dlvrd:001 submit date:2611212000 done date:2611212001 "
         self._deliver(number, (text + f"stat:{word} err:000 text:").encode(), 0, 0x04)
 
