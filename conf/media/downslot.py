@@ -70,6 +70,8 @@ class DownSlot:
         "kind",
         "last",
         "last_at",
+        "last_picture",
+        "last_tl0",
         "last_ts",
         "layer",
         "loss",
@@ -124,6 +126,8 @@ class DownSlot:
         self.last_at = -1.0
         self.picture_offset = 0
         self.tl0_offset = 0
+        self.last_picture = 0  # as last sent, noted when a source is left
+        self.last_tl0 = 0
         self.newest: Sent | None = None  # what went out under `last`
         self.segments: list[Segment] = []
         self.shaper: Shaper | VoiceGuard | None = None  # sends in place of the forwarding loop
@@ -162,9 +166,8 @@ class DownSlot:
         self.track = track
         self.reason = self.suspected = None
 
-    def note_sent(self, newest: Sent, packets: int, octets: int, now: float) -> None:
-        """Packets up to `newest` have left."""
-        out = newest.ext + self.offset
+    def note_sent(self, newest: Sent, out: int, packets: int, octets: int, now: float) -> None:
+        """Packets up to `newest` have left, that one under number `out`."""
         if out > self.last:
             self.last = out
             self.last_ts = (newest.timestamp + self.ts_offset) & _M32
@@ -217,6 +220,7 @@ class DownSlot:
                 layer.remove_slot(self)
         self.layer = self.wanted = None
         self.generation += 1
+        self._note_picture()
         self.segments.clear()
         if self.ciphertexts is not None:
             self.ciphertexts = [None] * VOICES
@@ -282,24 +286,36 @@ class DownSlot:
                 _signed(timestamp + shifted - self.last_ts) > 0
             ):
                 self.ts_offset = shifted
+        self._note_picture()
         if picture is not None:
-            last = self.newest.picture if self.newest is not None else None
-            last_picture = last.picture + self.picture_offset if last is not None else 0
-            last_tl0 = last.tl0 + self.tl0_offset if last is not None else 0
-            self.picture_offset = last_picture + 1 - picture[0]
-            self.tl0_offset = last_tl0 + 1 - picture[1]
+            self.picture_offset = self.last_picture + 1 - picture[0]
+            self.tl0_offset = self.last_tl0 + 1 - picture[1]
         self.switches += 1
         self.thinner.restart()
         layer.add_slot(self)
         self.begin_segment(ext)
 
+    def _note_picture(self) -> None:
+        """The picture numbers `newest` left under: pictures left out since have moved the offsets.
+
+        A source without numbers (H.264) leaves those of the one before it.
+        """
+        picture = self.newest.picture if self.newest is not None else None
+        segment = next((s for s in reversed(self.segments) if s.first <= self.last), None)
+        if picture is not None and picture.has_numbers and segment is not None:
+            self.last_picture = picture.picture + segment.picture_offset
+            self.last_tl0 = picture.tl0 + segment.tl0_offset
+
     def begin_segment(self, ext: int) -> None:
         """The offsets have changed: they hold from incoming number `ext` on."""
         if self.layer is None:
             return
+        first = ext + self.offset
+        if self.segments and self.segments[-1].first == first:
+            del self.segments[-1]  # nothing has left under it, nor can any more
         self.segments.append(
             Segment(
-                ext + self.offset,
+                first,
                 ext,
                 self.offset,
                 self.layer.rings[self.form],

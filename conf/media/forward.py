@@ -239,7 +239,7 @@ class Forwarder:
                 outbox.count = i
             else:
                 outbox.deliver(i, endpoint, cuts)
-            slot.note_sent(newest, i - first, octets, now)
+            slot.note_sent(newest, newest.ext + offset, i - first, octets, now)
             self.forwarded += i - first
 
 

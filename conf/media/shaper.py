@@ -118,7 +118,7 @@ class Shaper:
         if endpoint is None or protect(session.context, tx.pointers[i], tx.sizes[i]) != OK:
             outbox.failed += 1
             return 0
-        slot.note_sent(sent, 1, size, now)
+        slot.note_sent(sent, out, 1, size, now)
         if leave_us > now_us or self._held:
             self._hold(leave_us, slot, bytes(memory[base : base + tx.lengths[2 * i + 1]]))
         else:

@@ -102,5 +102,5 @@ class VoiceGuard:
             done = bytes(memory[base : base + tx.lengths[2 * i + 1]])
             slot.ciphertexts[number & (VOICES - 1)] = done
         outbox.deliver(i + 1, session.endpoint)
-        slot.note_sent(sent, 1, size, now)
+        slot.note_sent(sent, sent.ext + slot.offset, 1, size, now)
         return 1

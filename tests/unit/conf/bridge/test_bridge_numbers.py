@@ -15,6 +15,7 @@ from conf.media.layer import HISTORY, MAX_JUMP, Layer
 from conf.media.publisher import Track
 from conf.media.sdp import Role
 from conf.media.shaper import Shaper
+from tests.support.bridge_client import H264, VP8
 from tests.support.bridge_stage import Arrived, Stage, vp8
 
 WORD = 1 << 16
@@ -168,6 +169,70 @@ def test_no_gap_at_any_switch(sources: list[tuple[int, int, int]]) -> None:
     assert steps([a.tl0 for a in got], 256) == [n & 0xFF for n in range(len(got))]
     passed = [(b.timestamp - a.timestamp) % (1 << 32) for a, b in pairwise(got)]
     assert all(0 < ticks < 1 << 31 for ticks in passed)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    turns=st.lists(
+        st.lists(st.sampled_from([0, 1, 2, 2]), max_size=10), min_size=2, max_size=4
+    )  # temporal layers behind each source's key frame
+)
+def test_no_gap_at_a_switch_of_a_thinned_slot(turns: list[list[int]]) -> None:
+    """What is left out before a switch is no reason to use a number, a picture or a TL0 twice."""
+    with a_stage() as stage:
+        stage.slot.shaper = Shaper(stage.session, stage.outbox)
+        stage.slot.thinner.wanted = 1
+        expected = 0
+        for turn, temporal_layers in enumerate(turns):
+            stage.slot.want(another(stage))
+            for n, temporal in enumerate([0, *temporal_layers]):
+                stage.picture(n, 700 * turn + n, temporal=temporal, key=n == 0)
+                expected += temporal < 2
+        got = stage.read()
+    assert steps([a.number for a in got]) == list(range(expected))
+    assert steps([a.picture for a in got], 1 << 15) == list(range(expected))
+
+
+def test_a_late_packet_before_what_was_left_out_keeps_its_number_at_a_switch() -> None:
+    """It is the newest that left, though its number was given before the gap closed up."""
+    with a_stage() as stage:
+        stage.slot.shaper = Shaper(stage.session, stage.outbox)
+        stage.slot.thinner.wanted = 1
+        stage.picture(1, 1, key=True)
+        stage.picture(3, 3, temporal=2)
+        stage.picture(2, 2)
+        stage.slot.want(another(stage))
+        stage.picture(50, 90, key=True)
+        got = stage.read()
+    assert steps([a.number for a in got]) == [0, 1, 2]
+    assert steps([a.picture for a in got], 1 << 15) == [0, 1, 2]
+
+
+def test_a_camera_without_picture_numbers_does_not_set_them_back() -> None:
+    """H.264 on the main picture for a while: the next site's VP8 goes on where the last ended."""
+    with a_stage() as stage:
+        for n in range(3):
+            stage.picture(n, 200 + n, key=n == 0)
+        stage.slot.want(another(stage))
+        stage.say(7, b"\x65\x88" + bytes(50), timestamp=9000, kind=H264)
+        stage.slot.want(another(stage))
+        for n in range(3):
+            stage.picture(n, 50 + n, key=n == 0)
+        got = [a for a in stage.read() if a.kind == VP8]
+    assert steps([a.picture for a in got], 1 << 15) == list(range(6))
+    assert steps([a.tl0 for a in got], 256) == list(range(6))
+
+
+def test_many_pictures_left_out_do_not_cost_the_repair_of_the_last_one_sent() -> None:
+    """However many packets close up behind it, what was sent can be found."""
+    with a_stage() as stage:
+        stage.slot.shaper = Shaper(stage.session, stage.outbox)
+        stage.slot.thinner.wanted = 1
+        stage.picture(0, 0, key=True)
+        for n in range(1, 200):
+            stage.picture(n, n, temporal=2)
+        (first,) = stage.read()
+        assert stage.slot.find(first.number) is not None
 
 
 def test_picture_ids_of_seven_bits_go_on_too() -> None:
