@@ -251,6 +251,7 @@ class Mux:
         if taken and owner is not None and now - owner.heard_at < HIJACK_GUARD_S:
             self.counters.bad_stun += 1  # somebody else is talking from there
             return
+        is_fresh = session.is_fresh(stun.transaction_of(data))
         if session.is_replayed(stun.transaction_of(data), key) or not session.checks.take(now):
             self.counters.replayed_stun += 1
             return
@@ -259,7 +260,7 @@ class Mux:
             self.counters.bad_stun += 1
             return
         known = session.candidates.get(key) or endpoint or Endpoint(key)
-        pushed_out = session.add_candidate(known, len(data), now)
+        pushed_out = session.add_candidate(known, len(data), now, is_fresh=is_fresh)
         if pushed_out is not None and self._by_key.get(pushed_out) is session:
             del self._by_key[pushed_out]
         self._by_key[key] = session

@@ -131,6 +131,10 @@ class Session:
         known = self._transactions.get(transaction_id)
         return known is not None and known[1] >= TRANSMISSIONS
 
+    def is_fresh(self, transaction_id: bytes) -> bool:
+        """Has no check with this id come yet? Only such a one shows that the peer is there."""
+        return transaction_id not in self._transactions
+
     def is_replayed(self, transaction_id: bytes, key: bytes) -> bool:
         """Has this transaction id been used from another address, or too often? Remembers it."""
         known, times = self._transactions.get(transaction_id, (key, 0))
@@ -141,14 +145,20 @@ class Session:
             self._transactions.popitem(last=False)
         return False
 
-    def add_candidate(self, endpoint: Endpoint, size: int, now: float) -> bytes | None:
-        """A check of `size` bytes is authentic; returns the key pushed out to make room, if any."""
-        self.heard_at = now
+    def add_candidate(
+        self, endpoint: Endpoint, size: int, now: float, *, is_fresh: bool = True
+    ) -> bytes | None:
+        """A check of `size` bytes is authentic; returns the key pushed out to make room, if any.
+
+        `is_fresh`: it is no repetition, which anybody could have captured; only then is it consent.
+        """
+        if is_fresh:
+            self.heard_at = now
         if self.srtp is None:
             self._received += size
         if endpoint.key in self.candidates:
             self.candidates.move_to_end(endpoint.key)
-            if endpoint.key == self._paused_key and self.endpoint is None:
+            if is_fresh and endpoint.key == self._paused_key and self.endpoint is None:
                 self.move_to(endpoint.key)  # it had proved itself before it fell silent
             return None
         self.candidates[endpoint.key] = endpoint

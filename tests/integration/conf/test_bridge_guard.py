@@ -1,16 +1,27 @@
 """What a stranger sends to the media port changes a counter and nothing else."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import time
 from pathlib import Path
 
 import pytest
+from aiortc.rtcdtlstransport import RTCCertificate
 
 from bench.bridge_guard import KINDS, run
+from conf.media.client import ParticipantConnected, ParticipantLost
+from conf.media.dtls import DtlsLink
 from conf.media.session import TRANSMISSIONS
-from tests.support.bridge import kernel_drops, running_bridge, stream, stream_until, take_seat
+from tests.support.bridge import (
+    eventually,
+    kernel_drops,
+    running_bridge,
+    stream,
+    stream_until,
+    take_seat,
+)
 from tests.support.bridge_client import Site
 from tests.support.bridge_flood import random_datagram
 
@@ -153,6 +164,56 @@ async def test_media_follows_its_owner_to_a_new_address(tmp_path: Path) -> None:
         await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > before + 20)
         await a.close()
         await b.close()
+
+
+async def test_no_handshake_begins_from_an_address_without_a_check(tmp_path: Path) -> None:
+    """A flawless ClientHello from elsewhere is a stranger's datagram: no answer, nothing begun."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = Site("a")
+        answer = await bridge.worker.join("room", "a", a.offer())
+        a.accept(answer.answer_sdp)
+        sent: list[bytes] = []
+        link = DtlsLink(a._certificate, sent.append, lambda: None, is_server=False)
+        shaking = asyncio.create_task(link.handshake([a.answer.fingerprint]))
+        await eventually(lambda: bool(sent))
+        for _ in range(5):
+            a.send_raw(sent[0])
+        counters = await bridge.worker.stats()
+        assert counters["datagrams_unknown_source_total"] == 5
+        with pytest.raises(BlockingIOError):
+            a.socket.recv(2000)
+        shaking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await shaking
+        await link.close()
+        await a.connect(answer.answer_sdp)  # its own check, and the same hello is welcome
+        await a.close()
+
+
+async def test_a_certificate_that_was_not_signalled_gets_no_media(tmp_path: Path) -> None:
+    """Whoever sits between page and bridge can copy the check, not the fingerprint's key."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        thief = Site("b", keep=True)
+        offer = thief.offer()
+        thief._certificate = RTCCertificate.generateCertificate()
+        answer = await bridge.worker.join("room", "b", offer)
+        connecting = asyncio.create_task(thief.connect(answer.answer_sdp))
+        lost = await bridge.until(lambda event: isinstance(event, ParticipantLost))
+        assert isinstance(lost, ParticipantLost)
+        assert (lost.participant_id, lost.reason) == ("b", "handshake")
+        await stream([a], 0.5)
+        assert thief.received() == 0
+        assert not any(
+            isinstance(event, ParticipantConnected) and event.participant_id == "b"
+            for event in bridge.seen
+        )
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        await thief.close()
+        await a.close()
 
 
 async def test_little_is_sent_before_the_handshake(tmp_path: Path) -> None:
