@@ -144,6 +144,7 @@ class MediaWorker:
         self._events: asyncio.Queue[WorkerEvent] = asyncio.Queue(EVENT_QUEUE)
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._writer: asyncio.StreamWriter | None = None
+        self._has_orders = False  # does the running worker know all rooms and their states?
         self._next_id = 0
         self._words = 0  # messages read from the running worker
         self._is_stopping = False
@@ -215,6 +216,7 @@ class MediaWorker:
             await self._serve(reader, writer, ready)
         finally:
             self._writer = None
+            self._has_orders = False
             writer.close()
             self._fail_pending()
             await self._end_process()
@@ -281,13 +283,24 @@ class MediaWorker:
                 self._process.kill()
 
     async def _rebuild(self) -> None:
-        """Rooms and states first, so that the worker forwards nothing the orders forbid."""
+        """Rooms and states first, so that the worker forwards nothing the orders forbid.
+
+        Until then every other call finds the worker away; what is ordered meanwhile goes as well.
+        """
+        told: dict[str, RoomState | None] = {}
         try:
-            for room_id, state in list(self._states.items()):
-                await self._request("open_room", room_id=room_id)
-                if state is not None:
-                    wire = control.state_to_wire(state)
-                    await self._request("apply", room_id=room_id, state=wire)
+            while told != self._states:
+                for room_id, state in list(self._states.items()):
+                    if room_id not in told:
+                        await self._request("open_room", room_id=room_id)
+                    if state is not None and told.get(room_id) is not state:
+                        wire = control.state_to_wire(state)
+                        await self._request("apply", room_id=room_id, state=wire)
+                    told[room_id] = state
+                for room_id in told.keys() - self._states.keys():
+                    del told[room_id]
+                    await self._request("close_room", room_id=room_id)
+            self._has_orders = True
         except AppError as error:
             _log.warning("media_worker_rebuild_failed", index=self.index, error=str(error))
             if self._writer is not None:
@@ -340,13 +353,13 @@ class MediaWorker:
     async def open_room(self, room_id: str) -> None:
         """Idempotent; remembered over worker restarts until `close_room`."""
         self._states.setdefault(room_id, None)
-        await self._request("open_room", room_id=room_id)
+        await self._ask("open_room", room_id=room_id)
 
     async def close_room(self, room_id: str) -> None:
         """Everybody is put out; idempotent, and done even if the worker is down."""
         self._states.pop(room_id, None)
-        if self._writer is not None:
-            await self._request("close_room", room_id=room_id)
+        if self._has_orders:
+            await self._ask("close_room", room_id=room_id)
 
     async def apply(self, room_id: str, state: RoomState) -> None:
         """Make `state` the room's orders; returns when the forwarder enforces them.
@@ -359,7 +372,7 @@ class MediaWorker:
         if known is not None and known.version > state.version:
             raise Conflict("a newer state is in force")
         self._states[room_id] = state
-        await self._request("apply", room_id=room_id, state=control.state_to_wire(state))
+        await self._ask("apply", room_id=room_id, state=control.state_to_wire(state))
 
     async def join(
         self,
@@ -368,7 +381,7 @@ class MediaWorker:
         offer_sdp: str,
     ) -> JoinAnswer:
         """Give a participant its seat; an earlier seat of the same id is closed."""
-        answer = await self._request(
+        answer = await self._ask(
             "join",
             room_id=room_id,
             participant_id=participant_id,
@@ -381,7 +394,7 @@ class MediaWorker:
 
         Raises: NotFound, Unavailable.
         """
-        answer = await self._request("join_plain", room_id=room_id, participant_id=participant_id)
+        answer = await self._ask("join_plain", room_id=room_id, participant_id=participant_id)
         return str(answer["key"])
 
     async def restart(self, participant_id: str, offer_sdp: str) -> JoinAnswer:
@@ -389,22 +402,28 @@ class MediaWorker:
 
         Raises: NotFound: no such seat; Conflict (code "rejoin"): another page, so join instead.
         """
-        answer = await self._request("restart", participant_id=participant_id, offer_sdp=offer_sdp)
+        answer = await self._ask("restart", participant_id=participant_id, offer_sdp=offer_sdp)
         return JoinAnswer(str(answer["answer_sdp"]), control.slots_from_wire(answer["slots"]))
 
     async def leave(self, participant_id: str) -> None:
         """Free the seat; idempotent, and done even if the worker is down."""
-        if self._writer is not None:
-            await self._request("leave", participant_id=participant_id)
+        if self._has_orders:
+            await self._ask("leave", participant_id=participant_id)
 
     async def stats(self) -> dict[str, float]:
         """The worker's counters now."""
-        return {name: float(value) for name, value in (await self._request("stats")).items()}
+        return {name: float(value) for name, value in (await self._ask("stats")).items()}
 
     async def events(self) -> AsyncIterator[WorkerEvent]:
         """What the worker reports, in order. One consumer; ends never."""
         while True:
             yield await self._events.get()
+
+    async def _ask(self, op: str, **args: Any) -> dict[str, Any]:
+        """A call of the server's: of a worker that knows the orders."""
+        if not self._has_orders:
+            raise Unavailable("the media worker is not running")
+        return await self._request(op, **args)
 
     async def _request(self, op: str, **args: Any) -> dict[str, Any]:
         writer = self._writer

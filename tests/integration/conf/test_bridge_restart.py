@@ -1,6 +1,7 @@
 """The worker dies, the parent dies, a site's line dies: what comes back, and in which order."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from itertools import pairwise
@@ -22,6 +23,7 @@ from conf.settings import MediaSettings
 from core.errors import Conflict, NotFound, Unavailable
 from tests.support.bridge import (
     LOOPBACK,
+    eventually,
     kernel_drops,
     running_bridge,
     stream,
@@ -55,6 +57,31 @@ async def test_a_killed_worker_comes_back_with_its_orders(tmp_path: Path) -> Non
         assert b.mid(STAGE_AUDIO).packets == 0
         for site in (*sites, a, b):
             await site.close()
+
+
+async def test_an_order_given_while_rooms_are_put_back_holds(tmp_path: Path) -> None:
+    """Whatever the call is told, neither the first room nor the last goes back to older orders."""
+    async with running_bridge(tmp_path) as bridge:
+        rooms = [f"room{n}" for n in range(40)]
+        for room in rooms:
+            await bridge.open(room, "a", "b")
+        os.kill(bridge.worker.process_id, signal.SIGKILL)
+        for is_there in (False, True):
+            await eventually(lambda at=is_there: (bridge.worker._writer is not None) == at)
+        muted = {"a": ParticipantState(may_audio=False), "b": ParticipantState()}
+        asked = rooms[0], rooms[-1]
+        for room in asked:
+            with contextlib.suppress(Unavailable):
+                await bridge.worker.apply(room, RoomState(2, muted))
+        await bridge.until(lambda event: isinstance(event, WorkerRestarted))
+        for room in asked:
+            a = await take_seat(bridge, room, Site("a"))
+            b = await take_seat(bridge, room, Site("b"))
+            await stream_until([a], lambda b=b: b.mid(MAIN).packets > 20)
+            assert b.mid(STAGE_AUDIO).packets == 0
+            for site in (a, b):
+                await site.close()
+        assert bridge.worker.restarts == 1
 
 
 async def test_a_hung_worker_is_replaced(tmp_path: Path) -> None:
@@ -151,6 +178,30 @@ async def test_a_vanished_address_gets_no_packet_until_it_speaks_again(tmp_path:
             (later - earlier) & 0xFFFF for earlier, later in pairwise(b.mid(MAIN).sequences[shown:])
         ]
         assert sum(step != 1 for step in steps) <= 2 * (kernel_drops() - dropped)
+        await a.close()
+        await b.close()
+
+
+async def test_a_repeated_check_is_no_consent(tmp_path: Path) -> None:
+    """Whoever captured one and forges the address keeps no media flowing to who has gone."""
+    quick = MediaSettings.model_validate(LOOPBACK.model_dump() | {"silence_timeout_s": 3})
+    async with running_bridge(tmp_path, quick) as bridge:
+        await bridge.open("room", "a", "b")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        await stream([a], 0.5)
+        remote, captured = b.remote, b.binding_request()
+        b.send_raw(captured)
+        b.remote = ("127.0.0.1", 9)
+        started = asyncio.get_running_loop().time()
+        while not any(isinstance(event, ParticipantLost) for event in bridge.seen):
+            assert asyncio.get_running_loop().time() - started < 12, "it is thought to be there"
+            b.socket.sendto(captured, remote)
+            await stream([a], 1.5)
+        before = b.received()
+        b.socket.sendto(captured, remote)
+        await stream([a], 0.5)
+        assert b.received() == before
         await a.close()
         await b.close()
 
