@@ -240,7 +240,9 @@ class Room(Turns):
             case "withdraw":
                 self._become(orders.lower_hand(self.state, seat))
             case "release":
-                await self._enforce(orders.release_floor(self.state, seat))
+                state = orders.release_floor(self.state, seat)
+                await self._book.save(state)
+                await self._enforce(state)
             case _:
                 raise InvalidInput("one of request, withdraw, release", field="action")
 

@@ -4,14 +4,17 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
+from conf.store import MeetingRow
 from core.auth.model import Role
 from core.clock import MovableClock
 from signaling.settings import Settings
+from tests.support.bridge import eventually
 from tests.support.meeting import House, Page, Refused, running_house
 
 pytestmark = pytest.mark.timeout(60)
@@ -30,6 +33,12 @@ async def refused_join(page: Page, **more: object) -> str:
     with pytest.raises(Refused) as refused:
         await page.join(with_media=False, **more)
     return refused.value.code
+
+
+async def shows(page: Page, site: bytes) -> None:
+    """Wait until the page's main picture is this site's and nobody else's."""
+    main = page.media.mid
+    await eventually(lambda: {o.rstrip(b"\0") for o in main(MAIN).origins[-20:]} == {site})
 
 
 # -- getting in ----------------------------------------------------------------------------------
@@ -122,6 +131,25 @@ async def test_a_muted_site_is_not_heard_and_knows_it(house: House) -> None:
     assert "room.mute" in await house.audited()
 
 
+async def test_an_order_is_stored_before_it_is_enforced(house: House) -> None:
+    """While the database makes it wait it has changed nothing; once stored it holds."""
+    hall, east, west = await house.joined("hall", "east", "west")
+    async with house.app.database.write() as uow:
+        await uow.session.get(MeetingRow, house.meeting_id, with_for_update=True)
+        ordering = asyncio.create_task(hall.order("mute", east.pid))
+        await house.stream_until(east, done=lambda: west.media.mid(HEARD).packets > 20)
+    with suppress(Refused):  # it waited too long for an answer, on a busy machine
+        await ordering
+    await west.until(
+        "change", lambda c: c["data"].get("participant_id") == east.pid
+        and c["data"].get("audio", {}).get("is_muted"),
+    )  # fmt: skip
+    await house.read_all()
+    heard, seen = west.media.mid(HEARD).packets, west.media.mid(MAIN).packets
+    await house.stream_until(east, done=lambda: west.media.mid(MAIN).packets > seen + 30)
+    assert west.media.mid(HEARD).packets == heard
+
+
 async def test_a_site_called_on_is_heard_and_seen_by_all(house: House) -> None:
     hall, east, west = await house.joined("hall", "east", "west")
     await house.stream_until(hall, east, west, done=lambda: west.media.mid(MAIN).packets > 20)
@@ -150,10 +178,15 @@ async def test_the_floor_is_asked_for_granted_and_given_back(house: House) -> No
     assert seat["has_floor"]
     assert not seat["audio"]["is_muted"]
     assert seat["hand_at"] is None
+    await house.stream_until(east, done=lambda: hall.media.mid(HEARD).packets > 20)
     await hall.order("deny_floor", west.pid)
     assert await refusal(hall, "room.order", order="deny_floor", target=west.pid) == "conflict"
     await east.ask("room.floor", action="release")
     assert (await hall.seat(east.pid))["audio"]["is_muted"]
+    await house.read_all()
+    heard, seen = hall.media.mid(HEARD).packets, hall.media.mid(MAIN).packets
+    await house.stream_until(east, done=lambda: hall.media.mid(MAIN).packets > seen + 30)
+    assert hall.media.mid(HEARD).packets == heard
     assert await refusal(east, "room.floor", action="release") == "conflict"
 
 
@@ -165,10 +198,12 @@ async def test_polling_shows_one_site_after_another(house: House, clock: Movable
                 "change", lambda c, pid=page.pid: c["data"].get("participant_id") == pid
                 and c["data"].get("camera", {}).get("is_published"),
             )  # fmt: skip
-    await hall.order("poll_start", value="10")
-    assert (await hall.room())["poll_source"] == east.pid
-    clock.advance(10)
-    assert await hall.change("room.changed", poll_source=west.pid)
+        await hall.order("poll_start", value="10")
+        assert (await hall.room())["poll_source"] == east.pid
+        await shows(hall, b"east")
+        clock.advance(10)
+        assert await hall.change("room.changed", poll_source=west.pid)
+        await shows(hall, b"west")
     await hall.order("poll_stop")
     assert (await hall.room())["poll_source"] is None
 

@@ -14,6 +14,7 @@ from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.ids import MeetingId, ParticipantId
 
 NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+TRACKS = ("audio", "camera", "screen")
 CHAIR, EAST, WEST = ParticipantId("chair"), ParticipantId("east"), ParticipantId("west")
 
 
@@ -35,11 +36,63 @@ def obey(
     return orders.obey(state, Order(kind, ParticipantId(target) if target else None, value), NOW)
 
 
+def rights(state: RoomView, who: ParticipantId) -> dict[str, bool]:
+    """What the forwarder lets a participant send."""
+    told = orders.media_state(state).participants[who]
+    return {"audio": told.may_audio, "camera": told.may_camera, "screen": told.may_screen}
+
+
 def test_a_muted_site_may_not_be_heard_and_the_others_may() -> None:
     media = orders.media_state(obey(room(), OrderKind.MUTE, EAST))
     assert not media.participants[EAST].may_audio
     assert media.participants[EAST].may_camera
     assert media.participants[WEST].may_audio
+
+
+@pytest.mark.parametrize("track", ["audio", "camera", "screen"])
+def test_the_forwarder_is_told_of_each_muted_track_and_of_no_other(track: str) -> None:
+    """And of its unmuting; an order that names no track means the voice."""
+    muted = obey(room(), OrderKind.MUTE, EAST, track)
+    assert rights(muted, EAST) == {track: False} | dict.fromkeys({*TRACKS} - {track}, True)
+    assert rights(muted, WEST) == dict.fromkeys(TRACKS, True)
+    assert all(rights(obey(muted, OrderKind.UNMUTE, EAST, track), EAST).values())
+    assert obey(room(), OrderKind.MUTE, EAST) == obey(room(), OrderKind.MUTE, EAST, "audio")
+
+
+def test_each_order_that_takes_back_another_leaves_the_forwarder_as_it_was() -> None:
+    """Word for word what was enforced before, but for the version."""
+    before = orders.media_state(room())
+    for there, back in (
+        ((OrderKind.MUTE_ALL,), (OrderKind.UNMUTE_ALL,)),
+        ((OrderKind.BROADCAST, EAST), (OrderKind.UNBROADCAST,)),
+        ((OrderKind.VIEW, EAST, WEST), (OrderKind.VIEW, EAST)),
+        ((OrderKind.POLL_START, None, "15"), (OrderKind.POLL_STOP,)),
+        ((OrderKind.LECTURE, None, "on"), (OrderKind.LECTURE, None, "off")),
+        ((OrderKind.RECORD_START,), (OrderKind.RECORD_STOP,)),
+    ):
+        state = obey(room(), *there)
+        assert replace(orders.media_state(state), version=0) != before, there
+        state = obey(state, *back)
+        assert replace(orders.media_state(state), version=0) == before, back
+
+
+def test_the_forwarder_is_told_whom_to_show() -> None:
+    """Broadcast, a site's own view and the poll, each in its place."""
+    assert orders.media_state(obey(room(), OrderKind.BROADCAST, EAST)).broadcast == EAST
+    viewing = orders.media_state(obey(room(), OrderKind.VIEW, EAST, WEST))
+    assert [viewing.participants[key].view for key in (EAST, WEST)] == [WEST, None]
+    polled = orders.media_state(obey(room(), OrderKind.POLL_START, value="15"))
+    assert (polled.poll_source, polled.broadcast) == (EAST, None)
+
+
+def test_the_floor_opens_a_voice_and_its_end_shuts_it() -> None:
+    """Granted in a muted room; revoked, the site is silent whether the room is muted or not."""
+    muted = obey(room(), OrderKind.MUTE_ALL)
+    granted = obey(muted, OrderKind.GRANT_FLOOR, EAST)
+    assert (rights(muted, EAST)["audio"], rights(granted, EAST)["audio"]) == (False, True)
+    assert not rights(granted, WEST)["audio"]
+    for state in (granted, obey(room(), OrderKind.GRANT_FLOOR, EAST)):
+        assert not rights(obey(state, OrderKind.REVOKE_FLOOR, EAST), EAST)["audio"]
 
 
 def test_mute_all_spares_the_chair_and_meets_newcomers() -> None:
