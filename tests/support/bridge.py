@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from conf.media.client import MediaWorker, ParticipantState, RoomState, WorkerEvent
 from conf.settings import MediaSettings
-from tests.support.bridge_client import Site
+from tests.support.bridge_client import VP8, Site, Source
 
 LOOPBACK = MediaSettings.model_validate({"port": 0, "listen": "127.0.0.1"})
 
@@ -80,6 +81,12 @@ async def take_seat(bridge: Bridge, room_id: str, site: Site) -> Site:
     """Join and connect a synthetic site."""
     answer = await bridge.worker.join(room_id, site.name, site.offer())
     await site.connect(answer.answer_sdp)
+    return site
+
+
+def with_screen(site: Site) -> Site:
+    """It shares a screen too."""
+    site.cameras[SCREEN] = Source(secrets.randbits(32), VP8, "2", None)
     return site
 
 

@@ -1,7 +1,6 @@
 """A site's ceilings, up and down, are held by the bridge: octets are counted on the wire."""
 
 import asyncio
-import secrets
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,14 @@ from conf.media.client import ParticipantState, RoomState
 from conf.settings import MediaSettings
 from tests.support.bridge import (
     LOOPBACK,
-    SCREEN,
     Bridge,
     kernel_drops,
     running_bridge,
     speak,
     take_seat,
+    with_screen,
 )
-from tests.support.bridge_client import VP8, Site, Source
+from tests.support.bridge_client import Site
 
 pytestmark = pytest.mark.timeout(60)
 MAIN, SHARE = "6", "7"
@@ -32,12 +31,6 @@ class Meter(Site):
     def _on_datagram(self, view: memoryview, size: int) -> None:
         self.octets += size if view[0] > 127 else 0
         super()._on_datagram(view, size)
-
-
-def with_screen(site: Site) -> Site:
-    """It shares a screen too."""
-    site.cameras[SCREEN] = Source(secrets.randbits(32), VP8, "2", None)
-    return site
 
 
 async def apply(bridge: Bridge, version: int, **rights: ParticipantState) -> None:

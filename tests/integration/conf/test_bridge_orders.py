@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from conf.media.client import ParticipantState, RoomState, SlotMapChanged
+from conf.media import rtcp
+from conf.media.client import ParticipantState, RoomState, SlotMapChanged, SourceKind
+from conf.settings import MediaSettings
 from tests.support.bridge import (
+    LOOPBACK,
     Bridge,
     kernel_drops,
     running_bridge,
     stream,
     stream_until,
     take_seat,
+    with_screen,
 )
 from tests.support.bridge_client import Site
 
 pytestmark = pytest.mark.timeout(60)
 EVERYTHING = ParticipantState()
-STAGE_AUDIO, MAIN = "3", "6"
+STAGE_AUDIO, MAIN, SHARE = "3", "6", "7"
 
 
 def state(version: int, *names: str, **orders: object) -> RoomState:
@@ -51,6 +55,32 @@ async def test_a_muted_site_is_not_heard_again(tmp_path: Path) -> None:
         await stream_until([a], lambda: b.mid(MAIN).packets > seen + 30)
         assert b.mid(STAGE_AUDIO).packets == heard
         for site in (a, b, c):
+            await site.close()
+
+
+@pytest.mark.parametrize("source", [SourceKind.CAMERA, SourceKind.SCREEN])
+async def test_a_muted_picture_is_not_seen_again(tmp_path: Path, source: SourceKind) -> None:
+    """Camera or screen, in no slot and not by asking for repairs; the rest of the site goes on."""
+    shown, other = (MAIN, SHARE) if source is SourceKind.CAMERA else (SHARE, MAIN)
+    settings = MediaSettings.model_validate(LOOPBACK.model_dump() | {"start_down_bps": 6_000_000})
+    async with running_bridge(tmp_path, settings) as bridge:
+        await bridge.open("room", "a", "b")
+        a, b = with_screen(Site("a")), Site("b", keep=True)
+        for site in (a, b):
+            await take_seat(bridge, "room", site)
+        await stream_until([a], lambda: min(b.mid(m).packets for m in (MAIN, SHARE)) > 20)
+        rights = {f"may_{source}": False}
+        await bridge.worker.apply(
+            "room", RoomState(2, {"a": ParticipantState(**rights), "b": EVERYTHING})
+        )
+        await asyncio.sleep(0.05)  # what left before the order is still on its way
+        before = b.mid(shown).packets, b.mid("rtx" + shown).packets
+        went_on = b.mid(other).packets
+        ssrc = next(ssrc for ssrc, mid in b.answer.ssrcs.items() if mid == shown)
+        b.send_rtcp(rtcp.Nack(1, ssrc, tuple(b.streams[ssrc].sequences[-5:])))
+        await stream_until([a], lambda: b.mid(other).packets > went_on + 30)
+        assert (b.mid(shown).packets, b.mid("rtx" + shown).packets) == before
+        for site in (a, b):
             await site.close()
 
 
