@@ -91,7 +91,7 @@ def test_a_restart_keeps_the_old_password_until_the_new_is_used() -> None:
     it.restart(())
     assert it.password_of(old.ufrag) == old.password
     assert it.password_of(it.credentials.ufrag) == it.credentials.password
-    with pytest.raises(ValueError, match="certificate"):
+    with pytest.raises(ValueError, match="another session"):
         it.restart((("sha-256", "00"),))
 
 
