@@ -32,6 +32,7 @@ def _prepare(step: str) -> None:
     match step:
         case "run" | "dev":
             environment.prepare(step)
+            environment.compile_sources()
         case "pages":
             pages.prepare()
         case "services":

@@ -1,7 +1,10 @@
 """The preparation steps: skip what is current, mend what is half done, say what is missing."""
 
+import os
 import subprocess
 import sys
+import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -164,6 +167,27 @@ def test_the_environment_is_made_once_and_mended(
     (folder / ".venv" / "bin" / "python").unlink()  # as an upgrade of the system's Python leaves it
     environment.prepare("run")
     assert (folder / ".venv" / "bin" / "python").exists()
+
+
+def test_sources_are_compiled_where_the_service_may_not_write(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "PYTHON", Path(sys.executable))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    source = folder / "core" / "auth" / "tokens.py"
+    source.parent.mkdir(parents=True)
+    for age_s, text in ((60, "A = 1\n"), (0, "A = 1; B = 2\n")):  # as an upgrade changes it
+        source.write_text(text)
+        os.utime(source, (time.time() - age_s,) * 2)
+        environment.compile_sources()
+        (compiled,) = source.parent.glob("__pycache__/tokens.*.pyc")
+        assert int.from_bytes(compiled.read_bytes()[12:16], "little") == len(text)
+
+
+def test_every_package_of_ours_is_compiled() -> None:
+    wheel = tomllib.loads((steps.ROOT / "pyproject.toml").read_text("utf-8"))
+    packages = wheel["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert set(environment.SOURCES) == {"server.py", *packages}
 
 
 def test_changed_requirements_are_installed_again(
