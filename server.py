@@ -18,10 +18,10 @@ COMMANDS = {
     "restore": "signaling.cli.database:restore",
     "audit": "signaling.cli.database:audit",
     "seed-demo": "signaling.cli.serve:seed_demo",
-    "modem-sim": "signaling.cli.worker:modem_sim",
+    "modem-sim": "signaling.cli.modem_sim:modem_sim",
     "worker": "signaling.cli.worker:worker",
-    "recorder": "signaling.cli.worker:recorder",
-    "cameras": "signaling.cli.worker:cameras",
+    "recorder": "signaling.cli.recorder:recorder",
+    "cameras": "signaling.cli.cameras:cameras",
     "config-sample": "signaling.cli.describe:config_sample",
     "openapi": "signaling.cli.describe:openapi",
 }

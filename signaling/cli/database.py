@@ -12,7 +12,8 @@ from migrations import runner
 from signaling import backup as archives
 from signaling.app import open_audit, open_database, prepare_folders
 from signaling.cli.folder import sole_use
-from signaling.cli.invocation import Invocation, migrated, run
+from signaling.cli.invocation import Invocation, run
+from signaling.cli.schema import migrated
 from signaling.settings import Settings
 
 

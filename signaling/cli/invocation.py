@@ -1,24 +1,24 @@
-"""What every command shares: settings, a database with its schema, and how to say what is wrong."""
+"""What every command shares: settings, and how to say what is wrong.
+
+No database here: the children of `serve` load this module, and have none.
+"""
 
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from core.database import Database
 from core.errors import AppError
 from core.logging import set_up
-from migrations import runner
 from signaling.settings import BadSettings, Settings, from_environment
 
 T = TypeVar("T")
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -75,42 +75,3 @@ def plain_faults() -> Iterator[None]:
         yield
     except AppError as error:
         raise click.ClickException(error.message) from error
-
-
-async def need_schema(database: Database) -> None:
-    """The schema must be the one this program knows.
-
-    Raises: click.ClickException: says what to run.
-    """
-    found, wanted = await runner.current(database), runner.head()
-    if found != wanted:
-        raise click.ClickException(
-            f"the database's schema is {found or 'empty'}, this program needs {wanted}; "
-            "run `python server.py migrate`"
-        )
-    if differences := await runner.differences(database):
-        raise click.ClickException(
-            f"the database was made by another build of this program (schema {found} with other "
-            f"columns: {_some(differences)}), and no migration leads from there to here: nothing "
-            f"has been released yet. {_way_on(database)}"
-        )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _way_on(database: Database) -> str:
-    if database.is_postgresql:
-        return "Run that build, or begin anew: an empty database in database.url, then `migrate`"
-    folder = Path(database.engine.url.database or "").parent
-    return f"Run that build, or begin anew: move {folder} away, all that is in it, and start again"
-
-
-@asynccontextmanager
-async def migrated(database: Database) -> AsyncIterator[Database]:
-    """The database, once its schema is found to be current."""
-    async with database:
-        await need_schema(database)
-        yield database

@@ -19,8 +19,9 @@ from signaling.app import build, open_database, prepare_folders, run, worker_com
 from signaling.certificates import issue, own_addresses
 from signaling.cli.announcement import Announcement, addresses
 from signaling.cli.folder import sole_use
-from signaling.cli.invocation import Invocation, need_schema, plain_faults
+from signaling.cli.invocation import Invocation, plain_faults
 from signaling.cli.invocation import run as run_plainly
+from signaling.cli.schema import need_schema
 from signaling.cli.simulator import end_simulator, ensure_simulator, simulated_modems
 from signaling.control import moved_clock
 from signaling.demo.seed import DemoLogin, seed_demo_county
