@@ -186,7 +186,9 @@ class Mux:
             session = self._by_key.get(key)
             if session is None:
                 self.counters.unknown_source += 1
-            elif session.on_dtls(bytes(memory[base : base + size]), key, now):
+            elif session.takes_dtls(now) and session.on_dtls(
+                bytes(memory[base : base + size]), key
+            ):
                 self._start_handshake(session)
         else:
             self.counters.bad_class += 1
@@ -237,13 +239,15 @@ class Mux:
     def _on_stun(self, data: bytes, key: bytes, endpoint: Endpoint | None, now: float) -> None:
         ufrag = stun.requested_ufrag(data)
         session = self._by_ufrag.get(ufrag) if ufrag else None
-        password = session.password_of(ufrag) if session and ufrag else None
+        if session is None or ufrag is None or session.is_closed:
+            self.counters.bad_stun += 1
+            return
         # What a flood repeats ends before anything is verified, or parsed.
-        if session is not None and session.is_used_up(stun.transaction_of(data)):
+        if session.is_used_up(stun.transaction_of(data)):
             self.counters.replayed_stun += 1
             return
-        is_ours = password is not None and stun.is_intact(data, password)
-        if session is None or password is None or not is_ours or session.is_closed:
+        password = session.password_of(ufrag)
+        if password is None or not stun.is_intact(data, password):
             self.counters.bad_stun += 1
             return
         owner = self._by_key.get(key)

@@ -192,13 +192,12 @@ class Session:
             self._paused_key = self.endpoint.key
         self.endpoint, self.pointer = None, 0
 
-    def on_dtls(self, datagram: bytes, key: bytes, now: float) -> bool:
-        """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`).
+    def takes_dtls(self, now: float) -> bool:
+        """May one more record come? Anybody can send them from a member's address."""
+        return not self.is_closed and self._records.take(now)
 
-        More than a handshake needs is dropped: anybody can send them from a member's address.
-        """
-        if self.is_closed or not self._records.take(now):
-            return False
+    def on_dtls(self, datagram: bytes, key: bytes) -> bool:
+        """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`)."""
         if self.srtp is None:
             self._received += len(datagram)
             self.move_to(key)  # nothing flows yet; replies follow the last flight's source

@@ -4,6 +4,8 @@ Pure functions over bytes; the codec is aioice's. A cheap look at the fixed head
 parsing, so that a flood of noise costs a few comparisons a datagram.
 """
 
+import functools
+import hashlib
 import hmac
 import secrets
 import string
@@ -15,11 +17,13 @@ from aioice import stun
 
 from conf.media.udp import unpack_sockaddr
 
-_HEADER = struct.Struct("!HHI12s")
+_START = struct.Struct("!HHI12xHH")  # the header, and that of the first attribute
 _BINDING_REQUEST: Final = 0x0001
 _USERNAME: Final = 0x0006
 _INTEGRITY: Final = 0x0008
 _ATTRIBUTE = struct.Struct("!HH")
+_INTEGRITY_HEAD: Final = _ATTRIBUTE.pack(_INTEGRITY, 20)
+_SHA1_BLOCK: Final = 64
 _ICE_CHARS: Final = string.ascii_letters + string.digits
 
 
@@ -55,12 +59,12 @@ def requested_ufrag(data: bytes) -> str | None:
     """
     if len(data) < 28:
         return None
-    kind, length, cookie, _ = _HEADER.unpack_from(data)
+    kind, length, cookie, name, size = _START.unpack_from(data)
     if kind != _BINDING_REQUEST or cookie != stun.COOKIE or length + 20 != len(data):
         return None
-    at, size = _find(data, _USERNAME)
-    ours, colon, _ = data[at : at + min(size, 513)].partition(b":")
-    return ours.decode("ascii", "replace") if colon else None
+    at, size = (24, size) if name == _USERNAME else _find(data, _USERNAME)
+    colon = data.find(b":", at, at + min(size, 513))
+    return data[at:colon].decode("ascii", "replace") if colon >= 0 else None
 
 
 def _find(data: bytes, wanted: int) -> tuple[int, int]:
@@ -81,12 +85,35 @@ def transaction_of(data: bytes) -> bytes:
 
 def is_intact(data: bytes, password: str) -> bool:
     """Does the MESSAGE-INTEGRITY hold (RFC 8489 §14.5)? Some microseconds, whatever `data` is."""
-    at, size = _find(data, _INTEGRITY)
-    if size != 20 or at + size > len(data):
+    at = _find_integrity(data)
+    if not at:
         return False
-    covered = data[:2] + (at + size - 20).to_bytes(2, "big") + data[4 : at - 4]
-    digest = hmac.digest(password.encode(), covered, "sha1")
-    return hmac.compare_digest(digest, data[at : at + size])
+    inner, outer = (state.copy() for state in _keyed(password))
+    inner.update(data[:2] + at.to_bytes(2, "big") + data[4 : at - 4])
+    outer.update(inner.digest())
+    return hmac.compare_digest(outer.digest(), data[at : at + 20])
+
+
+def _find_integrity(data: bytes) -> int:
+    """Where the 20 octets of MESSAGE-INTEGRITY begin; 0: nowhere.
+
+    Mostly last, or before the FINGERPRINT: found at once, unless others look the same.
+    """
+    at = data.find(_INTEGRITY_HEAD, 20) + 4
+    if 24 <= at == len(data) - 20 or 24 <= at == len(data) - 28:
+        return at
+    at, size = _find(data, _INTEGRITY)
+    return at if size == 20 and at + size <= len(data) else 0
+
+
+@functools.lru_cache(maxsize=1024)
+def _keyed(password: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
+    """HMAC-SHA1 (RFC 2104) as far as it depends on the key alone: half of what a check costs."""
+    key = password.encode().ljust(_SHA1_BLOCK, b"\0")
+    assert len(key) == _SHA1_BLOCK
+    pads = (bytes(octet ^ pad for octet in key) for pad in (0x36, 0x5C))
+    inner, outer = (hashlib.sha1(pad, usedforsecurity=False) for pad in pads)
+    return inner, outer
 
 
 def authenticate(data: bytes, password: str) -> Check | None:

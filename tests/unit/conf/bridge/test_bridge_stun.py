@@ -45,6 +45,25 @@ def test_one_changed_octet_is_seen_before_anything_is_parsed(place: int) -> None
     assert not stun.is_intact(bytes(asked), "secret" * 4)
 
 
+@pytest.mark.parametrize("is_fingerprinted", [True, False])
+@pytest.mark.parametrize("name", ["ours:theirs", "ours:" + "\0\x08\0\x14" * 3, "a" * 513])
+def test_the_signature_is_found_wherever_it_is(name: str, is_fingerprinted: bool) -> None:
+    """Last, or before the FINGERPRINT, or behind something that looks the same."""
+    message = codec.Message(
+        codec.Method.BINDING,
+        codec.Class.REQUEST,
+        attributes={"PRIORITY": 1, "USERNAME": name},
+    )
+    message.add_message_integrity(b"secret" * 4)
+    if is_fingerprinted:
+        message.add_fingerprint()
+    data = bytes(message)
+    assert stun.is_intact(data, "secret" * 4)
+    assert not stun.is_intact(data, "secret" * 3)
+    assert not stun.is_intact(data[:8] + bytes(12) + data[20:], "secret" * 4)
+    assert stun.requested_ufrag(data) == ("ours" if ":" in name else None)
+
+
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])
 def test_the_answer_is_small_and_names_the_source(host: str) -> None:
     """No amplification: never more than the request."""
