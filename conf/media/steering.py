@@ -9,16 +9,14 @@ the second socket, everything else stays.
 
 import contextlib
 import socket
-import struct
 import sys
-from typing import Any, Final
+from typing import Final
 
-import cffi
+from conf.media.sieve import pack_program
 
 SO_ATTACH_REUSEPORT_CBPF: Final = 51
 TRANSPORT_FEEDBACK: Final = 205, 15  # payload type RTPFB, format (RFC 4585 §6.1)
 
-_ffi = cffi.FFI()
 _LOAD_BYTE, _AND, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x54, 0x15, 0x06
 # (code, steps to skip when true, when false, operand); a byte that is not there ends with 0.
 _PROGRAM: Final = (
@@ -30,8 +28,6 @@ _PROGRAM: Final = (
     (_RETURN, 0, 0, 0),  # the first socket of the group
     (_RETURN, 0, 0, 1),  # the second
 )
-_INSTRUCTION = struct.Struct("=HBBI")
-_PROGRAM_HEADER = struct.Struct("=H6xQ")  # instructions, address
 
 
 def open_feedback(main: socket.socket) -> socket.socket | None:
@@ -52,7 +48,7 @@ def open_feedback(main: socket.socket) -> socket.socket | None:
         size = main.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         second.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size // 2)  # the kernel doubles it
         second.setblocking(False)
-        program, _memory = _program()
+        program, _memory = pack_program(_PROGRAM)
         second.bind(main.getsockname())  # makes the group, to which the program belongs
         main.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
     except OSError:
@@ -61,10 +57,3 @@ def open_feedback(main: socket.socket) -> socket.socket | None:
             main.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)  # nobody shall join it
         return None
     return second
-
-
-def _program() -> tuple[bytes, Any]:
-    """The `sock_fprog`, and the memory it points to, to be kept until it has been handed over."""
-    memory = _ffi.new("char[]", b"".join(_INSTRUCTION.pack(*step) for step in _PROGRAM))
-    address = int(_ffi.cast("uintptr_t", memory))
-    return _PROGRAM_HEADER.pack(len(_PROGRAM), address), memory

@@ -19,11 +19,12 @@ from typing import Any, Final
 import cffi
 from pylibsrtp._binding import ffi as srtp_ffi
 
+from conf.media import sieve
 from conf.media.steering import open_feedback
 
 SLOT: Final = 2048
 HEADROOM: Final = 64  # before a received packet, so that its header can grow in place
-MAX_DATAGRAM: Final = 1500
+MAX_DATAGRAM: Final = sieve.LONGEST
 RX_SLOTS: Final = 64
 TX_SLOTS: Final = 256  # half a MiB: what is protected is still in the cache when it is sent
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
@@ -242,6 +243,11 @@ class MmsgPort:
         n: int = self._lib.recvmmsg(fd, slots, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
         return max(n, 0)
 
+    def dropped_by_kernel(self) -> int:
+        """Datagrams that could not be for us (conf.media.sieve) or found no room, modulo 2³²."""
+        sockets = (self._sock, self._feedback)
+        return sum(sieve.dropped(one) for one in sockets if one is not None)
+
     def wait(self, seconds: float) -> bool:
         """Wait less than a millisecond, which a loop's timers cannot; has something arrived?"""
         if seconds <= 0:
@@ -435,4 +441,10 @@ def open_port(host: str, port: int) -> MmsgPort:
             break
         sock.close()
         sock = open_udp(host, port)
-    return MmsgPort(sock, open_feedback(sock)) if _libc is not None else PlainPort(sock)
+    if _libc is None:
+        return PlainPort(sock)
+    feedback = open_feedback(sock)
+    for one in (sock, feedback):
+        if one is not None:
+            sieve.attach(one)
+    return MmsgPort(sock, feedback)

@@ -252,6 +252,7 @@ class Worker:
         """Counters of the process; Prometheus-ready names."""
         worker = self.mux.counters.as_dict()
         worker |= {
+            "datagrams_dropped_by_kernel_total": float(self.port.dropped_by_kernel()),
             "packets_forwarded_total": float(self.forwarder.forwarded),
             "packets_sent_total": float(self.outbox.packets),
             "messages_sent_total": float(self.outbox.sends),

@@ -56,8 +56,8 @@ async def test_noise_of_any_size_disturbs_nobody(tmp_path: Path) -> None:
         counters = await bridge.worker.stats()
         await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 80)
         assert b.mid(STAGE_AUDIO).lost <= kernel_drops() - dropped
-        assert counters["datagrams_bad_size_total"] >= 2 * 6
-        assert counters["datagrams_bad_class_total"] > 100
+        # The kernel drops the wrong sizes and classes, the mux what looks like somebody's.
+        assert counters["datagrams_dropped_by_kernel_total"] > 2 * 6 + 100
         assert counters["datagrams_unknown_source_total"] > 20
         assert bridge.worker.restarts == 0
         stranger.setblocking(False)

@@ -13,15 +13,13 @@ from tests.support.bridge import LOOPBACK, running_bridge
 
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
-FEEDBACK = (bytes((0x8F, 205)) + bytes(18), bytes((0xAF, 205)) + bytes(22))
+FEEDBACK = (bytes((0x8F, 205)) + bytes(34), bytes((0xAF, 205)) + bytes(38))
 OTHERS = (
-    bytes((0x81, 205)) + bytes(14),  # NACK: its format is 1
-    bytes((0x8F, 206)) + bytes(18),  # application feedback, format 15
-    bytes((0x81, 201)) + bytes(30),  # a receiver report
+    bytes((0x81, 205)) + bytes(30),  # NACK: its format is 1
+    bytes((0x8F, 206)) + bytes(34),  # application feedback, format 15
+    bytes((0x81, 201)) + bytes(46),  # a receiver report
     bytes((0x80, 111)) + bytes(40),  # media
-    bytes((0x00, 0x01)) + bytes(18),  # a connectivity check
-    b"\x8f",
-    b"",
+    b"\0\1\0\x08\x21\x12\xa4\x42" + bytes(20),  # a connectivity check
 )
 
 
