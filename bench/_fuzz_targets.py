@@ -5,6 +5,7 @@ one: what was read and written again reads the same; two readers of one format a
 """
 
 import hmac
+import socket
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -278,39 +279,41 @@ def _small_offers() -> Iterator[bytes]:
 
 
 class _Line:
-    """A connection's listener, sink and transport in one, for the framing alone."""
+    """A connection's listener, sink and socket in one, for the framing alone."""
+
+    family = socket.AF_INET
 
     def __init__(self) -> None:
         self.sink = self
         self.packets: list[bytes] = []
         self.is_cut = False
 
-    def on_stream_packet(self, data: bytes, endpoint: Peer) -> None:
-        self.packets.append(data)
+    def on_stream_packet(self, data: bytes | memoryview, endpoint: Peer) -> None:
+        self.packets.append(bytes(data))
 
-    def is_known(self, endpoint: Peer | None) -> bool:
-        return True
+    def after_stream_packets(self) -> None:
+        """Nothing to send."""
 
-    def welcome(self, connection: object) -> None:
-        """A member."""
-
-    def abort(self) -> None:
+    def discard(self, connection: object) -> None:
         self.is_cut = True
 
+    def close(self) -> None:
+        """The socket."""
 
-class _Unframer(tcp._Connection):
-    """Takes its next turn at once, without a loop."""
+
+class _Unframer(tcp.TcpConnection):
+    """A member's; takes its next turn at once, without a loop."""
 
     awaits_turn = False
 
     def _wait_for_turn(self) -> None:
         self.awaits_turn = True
 
-    def take(self, data: bytes) -> None:
-        self.data_received(data)
+    def take(self, data: bytes | memoryview) -> None:
+        super().take(data)
         while self.awaits_turn:
             self.awaits_turn = False
-            self._unframe()
+            self._go_on()
 
 
 def framing(data: bytes) -> None:
@@ -318,8 +321,8 @@ def framing(data: bytes) -> None:
     ends = []
     for step in (len(data) or 1, 1, 7):
         line: Any = _Line()
-        connection = _Unframer(line, "192.0.2.1")
-        connection._endpoint, connection._transport = line, line
+        connection = _Unframer(line, line, ("192.0.2.1", 4711))
+        connection.is_stranger = False
         for at in range(0, len(data), step):
             if not line.is_cut:
                 connection.take(data[at : at + step])

@@ -5,9 +5,10 @@
 One site's voice goes to another through the bridge. Floods come from a process of their own:
 `random` noise, `integrity` checks with a member's ufrag and a wrong signature, `spoofed` media and
 `dtls` records from a member's address, `replayed` a member's own check again and again, TCP
-`connect`s and `frame`s. Printed: the worker's CPU beyond what the voice alone costs, and the
-largest gap between two voices, by the kernel's time of arrival and as if the speaker had been
-punctual. Exit 1 when a flood costs a tenth of a core or more, or opens a gap of over 100 ms.
+`connect`s, `stub`s that begin a frame and stop, and whole `frame`s. Printed: the worker's CPU
+beyond what the voice alone costs, and the largest gap between two voices, by the kernel's time of
+arrival and as if the speaker had been punctual. Exit 1 when a flood costs a tenth of a core or
+more, or opens a gap of over 100 ms.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from tests.support import bridge_flood
 from tests.support.bridge import Bridge, running_bridge, take_seat
 from tests.support.bridge_client import Site
 
-KINDS = ("random", "integrity", "spoofed", "dtls", "replayed", "connect", "frame")
+KINDS = ("random", "integrity", "spoofed", "dtls", "replayed", *bridge_flood.TCP_KINDS)
 CPU = 0.10
 GAP_S = 0.1
 AUDIO = ("3", "4", "5")
@@ -130,7 +131,7 @@ async def attack(
         rate=rate,
         seconds=seconds,
         fd=site.socket.fileno() if is_members else -1,
-        tcp=kind if kind in ("connect", "frame") else "",
+        tcp=kind if kind in bridge_flood.TCP_KINDS else "",
     )
     return sent / seconds
 

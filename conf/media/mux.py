@@ -138,7 +138,7 @@ class Mux:
                 continue
             self._accept(memory, bases[i], pointers[i], size, port.received_key(i), None, now)
 
-    def on_stream_packet(self, data: bytes, endpoint: Endpoint) -> None:
+    def on_stream_packet(self, data: bytes | memoryview, endpoint: Endpoint) -> None:
         """A packet unframed from a TCP connection (RFC 4571); the same guard applies."""
         self.counters.received += 1
         if not 1 <= len(data) <= MAX_DATAGRAM:
@@ -149,7 +149,10 @@ class Mux:
         base = slot.bases[0]
         slot.memory[base : base + len(data)] = data
         self._accept(slot.memory, base, slot.pointers[0], len(data), endpoint.key, endpoint, now)
-        self._after_batch(now)
+
+    def after_stream_packets(self) -> None:
+        """Send what a connection's packets put into the outbox."""
+        self._after_batch(self._clock())
 
     def knows(self, endpoint: Endpoint | None) -> bool:
         """Has a connectivity check passed from there?"""

@@ -1,38 +1,51 @@
 """ICE-TCP, passive side: media over TCP for sites whose firewall drops UDP (RFC 6544, RFC 4571).
 
 Each connection carries frames of a 16-bit length and a packet; the packets pass the same guard as
-datagrams. A connection is a stranger's until a connectivity check passed on it. A stranger is cut
-when that does not come within a few seconds and a few frames, and when another needs the place; one
-address has few places for strangers. What a member's send buffer does not take is dropped: late
-media helps nobody.
+datagrams. A connection is a stranger's until a connectivity check passed on it, which must be its
+first frame: any other, and it is cut. Most have said it when they are accepted and are judged on
+the spot (the kernel holds back who is silent); who has not gets a place for a few seconds, of which
+an address has few, and loses it when another needs it. What a member's line does not take is
+dropped: late media helps nobody.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from conf.media.bucket import Bucket
 from conf.media.udp import MAX_DATAGRAM, Endpoint, pack_sockaddr
 
 MAX_CONNECTIONS: Final = 512
 MAX_STRANGERS: Final = 128  # the oldest goes when one more comes
 MAX_STRANGERS_OF_ONE_ADDRESS: Final = 16  # a whole township may sit behind one
-MAX_STRANGE_FRAMES: Final = 16
+MAX_STRANGE_PIECES: Final = 8  # in which a first frame may come
 FRAMES_PER_TURN: Final = 64  # of one connection; then the others and the timers get theirs
 SETTLED_S: Final = 1.0  # an idle stranger so old gives its address's place to the next
 ACCEPTS_PER_WAKE: Final = 16
-ACCEPT_PAUSE_S: Final = 0.02  # between wakes that used all of theirs: at most 800/s
+ACCEPTS: Final = (1200.0, 128.0)  # a second and at once; a district may join in one moment
+ACCEPT_PAUSE_S: Final = 0.01  # after a wake that used up its own or the second's
+SILENCE_S: Final = 1  # for which the kernel alone keeps who has not said anything yet
 FIRST_FRAME_TIMEOUT_S: Final = 5.0
+LINGER_S: Final = 5.0  # for what a leaving member has not read yet
 MAX_BUFFERED: Final = 256 * 1024  # bytes waiting in one connection before packets are dropped
+READ_AT_ONCE: Final = 64 * 1024
+_STRANGE_ROOM: Final = 2 + MAX_DATAGRAM  # a first frame; the rest, if that is good
 _LENGTH = struct.Struct("!H")
+_LINGER = struct.Struct("ii")
 
 
 class StreamSink(Protocol):
     """The mux."""
 
-    def on_stream_packet(self, data: bytes, endpoint: Endpoint) -> None:
-        """A packet came."""
+    def on_stream_packet(self, data: bytes | memoryview, endpoint: Endpoint) -> None:
+        """A packet came; `data` is valid during the call."""
+        ...
+
+    def after_stream_packets(self) -> None:
+        """Those were all for now."""
         ...
 
     def forget_endpoint(self, endpoint: Endpoint) -> None:
@@ -40,124 +53,173 @@ class StreamSink(Protocol):
         ...
 
 
-class TcpEndpoint(Endpoint):
-    """A peer behind a TCP connection; `pointer` 0 keeps it out of sendmmsg."""
+class TcpConnection(Endpoint):
+    """A peer behind one TCP connection; `pointer` 0 keeps it out of sendmmsg.
 
-    __slots__ = ("_transport", "dropped")
+    Owner: the listener. The socket does not block and nobody else reads it.
+    """
 
-    def __init__(self, key: bytes, transport: asyncio.Transport) -> None:
-        self.key = b"tcp" + key
+    __slots__ = (
+        "_has_turn",
+        "_is_leaving",
+        "_is_watched",
+        "_listener",
+        "_pieces",
+        "_rest",
+        "_sock",
+        "_unsent",
+        "came_at",
+        "dropped",
+        "host",
+        "is_open",
+        "is_stranger",
+    )
+
+    def __init__(self, listener: "TcpListener", sock: socket.socket, address: Any) -> None:
+        self.key = b"tcp" + pack_sockaddr(sock.family, address)
         self.pointer = 0
+        self.host: str = address[0]
+        self.came_at = 0.0
         self.dropped = 0
-        self._transport = transport
-
-    def send_frame(self, data: bytes) -> None:
-        """One framed packet, or nothing when the line is choked."""
-        if self._transport.is_closing():
-            return
-        if self._transport.get_write_buffer_size() > MAX_BUFFERED:
-            self.dropped += 1
-            return
-        self._transport.write(_LENGTH.pack(len(data)) + data)
-
-    def hang_up(self) -> None:
-        """Its member has left: what goes out still does, then the connection ends."""
-        self._transport.close()
+        self.is_open = self.is_stranger = True
+        self._listener = listener
+        self._sock = sock
+        self._pieces = 0
+        self._rest = b""  # of a frame that has not come whole, or waits for its turn
+        self._unsent = bytearray()
+        self._is_watched = self._is_leaving = False
+        self._has_turn = True
 
     @property
     def source(self) -> bytes:
         """The raw sockaddr, for XOR-MAPPED-ADDRESS."""
         return self.key[3:]
 
+    def watch(self) -> None:
+        """Take what comes from now on."""
+        self._is_watched = True
+        asyncio.get_running_loop().add_reader(self._sock.fileno(), self.on_readable)
 
-class _Connection(asyncio.Protocol):
-    """Unframes one connection. Owner: the listener."""
-
-    def __init__(self, listener: "TcpListener", host: str) -> None:
-        self.host = host
-        self._listener = listener
-        self._buffer = bytearray()
-        self._is_stranger = True
-        self._frames = 0  # so far, as a stranger
-        self._endpoint: TcpEndpoint | None = None
-        self._transport: asyncio.Transport | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        sock = transport.get_extra_info("socket")
-        peer = transport.get_extra_info("peername")
-        if peer is None:  # gone already
-            transport.abort()
+    def on_readable(self) -> None:
+        """Take what has come: of a stranger one frame, of a member what is there."""
+        if not self._has_turn:
+            return  # the next turn of the loop first takes what has been read already
+        room = self._listener.room
+        try:
+            size = self._sock.recv_into(room, _STRANGE_ROOM if self.is_stranger else READ_AT_ONCE)
+        except BlockingIOError:
             return
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._endpoint = TcpEndpoint(pack_sockaddr(sock.family, peer), transport)
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(FIRST_FRAME_TIMEOUT_S, self._give_up)
+        except OSError:
+            size = 0
+        if not size:
+            self.cut()
+            return
+        self.take(room[:size])
 
-    def _give_up(self) -> None:
-        if not self._listener.is_known(self._endpoint):
-            self.abort()
+    def take(self, data: bytes | memoryview) -> None:
+        """What has come; valid during the call."""
+        self._unframe(self._rest + data if self._rest else data)
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        self._unframe()
-
-    def _unframe(self) -> None:
+    def _unframe(self, data: bytes | memoryview) -> None:
         """Hand on whole frames, some now, the rest in the loop's next turn."""
-        buffer, at = self._buffer, 0
-        assert self._endpoint is not None
+        at, end, sink = 0, len(data), self._listener.sink
         for _ in range(FRAMES_PER_TURN):
-            if len(buffer) - at < 2:
+            if end - at < 2:
                 break
-            (size,) = _LENGTH.unpack_from(buffer, at)
+            size = data[at] << 8 | data[at + 1]
             if not 1 <= size <= MAX_DATAGRAM:
-                self.abort()
+                self.cut()
                 return
-            if len(buffer) - at - 2 < size:
+            if end - at - 2 < size:
                 break
-            self._listener.sink.on_stream_packet(
-                bytes(buffer[at + 2 : at + 2 + size]), self._endpoint
-            )
             at += 2 + size
-            if self._is_stranger and not self._may_go_on():
-                self.abort()
+            sink.on_stream_packet(data[at - size : at], self)
+            if self.is_stranger and not self._prove():
                 return
+            if not self.is_open:
+                return  # what it said has ended it
         else:
             self._wait_for_turn()
-        del buffer[:at]
+        self._rest = bytes(data[at:])
+        self._pieces += 1
+        if self.is_stranger and self._pieces >= MAX_STRANGE_PIECES:
+            self.cut()
+        elif not self.is_stranger:
+            sink.after_stream_packets()
+
+    def _prove(self) -> bool:
+        """After a stranger's first frame: a member from now on, or cut."""
+        if not self._listener.is_known(self):
+            self.cut()
+            return False
+        self.is_stranger = False
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(0, 0))
+        self._listener.welcome(self)
+        return True
 
     def _wait_for_turn(self) -> None:
-        assert self._transport is not None
-        self._transport.pause_reading()
+        self._has_turn = False
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        assert self._transport is not None
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._unframe()
+        self._has_turn = True
+        if self.is_open:
+            self._unframe(memoryview(self._rest))
 
-    def _may_go_on(self) -> bool:
-        """After each frame of a stranger; one that passed a check is none from then on."""
-        if self._listener.is_known(self._endpoint):
-            self._is_stranger = False
-            self._listener.welcome(self)
-        self._frames += 1
-        return not self._is_stranger or self._frames < MAX_STRANGE_FRAMES
+    def send_frame(self, data: bytes) -> None:
+        """One framed packet, or nothing when the line is choked."""
+        if not self.is_open or self._is_leaving:
+            return
+        frame = _LENGTH.pack(len(data)) + data
+        if self._unsent:
+            if len(self._unsent) > MAX_BUFFERED:
+                self.dropped += 1
+            else:
+                self._unsent += frame
+            return
+        sent = self._send(frame)
+        if sent < len(frame):
+            self._unsent += frame[sent:]
+            asyncio.get_running_loop().add_writer(self._sock.fileno(), self._on_writable)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # it is gone; whoever sends may be in the middle of something
+            asyncio.get_running_loop().call_soon(self.cut)
+            return len(data)
+
+    def _on_writable(self) -> None:
+        del self._unsent[: self._send(self._unsent)]
+        if not self._unsent:
+            asyncio.get_running_loop().remove_writer(self._sock.fileno())
+            if self._is_leaving:
+                self.cut()
+
+    def hang_up(self) -> None:
+        """Its member has left: what goes out still does, then the connection ends."""
+        if not self.is_open or self._is_leaving:
+            return
+        if self._unsent:
+            self._is_leaving = True
+            asyncio.get_running_loop().call_later(LINGER_S, self.cut)
+        else:
+            self.cut()
+
+    def cut(self) -> None:
+        """End the connection: a stranger's with a reset, which costs least; idempotent."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self._is_watched:
+            asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        if self._unsent:
+            asyncio.get_running_loop().remove_writer(self._sock.fileno())
+        self._sock.close()
         self._listener.discard(self)
-        if self._endpoint is not None:
-            self._listener.sink.forget_endpoint(self._endpoint)
-
-    def abort(self) -> None:
-        """Cut the connection."""
-        if self._transport is not None:
-            self._transport.abort()
 
 
 class TcpListener:
@@ -166,15 +228,18 @@ class TcpListener:
     def __init__(self, sink: StreamSink, is_known: Callable[[Endpoint | None], bool]) -> None:
         self.sink = sink
         self.is_known = is_known
-        self._members: set[_Connection] = set()
-        # Strangers with the time they came, oldest first: all, and by their address.
-        self._strangers: dict[_Connection, float] = {}
-        self._of_address: dict[str, dict[_Connection, float]] = {}
+        self.room = memoryview(bytearray(READ_AT_ONCE))  # what is read lies here until unframed
+        self._members: set[TcpConnection] = set()
+        # Strangers who have said nothing yet, oldest first: all, and by their address.
+        self._strangers: dict[TcpConnection, None] = {}
+        self._of_address: dict[str, dict[TcpConnection, None]] = {}
         self._socket: socket.socket | None = None
+        self._accepts = Bucket(*ACCEPTS)
         self._pause: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
         self.port = 0
-        self.refused = 0
+        self.refused = 0  # for want of a place
+        self.cut = 0  # strangers whose first words were none
 
     async def open(self, host: str, port: int) -> None:
         """Listen. Raises: OSError: the port is taken."""
@@ -184,6 +249,7 @@ class TcpListener:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            _hold_back(sock)
             sock.setblocking(False)
             sock.bind((host, port))
             sock.listen(1024)
@@ -202,87 +268,105 @@ class TcpListener:
     def _accept(self) -> None:
         """Take who waits; after a handful media comes first (asyncio's server takes a hundred)."""
         assert self._socket is not None
+        loop = asyncio.get_running_loop()
         for _ in range(ACCEPTS_PER_WAKE):
+            if not self._accepts.take(loop.time()):
+                break
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:
                 return
             except OSError:  # gone again, or no descriptor free: who waits goes on waiting
                 break
-            self._admit(sock, address[0])
-        loop = asyncio.get_running_loop()
+            self._admit(sock, address)
         loop.remove_reader(self._socket.fileno())
         self._pause = loop.call_later(ACCEPT_PAUSE_S, self._listen)
 
-    def _admit(self, sock: socket.socket, host: str) -> None:
-        """A stranger is in, if need be in the place of an older one."""
-        now = asyncio.get_running_loop().time()
-        if not self._has_place(host, now):
+    def _admit(self, sock: socket.socket, address: Any) -> None:
+        """Hear what a newcomer has said so far; silent, it takes a place, maybe an older one's."""
+        if len(self._members) >= MAX_CONNECTIONS:
             self.refused += 1
             sock.close()
             return
         sock.setblocking(False)
-        connection = _Connection(self, host)
-        self._strangers[connection] = now
-        self._of_address.setdefault(host, {})[connection] = now
-        task = asyncio.get_running_loop().create_task(self._attach(connection, sock), name="tcp")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        connection = TcpConnection(self, sock, address)
+        connection.on_readable()
+        if not connection.is_open:
+            return
+        if connection.is_stranger and not self._give_place(connection):
+            self.refused += 1
+            connection.cut()
+            return
+        connection.watch()
 
-    def _has_place(self, host: str, now: float) -> bool:
-        """Make one where there is none, unless all are members' or the address is too eager."""
+    def _give_place(self, connection: TcpConnection) -> bool:
+        """Make one where there is none, unless the address is too eager."""
+        loop, host = asyncio.get_running_loop(), connection.host
+        now = connection.came_at = loop.time()
         neighbours = self._of_address.get(host, {})
         if len(neighbours) >= MAX_STRANGERS_OF_ONE_ADDRESS:
-            oldest, came_at = next(iter(neighbours.items()))
-            if now - came_at < SETTLED_S:
+            oldest = next(iter(neighbours))
+            if now - oldest.came_at < SETTLED_S:
                 return False
-            self._put_out(oldest)
+            oldest.cut()
         is_full = len(self._members) + len(self._strangers) >= MAX_CONNECTIONS
-        if is_full and not self._strangers:
-            return False
-        if is_full or len(self._strangers) >= MAX_STRANGERS:
-            self._put_out(next(iter(self._strangers)))
+        if self._strangers and (is_full or len(self._strangers) >= MAX_STRANGERS):
+            next(iter(self._strangers)).cut()
+        self._strangers[connection] = None
+        self._of_address.setdefault(host, {})[connection] = None
+        if self._sweep is None:
+            self._sweep = loop.call_later(FIRST_FRAME_TIMEOUT_S, self._cut_silent)
         return True
 
-    def _put_out(self, connection: _Connection) -> None:
-        self.discard(connection)
-        connection.abort()
+    def _cut_silent(self) -> None:
+        """One timer for all: the oldest decides when it rings next."""
+        loop, self._sweep = asyncio.get_running_loop(), None
+        for connection in list(self._strangers):
+            ends_at = connection.came_at + FIRST_FRAME_TIMEOUT_S
+            if ends_at > loop.time():
+                self._sweep = loop.call_at(ends_at, self._cut_silent)
+                return
+            connection.cut()
 
-    async def _attach(self, connection: _Connection, sock: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.connect_accepted_socket(lambda: connection, sock)
-        except OSError:
-            sock.close()
-            self.discard(connection)
-
-    def welcome(self, connection: _Connection) -> None:
+    def welcome(self, connection: TcpConnection) -> None:
         """A check has passed: it is nobody's place to take any more."""
         self._forget_stranger(connection)
         self._members.add(connection)
 
-    def _forget_stranger(self, connection: _Connection) -> None:
-        if self._strangers.pop(connection, None) is not None:
+    def _forget_stranger(self, connection: TcpConnection) -> None:
+        if connection in self._strangers:
+            del self._strangers[connection]
             neighbours = self._of_address[connection.host]
             del neighbours[connection]
             if not neighbours:
                 del self._of_address[connection.host]
 
-    def discard(self, connection: _Connection) -> None:
-        """It ended; idempotent."""
-        self._members.discard(connection)
-        self._forget_stranger(connection)
+    def discard(self, connection: TcpConnection) -> None:
+        """It ended."""
+        if connection.is_stranger:
+            self.cut += 1
+            self._forget_stranger(connection)
+        else:
+            self._members.discard(connection)
+            self.sink.forget_endpoint(connection)
 
     async def close(self) -> None:
         """Cut everything; idempotent."""
         if self._socket is None:
             return
-        if self._pause is not None:
-            self._pause.cancel()
+        for timer in (self._pause, self._sweep):
+            if timer is not None:
+                timer.cancel()
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
         self._socket = None
-        for task in self._tasks:
-            task.cancel()
         for connection in (*self._members, *self._strangers):
-            connection.abort()
+            connection.cut()
+
+
+def _hold_back(sock: socket.socket) -> None:
+    """Let the kernel keep the silent, and let those it hands out be ended with a reset."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(1, 0))
+    with contextlib.suppress(AttributeError, OSError):  # not Linux: they come at once
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)

@@ -260,6 +260,7 @@ class Worker:
             "picture_waits_in_vain_total": float(self.forwarder.open.in_vain),
             "packets_refused_total": float(self.outbox.failed + self.port.dropped_sends),
             "tcp_refused_total": float(self.tcp.refused),
+            "tcp_cut_total": float(self.tcp.cut),
             "packets_late_total": float(self.forwarder.late),
             "packets_duplicate_total": float(self.forwarder.duplicates),
             "rooms": float(len(self.rooms)),

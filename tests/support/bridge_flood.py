@@ -24,6 +24,7 @@ from tests.support.bridge_client import Site
 
 POOL = 500
 STEP_S = 0.002
+TCP_KINDS = ("connect", "stub", "frame")
 
 
 def random_datagram(rng: random.Random) -> bytes:
@@ -135,6 +136,14 @@ class _Connections:
         sock.connect_ex(("127.0.0.1", self._port))
         self._open[place] = sock
 
+    def stub(self, number: int) -> None:
+        """A connection that begins a frame and stops: the kernel keeps it no more."""
+        self.connect(number)
+        sock = self._open[number % len(self._open)]
+        assert sock is not None
+        with contextlib.suppress(OSError):
+            sock.send(b"\x00")
+
     def frame(self, number: int) -> None:
         """A frame on one of them."""
         sock = self._open[number % len(self._open)]
@@ -157,12 +166,12 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--fd", type=int, default=-1)
-    parser.add_argument("--tcp", choices=("connect", "frame"))
+    parser.add_argument("--tcp", choices=TCP_KINDS)
     given = parser.parse_args()
     pool = read_pool(given.pool)
     if given.tcp:
         connections = _Connections(given.port, pool)
-        act = connections.connect if given.tcp == "connect" else connections.frame
+        act = getattr(connections, given.tcp)
     else:
         sock = (
             socket.socket(fileno=os.dup(given.fd))
