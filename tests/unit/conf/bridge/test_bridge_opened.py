@@ -78,7 +78,7 @@ def test_the_port_waits_only_while_nothing_has_come() -> None:
     assert not port.wait(0.0)
     assert not port.wait(0.0001)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-        peer.sendto(b"x", ("127.0.0.1", port.local_port()))
+        peer.sendto(b"\x80" * 22, ("127.0.0.1", port.local_port()))
         assert port.wait(0.0009)
     plain = udp.PlainPort(udp.open_udp("127.0.0.1", 0))
     assert not plain.wait(0.0001)
