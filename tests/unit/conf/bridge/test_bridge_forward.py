@@ -8,7 +8,7 @@ import pytest
 from conf.media.layers import ALL_TEMPORAL
 from conf.media.sdp import Role
 from conf.media.shaper import Shaper
-from conf.media.voiceguard import VoiceGuard
+from conf.media.voiceguard import VoiceGuard, unhealed
 from tests.support.bridge_client import H264, OPUS, RED, VP8
 from tests.support.bridge_stage import Stage, vp8
 
@@ -134,6 +134,60 @@ def test_a_lossy_link_gets_each_voice_three_times(voices: Stage) -> None:
     assert got[3].payload.endswith(b"voice2voice3voice4")
     assert got[1].payload.endswith(b"voice1voice2")
     assert voices.slot.voice(got[3].number) is not None
+
+
+def red(*voices: bytes) -> bytes:
+    """A payload of voices 20 ms apart, oldest first."""
+    back = range(960 * (len(voices) - 1), 0, -960)
+    heads = [
+        bytes((0x80 | OPUS, at >> 6, at << 2 & 0xFF | len(old) >> 8, len(old) & 0xFF))
+        for at, old in zip(back, voices, strict=False)
+    ]
+    return b"".join((*heads, bytes((OPUS,)), *voices))
+
+
+def test_a_lossy_link_gets_the_voices_of_a_browser_three_times_too(voices: Stage) -> None:
+    """A browser's RED repeats one voice; one that was lost on the way up is taken from it."""
+    guard = VoiceGuard(voices.outbox)
+    guard.set_loss(0.3, 1.0)
+    voices.slot.shaper = guard
+    for n in (1, 2, 3, 5):
+        payload = red(b"voice%d" % (n - 1), b"voice%d" % n)
+        voices.say(n, payload, timestamp=960 * n, kind=RED)
+    got = voices.read()
+    assert {a.kind for a in got} == {RED}
+    assert [a.payload for a in got[-2:]] == [
+        red(b"voice1", b"voice2", b"voice3"),
+        red(b"voice3", b"voice4", b"voice5"),
+    ]
+    assert guard.expansion(voices.slot) == 1.5
+
+
+def test_red_that_cannot_be_read_goes_as_it_came(voices: Stage) -> None:
+    """Its listener may know better; nothing is made of it."""
+    guard = VoiceGuard(voices.outbox)
+    guard.set_loss(0.3, 1.0)
+    voices.slot.shaper = guard
+    broken = bytes((0x80 | OPUS, 0, 3, 255, OPUS)) + b"short"
+    voices.voice(1, b"voice1")
+    voices.say(2, broken, timestamp=1920, kind=RED)
+    assert [a.payload for a in voices.read()] == [b"voice1", broken]
+
+
+@pytest.mark.parametrize(
+    ("missing", "distance", "left"),
+    [
+        ((1, 2, 5), 0, [1, 2, 5]),
+        ((1, 2, 5), 1, [1, 2, 5]),
+        ((1, 2, 5), 2, []),
+        ((65_534, 65_535, 0, 7, 9, 10, 11, 12), 2, [65_534, 65_535, 0, 9, 10, 11, 12]),
+    ],
+)
+def test_only_what_red_does_not_bring_is_sent_again(
+    missing: tuple[int, ...], distance: int, left: list[int]
+) -> None:
+    """Each packet after a hole of two brings both; of a longer one the first is lost for good."""
+    assert unhealed(missing, distance) == left
 
 
 def test_silence_by_dtx_stays_as_long_as_it_was(voices: Stage) -> None:
