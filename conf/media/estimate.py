@@ -25,7 +25,8 @@ _PROBE_ECHO_US = 200_000  # what is sent so soon after a probe may wait behind i
 _SETTLING_US = 100_000  # so long a lower rate must have been sent before it is judged
 _LOSS_WINDOW_US = 1_000_000
 _LOSS_PAUSE_US = 300_000
-_STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked
+_STALL_US = 500_000  # no feedback for so long while sending: the link is gone or choked,
+_STALL_PER_LOSS = 8  # but where a third is lost, feedback is too: so much longer per share lost
 _SIGMAS = 3  # with two, chance makes a radio link of 10 % seem full every half minute
 _MIN_LOSS_PACKETS = 20
 _SURE_PACKETS = 100  # a slow stream is watched longer, to tell loss from chance
@@ -33,6 +34,7 @@ _LONGEST_WINDOW_US = 4_000_000
 _EXCESS_LOSS = 0.10
 _TOLERABLE_LOSS = 0.02
 _FORGETTING = 0.01  # per feedback
+_FADING = 0.85  # per feedback: one that is lost leaves a hole in what has arrived
 _UNHELPED = 0.4  # a queue that overflowed loses next to nothing once the rate is down
 
 
@@ -168,6 +170,7 @@ class Estimate:
         "_decreased_us",
         "_increased_us",
         "_last_feedback_us",
+        "_lately_bps",
         "_probing_until_us",
         "_round_trip_us",
         "decreases",
@@ -185,6 +188,7 @@ class Estimate:
         self.decreases = 0
         self._acked = _RateMeter()
         self._before_loss_bps = 0
+        self._lately_bps = 0.0  # arrived, at best, in the last few feedbacks
         self._capacity_bps = 0.0  # smoothed rate at which the link last proved full
         self._round_trip_us = 100_000
         self._increased_us = self._last_feedback_us = -1
@@ -220,6 +224,7 @@ class Estimate:
             self.trend.add(bursts)
         self.loss.add(now_us, received=received, lost=lost)
         self._last_feedback_us = now_us
+        self._lately_bps = max(self._acked.bps, _FADING * self._lately_bps)
         if newest_us < self._probing_until_us:
             return  # a probe fills the queue on purpose; its result speaks
         if self.loss.judge(now_us):
@@ -228,7 +233,7 @@ class Estimate:
         elif self.trend.is_overused:
             if newest_us - self._decreased_us > _SETTLING_US:  # else it tells of before
                 busy_bps = int(self.trend.busy_bps / (1 - self.loss.inherent))
-                full_bps = max(self.carried_bps, busy_bps)
+                full_bps = max(self._sure_bps, busy_bps)
                 self._decrease(now_us, int(_BACK_OFF * (full_bps or self.target_bps)), full_bps)
         elif self.loss.was_pointless:
             self._set(max(self.target_bps, self._before_loss_bps))
@@ -247,9 +252,13 @@ class Estimate:
         """Call every 100 ms or so while packets go out: no feedback halves the rate."""
         if self._last_feedback_us < 0:
             self._last_feedback_us = now_us
-        elif now_us - self._last_feedback_us > _STALL_US + self._round_trip_us:
+        elif now_us - self._last_feedback_us > self._patience_us:
             self._last_feedback_us = now_us
             self._decrease(now_us, self.target_bps // 2)
+
+    @property
+    def _patience_us(self) -> int:
+        return int(_STALL_US * (1 + _STALL_PER_LOSS * self.loss.inherent)) + self._round_trip_us
 
     def on_probe_begin(self, end_us: int) -> None:
         """A probe runs to `end_us`: until its echo is in, queue and loss are of its making."""
@@ -261,9 +270,17 @@ class Estimate:
             self._set(measured_bps)
             self._increased_us = now_us
 
+    @property
+    def _sure_bps(self) -> int:
+        """`carried_bps`, but where feedback is lost with all else, the best of the last few."""
+        if self.loss.inherent < _EXCESS_LOSS:
+            return self.carried_bps
+        return int(self._lately_bps / (1 - self.loss.inherent))
+
     def _after_loss(self) -> int:
         kept = 1.0 - 0.5 * self.loss.excess
-        return int(min(self.target_bps, self.carried_bps or self.target_bps) * kept)
+        carried_bps = self._lately_bps / (1 - self.loss.inherent)
+        return int(min(self.target_bps, carried_bps or self.target_bps) * kept)
 
     def _decrease(self, now_us: int, wanted_bps: int, full_bps: int = 0) -> None:
         """`full_bps`: what the link carried while it was full, when that is known."""

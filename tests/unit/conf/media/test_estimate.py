@@ -286,6 +286,34 @@ def test_a_longer_round_trip_is_given_more_time() -> None:
     assert estimate.target_bps == 1_000_000
 
 
+def lossy(begin_us: int, count: int) -> Settled:
+    """Every third packet is lost."""
+    told = packets(begin_us, count)
+    return [(sent, LOST if n % 3 == 0 else at, size) for n, (sent, at, size) in enumerate(told)]
+
+
+def test_where_packets_are_lost_feedback_is_too() -> None:
+    """A second without it is no outage on a link that loses a third; two are."""
+    estimate = fed(Estimate(), lossy(0, 1_000))
+    assert estimate.loss.inherent > 0.3
+    before, last = estimate.target_bps, 10_010 * MS
+    estimate.on_silence(last + 1_500 * MS)
+    assert estimate.target_bps == before
+    estimate.on_silence(last + 2_500 * MS)
+    assert estimate.target_bps == before // 2
+
+
+def test_a_feedback_that_was_lost_does_not_make_a_link_narrow() -> None:
+    """A queue appears just when most of what arrived is not told: the best of late counts."""
+    estimate = fed(Estimate(), lossy(0, 1_000))
+    told = lossy(10 * SECOND, 80)
+    queued = [(s, a if a == LOST else a + (s - 10 * SECOND) // 3, size) for s, a, size in told]
+    known = [packet for n, packet in enumerate(queued) if n // 8 % 3 == 0]  # one feedback in three
+    fed(estimate, known)
+    assert estimate.decreases > 0
+    assert estimate.target_bps > 300_000  # of 600 sent; what is told alone would say 200
+
+
 def test_a_probe_raises_it_and_never_lowers_it() -> None:
     estimate = Estimate()
     estimate.on_probe(1_200_000, 0)
