@@ -16,6 +16,7 @@ HOLD_US: Final = 10_000_000
 MAX_HOLD_US: Final = 30_000_000
 FIRST_HOLD_US: Final = 1_000_000  # until the first fall: a site that joins need not wait
 DARK_HOLD_US: Final = 2_000_000  # a site that sees nothing at all waits no longer for its picture
+TRY_SHARE: Final = 0.4  # of the hold: then a dark site need not prove what it is estimated at
 PROBE_FIRST_US: Final = 2_000_000  # time for a probe before a lesser rise is taken
 _RELAPSE_US: Final = 20_000_000  # a fall so soon after a rise makes the next hold longer
 _MARGIN: Final = 1.1  # a rise must leave this much room below the estimate
@@ -60,6 +61,14 @@ class Budget:
     def pictures_bps(self, total_bps: int) -> int:
         """What `total_bps` leaves for pictures after audio and repair."""
         return max(0, int((total_bps - self.audio_bps) * (1 - min(self.loss, _MAX_REPAIR_SHARE))))
+
+    def repair_bps(self, pictures_bps: int) -> int:
+        """What repetitions may take beside pictures of `pictures_bps`: the share kept, or the rest.
+
+        More would stand in the link's queue, and the voices behind it.
+        """
+        left = self.estimate_bps - self.audio_bps
+        return max(0, int(left * _MAX_REPAIR_SHARE), left - pictures_bps)
 
     def total_bps(self, pictures_bps: int) -> int:
         """What must be carried for pictures of `pictures_bps` to fit; undoes `pictures_bps`."""
@@ -155,8 +164,12 @@ class Allocator:
             ):
                 kept, probe_bps = risen, 0
                 self._risen_us = now_us
-        elif now_us >= self._fallen_us + DARK_HOLD_US:
-            kept, probe_bps = _light(budget, wants, kept)
+        if now_us >= self._fallen_us + DARK_HOLD_US:
+            is_tried = now_us >= self._fallen_us + self._hold_us * TRY_SHARE
+            lit, probe_bps = _light(budget, wants, kept, probe_bps, is_tried=is_tried)
+            if lit is not kept and is_tried:
+                self._risen_us = now_us  # should it fall again soon, the next try waits longer
+            kept = lit
         for want in wants:
             if want.rungs:
                 self._caps[want.slot] = _quality(kept[want.slot])
@@ -203,14 +216,26 @@ class Allocator:
 
 
 def _light(
-    budget: Budget, wants: Sequence[Want], kept: dict[str, Rung | None]
+    budget: Budget,
+    wants: Sequence[Want],
+    kept: dict[str, Rung | None],
+    probe_bps: int,
+    *,
+    is_tried: bool,
 ) -> tuple[dict[str, Rung | None], int]:
-    """The lowest rung for a dark main picture, when it is proved; else what to probe for."""
+    """The lowest rung for a dark main picture, when it is proved; else what to probe for.
+
+    `is_tried`: also when it fits the estimate alone. Where a third is lost, feedback is too, and a
+    probe of a few packets seldom proves anything.
+    """
     dark = next((w for w in wants if w.rank is Rank.MAIN and w.rungs and not kept[w.slot]), None)
     if dark is None:
-        return kept, 0
+        return kept, probe_bps
     needed = sum(_bps(rung) for rung in kept.values()) + dark.rungs[0].bps
-    if needed <= budget.pictures_bps(min(budget.estimate_bps, budget.proven_bps)):
+    known = min(budget.estimate_bps, budget.proven_bps)
+    if is_tried:
+        known = max(known, int(budget.estimate_bps / _MARGIN))
+    if needed <= budget.pictures_bps(known):
         return kept | {dark.slot: dark.rungs[0]}, 0
     return kept, int(budget.total_bps(needed) * _MARGIN)
 

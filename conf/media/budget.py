@@ -3,7 +3,7 @@
 Joins the pure parts `estimate`, `probe` and `allocator` to the slots; decides nothing itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,7 +12,7 @@ from conf.media.downslot import DownSlot
 from conf.media.errors import DecodeError
 from conf.media.estimate import Estimate
 from conf.media.layer import Layer
-from conf.media.layers import ladder
+from conf.media.layers import TEMPORAL_SHARES, ladder
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
 from conf.media.probe import Prober
@@ -63,6 +63,7 @@ class DownBudget:
         self._is_content = False
         self._chosen_at = -1e9
         self.sending_bps = 0
+        self.repair_bps = 0  # for pictures sent again, by the last choice
 
     def restart(self) -> None:
         """Know nothing of the link: it is new, or has been silent so long that it may be another.
@@ -148,15 +149,10 @@ class DownBudget:
         if self.has_feedback and octets != self._octets_then:
             self.estimate.on_silence(now_us)
         self._octets_then = octets
-        wants, audio_bps, sources = [], 0, {}
+        wants, audio_bps, sources = [], self._audio_bps(), {}
         for slot in self._slots:
             track = slot.track
-            if slot.kind is SlotKind.AUDIO:
-                times = 1 + self._guard.distance if self._guard.concerns(slot) else 1
-                if track is not None:  # reserved before the first word, or its picture would fall
-                    audio_bps += max(VOICE_BPS, int(track.layers[0].bps)) * times
-                continue
-            if track is None:
+            if slot.kind is SlotKind.AUDIO or track is None:
                 continue
             quiet = track.quiet_after_s
             rates = [
@@ -191,10 +187,20 @@ class DownBudget:
             self._begin_probe(now_us, choice.probe_bps)
         self.sending_bps = audio_bps + sum(r.bps for r in choice.rungs.values() if r is not None)
         self._shape(now_us)
-        return {
+        shown = {
             mid: (sources[mid][rung.layer], rung.temporal) if rung is not None else None
             for mid, rung in choice.rungs.items()
         }
+        self.repair_bps = budget.repair_bps(_cost(shown.values()))
+        return shown
+
+    def _audio_bps(self) -> int:
+        """Of the audio slots; reserved before the first word, or its picture would fall."""
+        return sum(
+            int(max(VOICE_BPS, slot.track.layers[0].bps) * self._guard.expansion(slot))
+            for slot in self._slots
+            if slot.kind is SlotKind.AUDIO and slot.track is not None
+        )
 
     def _shape(self, now_us: int) -> None:
         """Send the slots of a tight link through the shaper, all others past it."""
@@ -258,6 +264,11 @@ class DownBudget:
         else:
             stamp_plain(*head, slot.last_ts, slot.rtx_ssrc)
         return outbox.commit(stop - base, session.context, session.endpoint)
+
+
+def _cost(shown: Iterable[tuple[Layer, int] | None]) -> int:
+    """What these layers take in truth; the last picture is planned at less."""
+    return int(sum(one[0].bps * TEMPORAL_SHARES[min(one[1], 2)] for one in shown if one))
 
 
 def _blank() -> Packet:

@@ -4,6 +4,8 @@ from array import array
 from typing import Final
 
 NONE: Final = -1
+BURST_S: Final = 0.5  # of the rate may be spent at once,
+LEAST_BURST_BYTES: Final = 6_000  # but half a small key frame in any case
 _SLOTS: Final = 512
 
 
@@ -16,7 +18,7 @@ class RepairLimit:
     __slots__ = ("_burst_bytes", "_last_us", "_numbers", "_spent_bytes", "_stamp_us")
 
     def __init__(self, burst_bytes: int = 30_000) -> None:
-        """`burst_bytes`: may be spent at once."""
+        """`burst_bytes`: may be spent at once, by however good a link."""
         self._burst_bytes = burst_bytes
         self._spent_bytes = 0.0
         self._stamp_us = 0
@@ -37,7 +39,8 @@ class RepairLimit:
         regained = (now_us - self._stamp_us) * repair_bps / 8_000_000
         self._spent_bytes = max(0.0, self._spent_bytes - regained)
         self._stamp_us = now_us
-        left = self._burst_bytes - self._spent_bytes
+        burst = max(LEAST_BURST_BYTES, int(repair_bps * BURST_S / 8))
+        left = min(self._burst_bytes, burst) - self._spent_bytes
         count = min(2 if is_repeated else 1, int(left // size)) if size else 1
         if count <= 0:
             return 0

@@ -220,6 +220,7 @@ class Seat:
                 layer, temporal = chosen[slot.mid] or (None, slot.thinner.wanted)
                 slot.thinner.wanted = temporal
                 slot.show(layer, now)
+        self.subscriber.share_bps = self.budget.repair_bps
         if self.budget.is_probing:
             self._worker.probing.add(self.budget)
 

@@ -13,10 +13,12 @@ from conf.media.rtp import stamp_plain, wrap_rtx
 from conf.media.rtx import RepairLimit
 from conf.media.sdp import Offer
 from conf.media.session import Session
+from conf.media.voiceguard import VoiceGuard, unhealed
 
 _M32: Final = 0xFFFFFFFF
 MAX_REPAIRS_PER_NACK: Final = 64
 REPAIR_BPS: Final = 500_000
+VOICE_REPAIR_BPS: Final = 64_000  # of its own: pictures come again so much more often
 REPAIR_SHARE: Final = 0.3  # of a site's ceiling, as the allocator plans with
 
 
@@ -35,8 +37,9 @@ class Subscriber:
         ]
         self._by_ssrc = {slot.ssrc: slot for slot in self.slots}
         self._scratch = bytearray(2048)
-        self._limit = RepairLimit()
-        self.repair_bps = REPAIR_BPS
+        self._pictures, self._voices = RepairLimit(), RepairLimit()
+        self._most_bps = REPAIR_BPS
+        self.share_bps = REPAIR_BPS  # what the budget leaves for pictures sent again
         self.round_trip_s = 0.0
         self.nacked = 0
         self.repaired = 0
@@ -44,7 +47,7 @@ class Subscriber:
 
     def set_ceiling(self, bps: int) -> None:
         """The site's cap: repair takes at most a part of it."""
-        self.repair_bps = min(REPAIR_BPS, int(bps * REPAIR_SHARE))
+        self._most_bps = min(REPAIR_BPS, int(bps * REPAIR_SHARE))
 
     def slot_by_ssrc(self, ssrc: int) -> DownSlot | None:
         """The slot whose media SSRC this is."""
@@ -55,27 +58,47 @@ class Subscriber:
         slot = self._by_ssrc.get(nack.media)
         if slot is None:
             return
-        for number in nack.sequences[:MAX_REPAIRS_PER_NACK]:
-            self.nacked += 1
-            voice = slot.voice(number)
-            found = slot.find(number) if slot.ciphertexts is None else None
-            if voice is None and found is None:
+        numbers = nack.sequences[:MAX_REPAIRS_PER_NACK]
+        self.nacked += len(numbers)
+        if slot.ciphertexts is not None:
+            guard = slot.shaper
+            distance = guard.distance if isinstance(guard, VoiceGuard) else 0
+            for number in unhealed(numbers, distance):
+                self._repair_voice(slot, number, now)
+            return
+        repair_bps = min(self._most_bps, self.share_bps)
+        for number in numbers:
+            found = slot.find(number)
+            if found is None:
                 continue
-            copies = self._limit.copies(
-                (slot.ssrc & 0x3F) << 16 | number,
-                len(voice) if voice is not None else len(found[0].template) if found else 0,
-                int(now * 1e6),
-                round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
-                repair_bps=self.repair_bps,
-            )
-            if copies and voice is not None:
-                self._repeat(voice)
-                copies = 1  # RED does the rest
-            elif found is not None:
-                for _ in range(copies):
-                    self._repair(slot, number, *found, now)
-            slot.repaired += copies
-            self.repaired += copies
+            size = len(found[0].template)
+            copies = self._copies(self._pictures, slot, number, size, repair_bps, now)
+            for _ in range(copies):
+                self._repair(slot, number, *found, now)
+
+    def _copies(
+        self, limit: RepairLimit, slot: DownSlot, number: int, size: int, bps: int, now: float
+    ) -> int:
+        """How often `number` may go out again now; counted as done."""
+        copies = limit.copies(
+            (slot.ssrc & 0x3F) << 16 | number,
+            size,
+            int(now * 1e6),
+            round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
+            repair_bps=bps,
+        )
+        slot.repaired += copies
+        self.repaired += copies
+        return copies
+
+    def _repair_voice(self, slot: DownSlot, number: int, now: float) -> None:
+        """The very bytes sent under `number`, which therefore carry an old transport number."""
+        voice = slot.voice(number)
+        if voice is None:
+            return
+        bps = min(self._most_bps, VOICE_REPAIR_BPS)
+        for _ in range(self._copies(self._voices, slot, number, len(voice), bps, now)):
+            self._repeat(voice)
 
     def _repeat(self, ciphertext: bytes) -> None:
         endpoint = self._session.endpoint

@@ -333,6 +333,41 @@ def test_a_dark_main_picture_is_lit_after_two_seconds() -> None:
     assert proved.rungs == {"main": wants[0].rungs[0], "t0": None}
 
 
+def test_a_main_picture_that_stays_dark_is_tried_without_proof() -> None:
+    """When it fits the estimate with a margin; should it fall again, after twice as long."""
+    allocator, wants = Allocator(), [main()]
+    lowest = wants[0].rungs[0]
+    fits, not_quite, nothing = (Budget(bps, 10_000, 0) for bps in (70_000, 62_000, 10_000))
+    allocator.choose(fits, wants, 0)
+    tries = []
+    for begin, wait in ((10, 4), (30, 8)):
+        assert allocator.choose(nothing, wants, begin * SECOND).rungs["main"] is None
+        for second in range(begin, begin + 20):
+            budget = not_quite if second < begin + wait - 1 else fits
+            if allocator.choose(budget, wants, second * SECOND).rungs["main"]:
+                tries.append(second - begin)
+                break
+        assert allocator.choose(fits, wants, (begin + wait + 1) * SECOND).rungs["main"] == lowest
+    assert tries == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "pictures", "left"),
+    [
+        (2_000_000, 500_000, 1_460_000),  # there is room
+        (2_000_000, 1_900_000, 588_000),  # the share pictures were planned with
+        (326_000, 140_000, 146_000),
+        (240_000, 200_000, 60_000),
+        (30_000, 0, 0),  # not even the voice fits
+    ],
+)
+def test_what_is_sent_again_fits_beside_voices_and_pictures(
+    estimate: int, pictures: int, left: int
+) -> None:
+    """Else it stands in the queue of a weak link, and the voices behind it."""
+    assert Budget(estimate, estimate, 40_000, 0.3).repair_bps(pictures) == left
+
+
 @given(st.lists(st.integers(30_000, 3_000_000), min_size=2, max_size=60))
 def test_no_slot_turns_up_within_ten_seconds_of_falling(estimates: list[int]) -> None:
     """A link as wild as it likes, asked every second; only a dark main is lit before."""

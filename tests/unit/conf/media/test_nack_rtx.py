@@ -10,6 +10,7 @@ from conf.media.nack import GIVE_UP_S, MAX_MISSING, REORDER_GUARD_S, NackGenerat
 from conf.media.rtx import RepairLimit
 
 RTT_S = 0.05
+SECOND = 1_000_000
 
 
 def fed(*sequences: int, at_s: float = 0.0) -> NackGenerator:
@@ -155,6 +156,14 @@ def test_repetitions_are_held_to_their_share() -> None:
     assert [copies(limit, n, 1_000) for n in range(4)] == [1, 1, 1, 0]
     assert copies(limit, 4, 1_100)  # 80 kbit/s give 1000 bytes in 100 ms
     assert not copies(limit, 5, 1_100)
+
+
+def test_a_weak_link_is_sent_less_at_once() -> None:
+    """Half a second of its share: 30 000 bytes would stand in a queue of 300 kbit/s for 0.8 s."""
+    for bps, count in ((40_000, 6), (160_000, 10), (500_000, 30)):
+        limit = RepairLimit()
+        sent = (limit.copies(n, 1_000, SECOND, round_trip_us=1, repair_bps=bps) for n in range(40))
+        assert sum(sent) == count
 
 
 def test_a_refused_repetition_costs_nothing() -> None:
