@@ -95,7 +95,7 @@ class Calling:
     ) -> None:
         """A human has answered: the chain stops at once."""
         known = assignment.state is AssignmentState.ACKNOWLEDGED
-        await self.ringing.answered(scene, assignment)
+        await self.ringing.spare(scene, assignment)
         assignment = replace(
             assignment,
             state=transition(assignment.state, AssignmentAction.ACKNOWLEDGE),
@@ -129,7 +129,7 @@ class Calling:
     ) -> None:
         """The person cannot come: the next link is called at once, if this one still counted."""
         had_acknowledged = assignment.state is AssignmentState.ACKNOWLEDGED
-        await self.ringing.answered(scene, assignment)
+        await self.ringing.spare(scene, assignment)
         assignment = replace(
             _unacknowledged(assignment),
             state=transition(assignment.state, AssignmentAction.DECLINE),
@@ -200,9 +200,17 @@ class Calling:
         await self._skip_if_settled(scene, callout, "短信无法发出")
 
     async def stop(self, scene: Scene, callout: Callout) -> None:
-        """The response has ended: nobody is called any more; who has answered stays shown."""
+        """The response has ended: nobody is called any more; who has answered stays shown.
+
+        What was asked and not yet sent is taken back, an answer that comes now is late.
+        """
         await timers.cancel(scene.uow, ESCALATE, callout.id)
         await timers.cancel(scene.uow, ACK_EXPIRES, callout.id)
+        called = await responses.called_for(scene.uow, callout.id)
+        keys = [_asked_key(each.id, n) for each in called for n in range(1, each.asked + 1)]
+        await self._messenger.close_questions(scene.uow, keys)
+        for each in called:
+            await self.ringing.spare(scene, each)
         if callout.state in (CalloutState.HELD, CalloutState.CALLING):
             state = callout_transition(callout.state, CalloutAction.STOP)
             await scene.journal.change(replace(callout, state=state, next_at=None))
@@ -325,7 +333,7 @@ class Calling:
     ) -> Assignment:
         """Submit the message; a number that cannot be sent to is a failure, not an error."""
         asked = assignment.asked + 1
-        key = f"assignment:{assignment.id}:{asked}"
+        key = _asked_key(assignment.id, asked)
         submission = replace(
             _submission(scene, key, _contact(assignment), text, CHOICES),
             subject=f"assignment:{assignment.id}",
@@ -374,6 +382,10 @@ class Calling:
     async def _is_answered(self, scene: Scene, callout: Callout) -> bool:
         called = await responses.called_for(scene.uow, callout.id)
         return any(each.state is AssignmentState.ACKNOWLEDGED for each in called)
+
+
+def _asked_key(assignment_id: AssignmentId, times: int) -> str:
+    return f"assignment:{assignment_id}:{times}"
 
 
 def _is_idle(scene: Scene, callout: Callout) -> bool:

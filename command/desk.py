@@ -144,8 +144,11 @@ class IncidentDesk:
         summary: str,
         *,
         is_told: bool = True,
+        is_meeting_ended: bool = True,
     ) -> Incident:
         """End the response, if any, and close with a summary. `is_told`: those called hear it.
+
+        `is_meeting_ended`: the response's meeting ends with it; else it goes on by itself.
 
         Raises: InvalidInput, NotFound, NotAllowed; Conflict: closed already.
         """
@@ -167,6 +170,8 @@ class IncidentDesk:
             ended = activation_transition(found.activation.state, ActivationAction.END)
             assert ended is ActivationState.ENDED
             await self._responses.end(found, ended, is_told=is_told)
+        if found is not None and is_meeting_ended:
+            await self._responses.end_meeting(found, principal)
         journal = found.journal if found else Journal(uow, incident, principal.actor, self._views)
         closed = replace(
             incident,

@@ -5,6 +5,7 @@ so that an activation is either whole, with its messages and its meeting, or not
 """
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -128,6 +129,9 @@ class Messenger(Protocol):
     async def stop_ringing(self, uow: UnitOfWork, key: str) -> None:
         """Take a ring-out back that has not begun."""
 
+    async def close_questions(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
+        """An answer to what was submitted with `keys` is late; what of it waits is taken back."""
+
     def measure(self, text: str, *, is_drill: bool) -> TextMeasure:
         """Segments and units of `text` (3GPP TS 23.038, 23.040 §9.2.3.24); sends nothing."""
 
@@ -188,6 +192,12 @@ class MeetingOpener(Protocol):
         """Store the meeting and its links in the caller's transaction; the room opens after commit.
 
         Raises: InvalidInput: no site, or a unit twice.
+        """
+
+    async def end(self, uow: UnitOfWork, meeting_id: MeetingId) -> bool:
+        """End the meeting in the caller's transaction; who is in it is let out after commit.
+
+        Returns: False where it was over before.
         """
 
 

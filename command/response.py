@@ -145,6 +145,7 @@ class ResponseDesk:
         await self._audit(uow, principal, "incident.revoke", found.activation, reason)
         await found.journal.note(LogKind.REVOKED, f"{principal.name}撤销启动:{reason}")
         await self.end(found, state, is_told=True)
+        await self.end_meeting(found, principal)
         moved = incident_of.transition(found.incident.state, IncidentAction.REVOKE)
         await found.journal.change_incident(
             replace(found.incident, state=moved, version=found.incident.version + 1)
@@ -232,6 +233,20 @@ class ResponseDesk:
         await journal.change(found.activation)
         if is_told:
             await self._stand_down(found)
+
+    async def end_meeting(self, found: Scene, principal: Principal) -> None:
+        """End the response's meeting, if it is still open; who ended it is in log and audit."""
+        meeting_id = found.activation.meeting_id
+        if meeting_id is None or not await self._parts.meetings.end(found.uow, meeting_id):
+            return
+        await self._parts.audit.append(
+            found.uow,
+            actor=principal.actor,
+            action="room.end",
+            target=f"meeting:{meeting_id}",
+            detail={"incident_id": found.incident.id},
+        )
+        await found.journal.note(LogKind.MEETING, "已结束应急会商", meeting_id=meeting_id)
 
     async def _stand_down(self, found: Scene) -> None:
         told: set[str] = set()

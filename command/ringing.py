@@ -46,8 +46,8 @@ class Ringing:
         )
         return replace(assignment, rung_at=scene.uow.now, ring_result="")
 
-    async def answered(self, scene: Scene, assignment: Assignment) -> None:
-        """The person has answered the text: do not ring any more."""
+    async def spare(self, scene: Scene, assignment: Assignment) -> None:
+        """The person has answered the text, or it is over: do not ring any more."""
         if assignment.rung_at is not None and not assignment.ring_result:
             await self._messenger.stop_ringing(scene.uow, _key(assignment))
 

@@ -170,11 +170,17 @@ class Room(Turns):
     async def tidy(self) -> None:
         """Let go of seats that have been away too long, and end a meeting past its time."""
         await self.recap()  # they may have been changed through another node
+        await self.close_if_over()
         for participant_id in self._pages.gone():
             await self.leave(participant_id, "lost")
         is_empty = all(seat.role is SiteRole.CAMERA for seat in self.state.seats.values())
         if self.state.is_open and is_empty and self._clock.now() > self.state.ends_at:
             await self._end("over")
+
+    async def close_if_over(self) -> None:
+        """The meeting may have been ended from outside: with its incident, through another node."""
+        if self.state.is_open and await self._book.is_over():
+            await self._end("ended")
 
     def _seat(self, participant_id: ParticipantId) -> Seat:
         seat = self.state.seats.get(participant_id)

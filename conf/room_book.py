@@ -4,7 +4,7 @@ Called by the room's owner in its turn, as `conf.seating` is.
 """
 
 from conf import store
-from conf.model import ChatLine, Order, OrderKind, RoomView
+from conf.model import ChatLine, MeetingState, Order, OrderKind, RoomView
 from conf.ports import RoomAudit
 from conf.service import Meetings
 from conf.store import ChatRow, OrderRow
@@ -64,6 +64,12 @@ class RoomBook:
                     name=line.name, text=line.text, at=line.at,
                 )
             )  # fmt: skip
+
+    async def is_over(self) -> bool:
+        """Whether the meeting has ended by other means than the room's own."""
+        async with self._database.read() as uow:
+            meeting = await self._meetings.meeting(uow, self._meeting_id)
+        return meeting.state is MeetingState.ENDED
 
     async def end(self) -> None:
         """The meeting is over."""

@@ -24,12 +24,13 @@ from conf.recording.service import Recordings
 from conf.room import Room
 from conf.room_topic import Deliver
 from conf.seating import Applicant, Joined
-from conf.service import Meetings
+from conf.service import MeetingEnded, Meetings
 from conf.settings import MediaSettings
 from core.changes import Change
 from core.clock import Clock
-from core.database import Database
+from core.database import Database, UnitOfWork
 from core.errors import AppError, Conflict, NotFound, Unavailable
+from core.events import EventDispatcher
 from core.ids import ParticipantId
 
 log = structlog.get_logger(__name__)
@@ -151,6 +152,16 @@ class Rooms:
         """An order from outside the room (the console); the caller has checked the permission."""
         room = await self._room(meeting_id)
         await room.ask(lambda: room.obey(order, by, by_name))
+
+    def subscribe(self, events: EventDispatcher) -> None:
+        """Close the room of a meeting ended from outside; another node's tidying closes its own."""
+
+        async def ended(_: UnitOfWork, fact: MeetingEnded) -> None:
+            room = self._rooms.get(fact.meeting_id)
+            if room is not None:
+                room.tell(room.close_if_over)
+
+        events.subscribe(MeetingEnded, "conf.rooms", ended)
 
     def recap(self) -> None:
         """Some line's ceilings were changed: every room looks, and follows at once."""

@@ -45,7 +45,7 @@ class MeetingOpened(Event):
 
 @dataclass(frozen=True)
 class MeetingEnded(Event):
-    """The chair ended it, or its time was over and nobody was left."""
+    """The chair ended it, its incident was closed, or its time was over and nobody was left."""
 
     meeting_id: str
     incident_id: str | None
@@ -247,16 +247,20 @@ class Meetings:
         row = await self._row(uow, MeetingId(meeting_id))
         row.room_state = state
 
-    async def end(self, uow: UnitOfWork, meeting_id: str) -> None:
-        """The meeting is over; idempotent. Its links open nothing any more."""
+    async def end(self, uow: UnitOfWork, meeting_id: str) -> bool:
+        """The meeting is over; its links open nothing any more, its room closes after the commit.
+
+        Returns: False where it was over before.
+        """
         row = await self._row(uow, MeetingId(meeting_id))
         if row.state is MeetingState.ENDED:
-            return
+            return False
         row.state, row.ended_at = MeetingState.ENDED, uow.now
         for stay in await store.open_stays(uow, meeting_id):
             stay.left_at, stay.reason = uow.now, "ended"
         await events.record(uow, MeetingEnded(row.id, row.incident_id, at=uow.now))
         await changes.publish(uow, "meetings", "meeting.ended", {"meeting_id": row.id})
+        return True
 
     async def _row(self, uow: UnitOfWork, meeting_id: MeetingId) -> MeetingRow:
         row = await store.meeting(uow, meeting_id)

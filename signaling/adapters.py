@@ -1,5 +1,7 @@
 """Real parts behind the ports: what one package needs, given by another."""
 
+from collections.abc import Sequence
+
 from command import ports as command_ports
 from command.service import CommandService
 from conf import model as conf_model
@@ -8,7 +10,7 @@ from conf.service import Meetings
 from core.audit import SYSTEM, Actor, Audit
 from core.database import UnitOfWork
 from core.events import EventDispatcher
-from core.ids import AssignmentId, MessageId, PersonId
+from core.ids import AssignmentId, MeetingId, MessageId, PersonId
 from sms import model as sms_model
 from sms.pdu.user_data import Alphabet
 from sms.service import CallOrder, SmsPlatform
@@ -65,6 +67,10 @@ class SmsMessenger:
     async def stop_ringing(self, uow: UnitOfWork, key: str) -> None:
         """Take a ring-out back that has not begun."""
         await self._sms.stop_ringing(uow, key)
+
+    async def close_questions(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
+        """What was asked is over."""
+        await self._sms.close_questions(uow, keys)
 
     def measure(self, text: str, *, is_drill: bool) -> command_ports.TextMeasure:
         """What the text costs with mark and signature."""
@@ -129,6 +135,10 @@ class ConferenceOpener:
         )
         links = {unit_id: self._base_url + path for unit_id, path in opened.paths.items()}
         return command_ports.OpenedMeeting(opened.meeting_id, links)
+
+    async def end(self, uow: UnitOfWork, meeting_id: MeetingId) -> bool:
+        """End the meeting; its room hears of it after commit."""
+        return await self._meetings.end(uow, meeting_id)
 
 
 class SmsFacts:

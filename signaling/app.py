@@ -209,6 +209,7 @@ def _connect(app: AppContext) -> None:
     app.sms.webhooks.subscribe(app.events)
     app.command.register_timers(app.timers)
     SmsFacts(app.command).subscribe(app.events)
+    app.rooms.subscribe(app.events)
     app.resolve_link = partial(resolve_link, app)
 
     async def follow_move(uow: UnitOfWork, moved: UnitMoved) -> None:

@@ -16,6 +16,7 @@ from sms.driver import IncomingPdu
 from sms.grammar import Answer, Report, is_start_word, is_stop_word, read_answer, read_report
 from sms.ledger import Ledger
 from sms.model import (
+    IS_OVER,
     SUBJECT,
     AnswerUnclear,
     InboundKind,
@@ -28,7 +29,7 @@ from sms.numbers import masked, to_e164
 from sms.outbox import own_text
 from sms.parts import held_in, key_in, part_in, store_in
 from sms.pdu import DecodeError, Deliver, ReportState, StatusReport, decode_incoming
-from sms.polite import LATE, REPORTED, STARTED, STOPPED, UNKNOWN, WHICH, Polite
+from sms.polite import LATE, OVER, REPORTED, STARTED, STOPPED, UNKNOWN, WHICH, Polite
 from sms.progress import Progress
 from sms.reassembly import DEFAULT_TIMEOUT, Added, add
 from sms.store import inbox as store
@@ -221,10 +222,13 @@ class Inbox:
             await self._ask_back(uow, inbound, answer, [questions[index] for index in indices])
             return
         late = await store.closed_question(uow, inbound.number, uow.now - _LATE_WITHIN)
-        if late is not None:
-            inbound.kind, inbound.message_id = InboundKind.LATE, late.message_id
-            inbound.recipient_id = late.id
-        await self._polite.say(uow, inbound, LATE if late is not None else UNKNOWN)
+        if late is None:
+            await self._polite.say(uow, inbound, UNKNOWN)
+            return
+        recipient, message = late
+        inbound.kind = InboundKind.LATE
+        inbound.message_id, inbound.recipient_id = message.id, recipient.id
+        await self._polite.say(uow, inbound, OVER if message.context.get(IS_OVER) else LATE)
 
     async def _ask_back(
         self,

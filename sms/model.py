@@ -21,6 +21,8 @@ class MessageClass(enum.StrEnum):
 
 SUBJECT = "subject"
 """The key of a context under which a question says what it is about."""
+IS_OVER = "is_over"
+"""The key of a context under which a question says that what it asked about is over."""
 ORDERS_PEOPLE = (MessageClass.ALERT, MessageClass.COMMAND)
 """Classes that need the right to start a response and are sent whatever quota or hour says."""
 

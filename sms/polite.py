@@ -18,6 +18,7 @@ STARTED = "您已恢复接收通知短信。"
 REPORTED = "已收到您的报送：{text}"
 WHICH = "您有{count}条待回复事项，不知您答复哪一条，请带编号回复：{ways}"
 LATE = "您的回复已超过截止时间，已转值班人员。"
+OVER = "您答复的事项已经结束，不必再回复；来信已转值班人员。"
 UNKNOWN = "来信已收到，已转值班人员处理。"
 _WITHIN = timedelta(days=1)
 # Two machines that thank each other never stop; only people have such numbers.

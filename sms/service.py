@@ -232,6 +232,10 @@ class SmsPlatform:
         """Take back what waits of a cancelled message, in short transactions. Returns: segments."""
         return await self._withdrawal.carry_out(message_id)
 
+    async def close_questions(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
+        """Whoever answers the messages submitted with `keys` is told that it is over."""
+        await self._withdrawal.close_questions(uow, keys)
+
     async def resend_unknown(self, uow: UnitOfWork, message_id: str, recipient_id: str) -> None:
         """Send once more what is of unknown outcome; a person takes the risk of a double.
 

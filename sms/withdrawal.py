@@ -5,8 +5,13 @@ segments follow in short transactions, so that an alert finds SQLite's one write
 What a crash leaves over the pool's housekeeping takes back.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
 from core import changes
 from core.database import Database, UnitOfWork
+from core.errors import Unavailable
 from sms.store import withdrawal as store
 
 AT_A_TIME = 500
@@ -24,6 +29,19 @@ class Withdrawal:
         Returns: how many segments wait. Who orders it calls `carry_out` after the commit.
         """
         return await store.mark_cancelled(uow, message_id)
+
+    async def close_questions(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
+        """Answers to the messages submitted with `keys` are late from now on.
+
+        What of them waits is withdrawn: nobody is asked about what is over.
+        """
+        for message_id in await store.close_questions(uow, keys):
+            await self.order(uow, message_id)
+            uow.after_commit(partial(self._carried_out, message_id))
+
+    async def _carried_out(self, message_id: str) -> None:
+        with suppress(Unavailable):  # the commit stands; housekeeping takes back what is left
+            await self.carry_out(message_id)
 
     async def carry_out(self, message_id: str) -> int:
         """Take back what is queued of a withdrawn message. Returns: how many segments."""

@@ -105,10 +105,14 @@ class Reason(ApiModel):
 
 
 class Closing(ApiModel):
-    """`is_told`: those who were called get the message that it is over."""
+    """`is_told`: those who were called get the message that it is over.
+
+    `is_meeting_ended`: the emergency meeting ends as well; else it goes on by itself.
+    """
 
     summary: str = Field(min_length=2, max_length=4000)
     is_told: bool = True
+    is_meeting_ended: bool = True
 
 
 class FigureQuestion(ApiModel):
@@ -264,6 +268,7 @@ async def close_incident(request: Request[None, Closing]) -> IncidentBoard:
             _incident_id(request),
             request.body.summary,
             is_told=request.body.is_told,
+            is_meeting_ended=request.body.is_meeting_ended,
         )
     return await _board(request)
 

@@ -97,7 +97,7 @@ async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRo
         .where(
             RecipientRow.number == number,
             MessageRow.choices.is_not(None),
-            MessageRow.answers_until >= uow.now,
+            MessageRow.answers_until > uow.now,
             MessageRow.cancelled_at.is_(None),
         )
         .order_by(
@@ -111,10 +111,12 @@ async def open_questions(uow: UnitOfWork, number: str) -> list[tuple[RecipientRo
     return sorted(found, key=lambda pair: (pair[1].created_at, pair[1].id), reverse=True)
 
 
-async def closed_question(uow: UnitOfWork, number: str, since: datetime) -> RecipientRow | None:
+async def closed_question(
+    uow: UnitOfWork, number: str, since: datetime
+) -> tuple[RecipientRow, MessageRow] | None:
     """The newest question to `number` that no longer takes answers, if asked after `since`."""
-    found: RecipientRow | None = await uow.session.scalar(
-        select(RecipientRow)
+    found = await uow.session.execute(
+        select(RecipientRow, MessageRow)
         .join(MessageRow, MessageRow.id == RecipientRow.message_id)
         .where(
             RecipientRow.number == number,
@@ -124,7 +126,8 @@ async def closed_question(uow: UnitOfWork, number: str, since: datetime) -> Reci
         .order_by(MessageRow.created_at.desc())
         .limit(1)
     )
-    return found
+    row = found.first()
+    return None if row is None else (row[0], row[1])
 
 
 async def inbound_of(uow: UnitOfWork, number: str, limit: int) -> list[InboundRow]:

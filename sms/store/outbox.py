@@ -65,7 +65,7 @@ async def open_codes(uow: UnitOfWork, numbers: Sequence[str]) -> dict[str, set[s
             .where(
                 RecipientRow.number.in_(chunk),
                 RecipientRow.answered_at.is_(None),
-                MessageRow.answers_until >= uow.now,
+                MessageRow.answers_until > uow.now,
                 MessageRow.cancelled_at.is_(None),
             )
         )

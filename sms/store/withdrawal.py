@@ -7,7 +7,7 @@ from sqlalchemy import func, select, text, update
 
 from core.database import UnitOfWork
 from sms.lifecycle import SegmentFact, summarise, transition
-from sms.model import RecipientState, SegmentState
+from sms.model import IS_OVER, RecipientState, SegmentState
 from sms.store.rows import QUEUED_ONLY, MessageRow, RecipientRow, SegmentRow
 
 CAUSE = "cancelled"
@@ -35,6 +35,25 @@ async def mark_cancelled(uow: UnitOfWork, message_id: str) -> int:
     )
     counted = select(func.count()).where(SegmentRow.message_id == message_id, _QUEUED)
     return int(await uow.session.scalar(counted) or 0)
+
+
+async def close_questions(uow: UnitOfWork, keys: Sequence[str]) -> list[str]:
+    """The messages submitted with `keys` take no answer any more. Returns: which wait in part."""
+    messages = await uow.session.scalars(
+        select(MessageRow)
+        .where(MessageRow.idempotency_key.in_(keys), MessageRow.answers_until > uow.now)
+        .order_by(MessageRow.id)
+    )
+    closed = list(messages)
+    for message in closed:
+        message.answers_until = uow.now
+        message.context = {**message.context, IS_OVER: True}
+    waiting = await uow.session.scalars(
+        select(SegmentRow.message_id)
+        .where(SegmentRow.message_id.in_([message.id for message in closed]), _QUEUED)
+        .distinct()
+    )
+    return list(waiting)
 
 
 async def unfinished(uow: UnitOfWork) -> list[str]:

@@ -112,6 +112,7 @@ class County:
     register: Register
     plans: Plans
     sms: SmsPlatform
+    meetings: Meetings
     command: CommandService
     timers: TimerRunner
     events: EventDispatcher
@@ -261,7 +262,8 @@ async def county(database_url: str, tmp_path: Path) -> AsyncIterator[County]:
         audit = Audit(b"k" * 32, tmp_path / "head")
         directory, plans = Directory(), Plans(audit)
         sms = SmsPlatform(SmsSettings(), database)
-        opener = ConferenceOpener(Meetings(_nothing, _nothing), BASE_URL)
+        meetings = Meetings(_nothing, _nothing)
+        opener = ConferenceOpener(meetings, BASE_URL)
         command = CommandService(
             database, directory, plans, SmsMessenger(sms, audit), opener, audit
         )
@@ -270,8 +272,8 @@ async def county(database_url: str, tmp_path: Path) -> AsyncIterator[County]:
         dispatcher = EventDispatcher(database, clock)
         SmsFacts(command).subscribe(dispatcher)
         made = County(
-            database, clock, audit, directory, Register(audit), plans, sms, command, timers,
-            dispatcher,
+            database, clock, audit, directory, Register(audit), plans, sms, meetings, command,
+            timers, dispatcher,
         )  # fmt: skip
         await _found(made)
         yield made

@@ -363,28 +363,6 @@ async def test_an_unconfirmed_order_can_be_taken_back(county: Any) -> None:
     assert (await county.board(incident.id))["activation"]["level"] == 4
 
 
-async def test_closing_ends_everything_and_keeps_the_record(county: Any) -> None:
-    incident = await county.record()
-    await county.activate(incident)
-    await county.replies("消防队长", incident.id, "1", choice="1")
-    async with county.database.write() as uow:
-        await county.command.incidents.close(uow, county.officer, incident.id, "堵漏成功,无人伤亡")
-    board = await county.board(incident.id)
-    IncidentBoard.model_validate(board)
-    assert (board["incident"]["state"], board["activation"]["state"]) == ("closed", "ended")
-    assert board["incident"]["summary"] == "堵漏成功,无人伤亡"
-    assert {each["state"] for each in board["tasks"]} == {"cancelled"}
-    assert (await county.assignment(incident.id, "消防队长"))["state"] == "acknowledged"
-    before = len(await county.outbox())
-    await county.fast_forward(minutes=60)
-    await county.replies("镇长", incident.id, "1", choice="1")
-    await county.replies("消防队长", incident.id, "2", choice="2")
-    assert len(await county.outbox()) == before
-    async with county.database.write() as uow:
-        with pytest.raises(Conflict):
-            await county.command.incidents.close(uow, county.officer, incident.id, "再关一次")
-
-
 async def test_every_text_of_a_drill_says_so(county: Any) -> None:
     incident = await county.record(is_drill=True)
     assert incident.number == "演2026-0001"

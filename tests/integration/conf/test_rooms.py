@@ -250,6 +250,16 @@ async def test_the_end_ends_it_for_everybody(house: House) -> None:
     assert all(stay.left_at is not None for stay in stays)
 
 
+async def test_a_meeting_ended_from_outside_lets_everybody_out(house: House) -> None:
+    """Its incident was closed: the room hears of it, whoever sits there."""
+    (east,) = await house.joined("east")
+    async with house.app.database.write() as uow:
+        assert await house.app.meetings.end(uow, house.meeting_id)
+    assert (await east.until("room.removed"))["reason"] == "ended"
+    with pytest.raises(Refused, match="meeting_over"):
+        await house.page("west")
+
+
 async def test_an_order_from_the_console_counts_as_much(house: House) -> None:
     hall, east = await house.joined("hall", "east")
     duty = await house.desk("duty", Role.DUTY_OFFICER)

@@ -81,6 +81,7 @@ export default {
       meeting_renew_link: 'New join link',
       meeting_revoke_link: 'Revoked a join link',
       room_mute_all: 'Muted all',
+      room_end: 'End a meeting',
       room_record_start: 'Began recording',
       room_record_stop: 'Stopped recording',
       room_add_camera: 'Brought a camera in',

@@ -81,6 +81,7 @@ export default {
       meeting_renew_link: '更换入会链接',
       meeting_revoke_link: '作废入会链接',
       room_mute_all: '全场静音',
+      room_end: '结束会议',
       room_record_start: '开始录制',
       room_record_stop: '停止录制',
       room_add_camera: '摄像机入会',

@@ -1,5 +1,5 @@
 import type { Http } from '@/protocol/http'
-import type { ActivationOrder, IncidentPatch, NewIncident, Preview } from './incidentOrders'
+import type { ActivationOrder, Closing, IncidentPatch, NewIncident, Preview } from './incidentOrders'
 import type { Figures, Incident, IncidentSummary, Suggestion } from './incidentTypes'
 
 export type * from './incidentOrders'
@@ -11,7 +11,7 @@ export const recordIncident = (http: Http, incident: NewIncident): Promise<Incid
 export const previewActivation = (http: Http, id: string, order: ActivationOrder): Promise<Preview> => http.post(`/incidents/${id}/preview`, order)
 export const activate = (http: Http, id: string, order: ActivationOrder): Promise<unknown> => http.post(`/incidents/${id}/activate`, order)
 export const changeIncident = (http: Http, id: string, patch: IncidentPatch): Promise<unknown> => http.patch(`/incidents/${id}`, patch)
-export const closeIncident = (http: Http, id: string, summary: string, isTold: boolean): Promise<unknown> => http.post(`/incidents/${id}/close`, { summary, is_told: isTold })
+export const closeIncident = (http: Http, id: string, closing: Closing): Promise<unknown> => http.post(`/incidents/${id}/close`, closing)
 export const revealReporter = (http: Http, id: string): Promise<{ number: string }> => http.post(`/incidents/${id}/reveal-reporter`)
 export const confirmActivation = (http: Http, id: string): Promise<unknown> => http.post(`/incidents/${id}/confirm`)
 export const revokeActivation = (http: Http, id: string, reason: string): Promise<unknown> => http.post(`/incidents/${id}/revoke`, { reason })
