@@ -4,6 +4,7 @@ No database here: the children of `serve` load this module, and have none.
 """
 
 import asyncio
+import gc
 import importlib
 import os
 from collections.abc import Coroutine, Iterator
@@ -58,8 +59,19 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with _no_collections():
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """What is loaded stays: looking through it for garbage is 0.7 s of the server's start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
