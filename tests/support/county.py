@@ -14,10 +14,13 @@ from typing import Any
 
 import aiohttp
 
+from signaling.cli.simulator import MODEMS
 from sms.simulator.client import SimulatorClient
 from tools.steps import ROOT
 
 START_S = 60.0
+RADIO_S = 0.5
+"""Seconds on the air per segment, of each modem, unless a test orders otherwise."""
 LINK = re.compile(r"https?://\S+/j/[A-Za-z0-9_-]{17}")
 
 
@@ -64,6 +67,16 @@ class DemoCounty:
                 if self.process.returncode is not None:
                     raise AssertionError((self.folder / "server.log").read_text()[-3000:])
                 await asyncio.sleep(0.2)
+        await self.set_radio(RADIO_S)
+
+    async def set_radio(self, seconds: float) -> None:
+        """How long the air takes for a segment from now on."""
+        air = self.air
+        try:
+            for number in range(1, MODEMS + 1):
+                await air.do("radio", modem=f"modem-{number}", seconds=seconds)
+        finally:
+            await air.close()
 
     async def kill(self) -> None:
         """Kill -9, at once."""
