@@ -140,12 +140,33 @@ async def test_media_does_not_follow_a_replayed_check(tmp_path: Path) -> None:
         thief.sendto(b.binding_request(), b.remote)
         await asyncio.sleep(0.05)
         assert thief.recv(2000)[0] == 1  # answered: a candidate
+        for head in (b"\x17\xfe\xfd", b"\x15\xfe\xfd", b"\x80\x6f", b"\x80\xc9"):
+            thief.sendto(head + bytes(60), b.remote)  # nothing of it is authentic
         await stream([a], 1)
         with pytest.raises(BlockingIOError):
             thief.recv(2000)  # but no media
         await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 20)
         assert (await bridge.worker.stats())["datagrams_replayed_stun_total"] == 1
         thief.close()
+        await a.close()
+        await b.close()
+
+
+async def test_an_address_that_speaks_for_one_site_is_not_taken_by_another(tmp_path: Path) -> None:
+    """A member's own check, sent from a forged address, ends nobody's voice."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b", "c")
+        a = await take_seat(bridge, "room", Site("a"))
+        b = await take_seat(bridge, "room", Site("b"))
+        hijacker = Site("c")
+        answer = await bridge.worker.join("room", "c", hijacker.offer())
+        hijacker.accept(answer.answer_sdp)
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 0)
+        a.send_raw(hijacker.binding_request())
+        heard = b.mid(STAGE_AUDIO).packets
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > heard + 20)
+        assert (await bridge.worker.stats())["datagrams_bad_stun_total"] == 1
+        hijacker.socket.close()
         await a.close()
         await b.close()
 

@@ -91,6 +91,8 @@ def test_a_restart_keeps_the_old_password_until_the_new_is_used() -> None:
     it.restart(())
     assert it.password_of(old.ufrag) == old.password
     assert it.password_of(it.credentials.ufrag) == it.credentials.password
+    assert it.restart(()) == old
+    assert it.password_of(old.ufrag) is None
     with pytest.raises(ValueError, match="another session"):
         it.restart((("sha-256", "00"),))
 
