@@ -211,7 +211,9 @@ class DownSlot:
             return None
         source = layer.track.wall_clock.timestamp_at(layer.anchor, now_ntp, self.clock_hz)
         timestamp = (source + self.ts_offset) & _M32
-        return rtcp.SenderReport(self.ssrc, now_ntp, timestamp, self.packets, self.octets)
+        header = self.newest.header if self.newest is not None else 0  # RFC 3550 counts payload
+        octets = max(0, self.octets - self.packets * header)
+        return rtcp.SenderReport(self.ssrc, now_ntp, timestamp, self.packets, octets)
 
     def detach(self) -> None:
         """Stop at once; also no repair of what was sent before (it may be muted now)."""

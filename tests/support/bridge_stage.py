@@ -112,9 +112,18 @@ class Stage:
         self._packet.read(memory, base, base + len(data), self.table)
         self.forwarder.on_packet(self.layer, self._packet, memory, now)
 
-    def picture(self, sequence: int, number: int, *, temporal: int = 0, key: bool = False) -> None:
+    def picture(
+        self,
+        sequence: int,
+        number: int,
+        *,
+        temporal: int = 0,
+        key: bool = False,
+        now: float = 1.0,
+    ) -> None:
         """A picture of one packet with PictureID `number`."""
-        self.say(sequence, vp8(number, temporal=temporal, key=key), timestamp=3000 * number)
+        payload = vp8(number, temporal=temporal, key=key)
+        self.say(sequence, payload, timestamp=3000 * number, now=now)
 
     def voice(self, sequence: int, body: bytes) -> None:
         """20 ms of sound."""

@@ -8,6 +8,7 @@ import pytest
 from conf.media.layers import ALL_TEMPORAL
 from conf.media.sdp import Role
 from conf.media.shaper import Shaper
+from conf.media.timeline import Anchor
 from conf.media.voiceguard import VoiceGuard, unhealed
 from tests.support.bridge_client import H264, OPUS, RED, VP8
 from tests.support.bridge_stage import Stage, vp8
@@ -74,6 +75,31 @@ def test_a_loss_stays_a_gap_and_a_late_packet_finds_its_place(stage: Stage) -> N
     first, later, late = (a.number for a in stage.read())
     assert (later - first, late - first) == (2, 1)
     assert stage.forwarder.duplicates == 1
+
+
+def test_a_hole_given_up_is_answered_by_a_key_frame(stage: Stage) -> None:
+    """After a second nobody repairs it any more, and the picture would stand still."""
+    asked: list[float] = []
+    stage.picture(1, 1, key=True)
+    stage.picture(3, 3, now=1.1)
+    stage.layer.ask = lambda _: asked.append(1)
+    assert stage.layer.holes(1.2, 0.05) == [2]
+    assert not asked
+    assert stage.layer.holes(2.2, 0.05) == []
+    assert len(asked) == 1
+
+
+def test_a_report_of_the_slot_counts_what_left_it(stage: Stage) -> None:
+    """RFC 3550 §6.4.1; none before the source has told its own time."""
+    assert stage.slot.report(1 << 32) is None
+    stage.picture(1, 1, key=True)
+    stage.picture(2, 2)
+    payloads = [a.payload for a in stage.read()]
+    stage.layer.anchor = Anchor(1 << 32, 3000)
+    report = stage.slot.report(1 << 32)
+    assert report is not None
+    assert (report.ssrc, report.packets) == (77, 2)
+    assert report.octets == sum(map(len, payloads))
 
 
 def test_what_was_sent_can_be_found_again_under_its_number(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.cameras import address
+from conf.cameras.ingest import OPTIONS, trial
 from conf.cameras.packetize import MAX_PAYLOAD, Packetizer, units
 from conf.recording.frames import H264Frames, Piece
 from core.errors import InvalidInput
@@ -34,6 +35,19 @@ def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         address.check(url)
     assert refused.value.field == "url"
+
+
+def test_a_camera_leads_to_nothing_but_its_stream() -> None:
+    """Whatever its description names: no file of this machine, no other service, no UDP port."""
+    allowed = set(OPTIONS["protocol_whitelist"].split(","))
+    assert allowed == {"rtsp", "rtsps", "rtp", "tcp", "tls"}
+    assert OPTIONS["rtsp_transport"] == "tcp"
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "concat:/etc/passwd", "/etc/passwd"])
+def test_what_is_no_camera_is_not_opened_either(url: str) -> None:
+    """Behind the check of the address there is the reader, which takes RTSP only."""
+    assert trial(url).state == "retrying"
 
 
 def test_a_password_is_never_shown() -> None:

@@ -30,6 +30,7 @@ def test_a_hole_is_asked_for_after_the_reorder_guard() -> None:
     generator = fed(1, 4)
     assert generator.due(REORDER_GUARD_S - 0.001, RTT_S) == []
     assert generator.due(REORDER_GUARD_S, RTT_S) == [2, 3]
+    assert 0.01 <= REORDER_GUARD_S <= 0.03  # longer than the usual reordering, shorter than a voice
 
 
 def test_a_reordered_packet_is_never_asked_for() -> None:
