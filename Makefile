@@ -5,8 +5,8 @@
 
 BIN := .venv/bin
 PREPARE = python=$$(sh tools/python.sh) && "$$python" tools/prepare.py
-# Tests run on several processes, which mostly wait for modems, browsers and databases; end-to-end
-# tests run one after another at the end.
+# Tests run on several processes, which mostly wait for modems, browsers and databases; their order
+# (tests/services/order.py) keeps all of them busy to the end.
 WORKERS ?= 3
 
 help: ## Show this list

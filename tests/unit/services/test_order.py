@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from services.order import place
+
 TESTS = """
 import pytest
 
@@ -23,3 +27,14 @@ def test_a_group_stays_on_one_worker(tmp_path: Path) -> None:
     workers = re.findall(r"\[(gw\d)\].*PASSED", done.stdout)
     assert len(workers) == 6, done.stdout
     assert len(set(workers)) == 1, done.stdout
+
+
+def test_rows_begin_early_and_what_is_short_ends(request: pytest.FixtureRequest) -> None:
+    """Of whatever is run now; in the whole run this is the whole order."""
+    places = [place(item) for item in request.session.items]
+    known = ["pages", "lint", "", "unit"]
+    told = [known.index(one) for one in places if one != "alone"]
+    assert told == sorted(told)
+    rest = [one for one in places if one in ("", "alone")]
+    if "alone" in rest:
+        assert rest.index("alone") == rest.count("") // 2
