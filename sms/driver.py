@@ -391,7 +391,8 @@ class Driver(Protocol):
         """Ring `number` (E.164) for at most `ring_s`, hang up, say what happened.
 
         An answered call is hung up at once: the ring is the message. `must_end` is asked twice a
-        second; True: hang up, INTERRUPTED.
+        second; True: hang up, INTERRUPTED. What the modem announces meanwhile is handed over
+        between two looks at the call; what cannot be stored then stays for the next sweep.
         """
 
     def events(self) -> AsyncIterator[DriverEvent]:

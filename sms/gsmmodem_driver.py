@@ -24,20 +24,20 @@ from serial import SerialException
 
 from core.clock import Clock
 from sms.at import answers
-from sms.at.calls import INTERRUPTED, ring_out
+from sms.at.calls import INTERRUPTED, Ring, ring_out
 from sms.at.classify import Command, Kind, clean, error_in, kind_of
 from sms.at.dialogue import Unsolicited
 from sms.at.notices import CALL_ENDS, event_of
 from sms.at.setup import CommandRefused, PinGuard, configure
-from sms.at.storage import empty_memories
+from sms.at.storage import Mailbox
 from sms.at.tickets import outcome_of, settings_seem_lost
 from sms.deadline import within
 from sms.driver import (
     CallResult,
     DriverEvent,
     DriverLimits,
-    IncomingPdu,
     IncomingSink,
+    MessageWaiting,
     ModemInfo,
     ModemPort,
     ModemRestarted,
@@ -47,6 +47,7 @@ from sms.driver import (
     Reason,
     SendOutcome,
     SendState,
+    StorageFull,
     Ticket,
     TraceLine,
     UssdReply,
@@ -74,7 +75,6 @@ class GsmmodemDriver:
         limits: DriverLimits | None = None,
     ) -> None:
         self._config = port
-        self._on_incoming = on_incoming
         self._clock = clock
         self._limits = limits or DriverLimits()
         self._lock = asyncio.Lock()
@@ -85,7 +85,7 @@ class GsmmodemDriver:
         self._pins = PinGuard()
         self._fault = "closed"
         self._is_closed = False
-        self._direct: deque[str] = deque(maxlen=_MAX_EVENTS)
+        self._mailbox = Mailbox(self, clock, self._limits, on_incoming)
         self._events: asyncio.Queue[DriverEvent | None] = asyncio.Queue(_MAX_EVENTS)
         self._trace: deque[TraceLine] = deque(maxlen=_TRACE_LINES)
         self._call_end = ""
@@ -249,17 +249,7 @@ class GsmmodemDriver:
     async def sweep(self) -> int:
         async with self._lock:
             self._require_ready()
-            count = 0
-            while self._direct:
-                await self._hand_over(self._direct[0], "direct")
-                self._direct.popleft()
-                count += 1
-            return count + await empty_memories(
-                self, self._limits, self.info.memories, self._hand_over
-            )
-
-    async def _hand_over(self, pdu_hex: str, source: str) -> None:
-        await self._on_incoming(IncomingPdu(pdu_hex, source, self._clock.now()))
+            return await self._mailbox.empty(self.info.memories)
 
     def _hear(self, lines: list[str]) -> None:
         """Reader thread: lines that came while nothing ran."""
@@ -273,9 +263,9 @@ class GsmmodemDriver:
             if line in CALL_ENDS:
                 self._call_end = line
             data = following if line.startswith(("+CDS:", "+CMT:")) else ""
-            if data:
-                self._direct.append(data)
             event = event_of(Unsolicited(line, data))
+            if isinstance(event, MessageWaiting | StorageFull):
+                self._mailbox.announce(data)
             if isinstance(event, ModemRestarted):
                 self._fault = f"the modem restarted ({line})"
             if event is not None:
@@ -323,14 +313,13 @@ class GsmmodemDriver:
         async with self._lock:
             self._require_ready()
             self._call_end = ""
-            return await ring_out(
-                self,
-                self._clock,
-                self._limits,
+            ring = Ring(
                 number,
                 ring_s,
-                lambda: INTERRUPTED if must_end() else self._call_end,
+                ended_by=lambda: INTERRUPTED if must_end() else self._call_end,
+                meanwhile=lambda: self._mailbox.look_in_call(self.info.memories),
             )
+            return await ring_out(self, self._clock, self._limits, ring)
 
     async def ask(self, command: Command, limit_s: float) -> tuple[str, ...]:
         """One command. Raises: CommandRefused, ModemUnavailable."""

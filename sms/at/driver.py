@@ -1,7 +1,6 @@
 """The AT driver: one port, one reader, one command at a time (contract: `sms.driver.Driver`)."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -9,14 +8,14 @@ from pathlib import Path
 
 from core.clock import Clock
 from sms.at import answers
-from sms.at.calls import INTERRUPTED, ring_out
+from sms.at.calls import INTERRUPTED, Ring, ring_out
 from sms.at.classify import Command
 from sms.at.dialogue import LateResult, Unsolicited
 from sms.at.link import Link
 from sms.at.notices import CALL_ENDS, event_of
 from sms.at.port import PortGone
 from sms.at.setup import CommandRefused, PinGuard, configure
-from sms.at.storage import empty_memories
+from sms.at.storage import Mailbox
 from sms.at.submission import Submission
 from sms.at.tickets import Tickets
 from sms.deadline import within
@@ -25,8 +24,8 @@ from sms.driver import (
     DriverEvent,
     DriverLimits,
     IncomingCall,
-    IncomingPdu,
     IncomingSink,
+    MessageWaiting,
     ModemInfo,
     ModemPort,
     ModemRestarted,
@@ -36,6 +35,7 @@ from sms.driver import (
     Reason,
     SendOutcome,
     SendState,
+    StorageFull,
     Ticket,
     TraceLine,
     UssdReply,
@@ -58,7 +58,6 @@ class AtDriver:
         limits: DriverLimits | None = None,
     ) -> None:
         self._config = port
-        self._on_incoming = on_incoming
         self._clock = clock
         self._limits = limits or DriverLimits()
         self._link = Link(
@@ -75,7 +74,7 @@ class AtDriver:
         self._info: ModemInfo | None = None
         self._tickets = Tickets()
         self._pins = PinGuard()
-        self._direct: deque[str] = deque(maxlen=_MAX_EVENTS)  # +CMT, +CDS not handed over yet
+        self._mailbox = Mailbox(self._link, clock, self._limits, on_incoming)
         self._events: asyncio.Queue[DriverEvent | None] = asyncio.Queue(_MAX_EVENTS)
         self._rang_at = float("-inf")
         self._call_end = ""
@@ -211,23 +210,11 @@ class AtDriver:
     async def sweep(self) -> int:
         async with self._lock:
             self._require_ready()
-            count = 0
-            while self._direct:
-                await self._hand_over(self._direct[0], "direct")
-                self._direct.popleft()
-                count += 1
-            return count + await empty_memories(
-                self._link, self._limits, self.info.memories, self._hand_over
-            )
-
-    async def _hand_over(self, pdu_hex: str, source: str) -> None:
-        await self._on_incoming(IncomingPdu(pdu_hex, source, self._clock.now()))
+            return await self._mailbox.empty(self.info.memories)
 
     def _notice(self, notice: Unsolicited) -> None:
         if notice.line in CALL_ENDS:
             self._call_end = notice.line
-        if notice.data and not notice.line.startswith("+CBM"):
-            self._direct.append(notice.data)
         if notice.line.startswith("+CUSD:"):
             self._answer_ussd(notice.line)
         event = event_of(notice)
@@ -235,6 +222,8 @@ class AtDriver:
             return
         if isinstance(event, ModemRestarted):
             self._link.restarted(notice.line)
+        if isinstance(event, MessageWaiting | StorageFull):
+            self._mailbox.announce("" if notice.line.startswith("+CBM") else notice.data)
         if event is not None:
             self._emit(event)
 
@@ -289,14 +278,13 @@ class AtDriver:
         async with self._lock:
             self._require_ready()
             self._call_end = ""
-            return await ring_out(
-                self._link,
-                self._clock,
-                self._limits,
+            ring = Ring(
                 number,
                 ring_s,
-                lambda: INTERRUPTED if must_end() else self._call_end,
+                ended_by=lambda: INTERRUPTED if must_end() else self._call_end,
+                meanwhile=lambda: self._mailbox.look_in_call(self.info.memories),
             )
+            return await ring_out(self._link, self._clock, self._limits, ring)
 
     async def _ask(self, command: Command, limit_s: float) -> tuple[str, ...]:
         """A refusal is an empty answer. Raises: ModemUnavailable."""

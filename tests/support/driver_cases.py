@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import SystemClock
+from core.errors import Unavailable
 from sms.driver import (
     Driver,
     DriverEvent,
@@ -137,12 +138,16 @@ class Bench:
         self.sim = sim
         self.modem = f"modem-{number}"
         self.incoming: list[IncomingPdu] = []
+        self.cannot_store = 0  # how many PDUs are refused from now on
         self.events: list[DriverEvent] = []
         self._listener: asyncio.Task[None] | None = None
         port = ModemPort(self.modem, sim.path(number), pin=pin)
         self.driver: Driver = make_driver(kind, port, self._keep, SystemClock(), limits)
 
     async def _keep(self, pdu: IncomingPdu) -> None:
+        if self.cannot_store > 0:
+            self.cannot_store -= 1
+            raise Unavailable("the database is away")
         self.incoming.append(pdu)
 
     async def __aenter__(self) -> "Bench":

@@ -194,6 +194,29 @@ async def test_ring_out(bench: Bench, mode: str, result: CallResult) -> None:
     assert (await bench.send("after the call", NUMBER)).state is SendState.SENT
 
 
+async def test_what_comes_while_it_rings_is_handed_over_meanwhile(bench: Bench) -> None:
+    """A text and the report of one sent before: the ring is ended only once both are here."""
+    await bench.sim.do("behave", number=NUMBER, report_delay_s=1.0)
+    outcome = await bench.send("before", NUMBER)
+    await bench.sim.do("reply", number=NUMBER, text="收到")
+    result = await bench.driver.dial(NUMBER, 15.0, lambda: len(bench.incoming) == 2)
+    assert result is CallResult.INTERRUPTED
+    assert texts(bench.incoming) == ["收到"]
+    assert reports(bench.incoming) == [(outcome.reference, DELIVERED)]
+
+
+async def test_what_cannot_be_stored_while_it_rings_ends_no_ring_and_is_kept(bench: Bench) -> None:
+    await bench.sim.do("behave", number=NUMBER, report="never")
+    await bench.send("before", NUMBER)
+    await bench.sim.do("reply", number=NUMBER, text="收到")
+    bench.cannot_store = 100
+    result = await bench.driver.dial(NUMBER, 15.0, lambda: bench.cannot_store < 100)
+    assert (result, bench.incoming) == (CallResult.INTERRUPTED, [])
+    bench.cannot_store = 0
+    await sweep_until(bench, 1)
+    assert texts(bench.incoming) == ["收到"]
+
+
 async def test_ringing_without_a_network_is_refused_at_once(sim: ModemSim) -> None:
     async with Bench(sim, "at", QUICK) as bench:
         await bench.driver.open()

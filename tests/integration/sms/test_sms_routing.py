@@ -235,15 +235,19 @@ async def _rings(world: SmsWorld) -> bool:
     return call.state is CallState.RINGING
 
 
+async def _ring_out(world: SmsWorld, ring_s: int) -> None:
+    async with world.database.write() as uow:
+        await world.platform.ring(uow, CallOrder(demo_number(99), "wake-1", ring_s=ring_s))
+    await world.until(lambda: _rings(world))
+
+
 @pytest.mark.timeout(60)
 async def test_an_alert_ends_a_ring_early_once_and_the_ring_comes_again(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     """One modem, half a minute of ringing ahead: the alert goes out at once, the next one waits."""
     async with sms_world(sqlite_url, tmp_path, modems=1) as world:
-        async with world.database.write() as uow:
-            await world.platform.ring(uow, CallOrder(demo_number(99), "wake-1", ring_s=10))
-        await world.until(lambda: _rings(world))
+        await _ring_out(world, ring_s=10)
         await world.send("alert", demo_number(1), class_=MessageClass.ALERT)
         await world.until(lambda: world.all_in("sent", "delivered"), within_s=8)
         await world.until(lambda: _rings(world))
@@ -269,9 +273,7 @@ async def test_a_ring_goes_on_where_another_modem_takes_the_alert(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     async with sms_world(sqlite_url, tmp_path, modems=2) as world:
-        async with world.database.write() as uow:
-            await world.platform.ring(uow, CallOrder(demo_number(99), "wake-1", ring_s=5))
-        await world.until(lambda: _rings(world))
+        await _ring_out(world, ring_s=5)
         await world.send("alert", demo_number(1), class_=MessageClass.ALERT)
         await world.send("notice", demo_number(2))
         await world.until(lambda: _is(world, {"delivered": 2}))
