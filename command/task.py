@@ -1,6 +1,7 @@
 """Tasks: the plan's steps of one response, each with its owner's role and a deadline (pure)."""
 
 import enum
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ class TaskAction(enum.StrEnum):
     FINISH = "finish"
     CANCEL = "cancel"
 
+
+_FIGURE = re.compile(r"[0-9０-９]")
 
 _MOVES = {
     (TaskState.OPEN, TaskAction.START): TaskState.STARTED,
@@ -110,5 +113,5 @@ def check_result(task: Task, result: str) -> None:
         raise InvalidInput("at most 1000 characters", field="result")
     if task.evidence is Evidence.TEXT and not result.strip():
         raise InvalidInput("say what was done", field="result")
-    if task.evidence is Evidence.HEADCOUNT and not any(sign.isdecimal() for sign in result):
+    if task.evidence is Evidence.HEADCOUNT and not _FIGURE.search(result):
         raise InvalidInput("give the number of people", field="result")

@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from directory.model import DEMO_NUMBER_PREFIX, Phone, PhoneKind, is_demo_number
 
 _SEPARATORS = re.compile(r"[/、,;|\n\r]+|(?<=\d{7})\s{2,}|\s+(?=(?:\+|00)?(?:86)?1[3-9]\d{9}\b)")
-_EXTENSION = re.compile(r"(?:转|ext\.?|x|#|分机)\s*[:.]?\s*(\d{1,6})$", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:转|ext\.?|x|#|分机)\s*[:.]?\s*([0-9]{1,6})$", re.IGNORECASE)
 _DASHED_EXTENSION = re.compile(r"^(\(?0\d{2,3}\)?[-\s]?\d{7,8})-(\d{1,5})$")
 _DECORATION = re.compile(r"[\s\-().·]+")
 _MOBILE = re.compile(r"1[3-9]\d{9}")
@@ -54,8 +54,14 @@ def parse_phone(text: str, area_code: str = "") -> Phone:
 
 
 def _fold(text: str) -> str:
-    """Full-width forms to plain ones; every dash, minus and invisible sign to `-` or nothing."""
-    folded = unicodedata.normalize("NFKC", text)
+    """Full-width forms to plain ones; every dash, minus and invisible sign to `-` or nothing.
+
+    ¹ and ① stay: the mark of a footnote is no digit of a number.
+    """
+    folded = "".join(
+        sign if unicodedata.category(sign) == "No" else unicodedata.normalize("NFKC", sign)
+        for sign in text
+    )
     kept = []
     for sign in folded:
         category = unicodedata.category(sign)

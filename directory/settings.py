@@ -10,7 +10,7 @@ class DirectorySettings(Section):
 
     area_code: str = Field(
         "",
-        pattern=r"^(0\d{2,3})?$",
+        pattern=r"^(0[0-9]{2,3})?$",
         description="Area code that completes landlines written without one, such as 0571.",
     )
     import_max_mib: int = Field(

@@ -37,7 +37,9 @@ _FORMS = {
 }  # fmt: skip
 _MEASURED = frozenset({"water_level", "rainfall"})
 _REPORT = re.compile("(" + "|".join(_FORMS) + r")[\s:：,，]*(.*)", re.DOTALL)
-_FIGURE = re.compile(r"(\d{1,4}(?:\.\d{1,2})?)(?![\d.点:])\s*(?:米|毫米|mm|m)?(.*)", re.DOTALL)
+_FIGURE = re.compile(
+    r"([0-9]{1,4}(?:\.[0-9]{1,2})?)(?![\d.点:])\s*(?:米|毫米|mm|m)?(.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Phone numbers: the demo block, and the one written form (pure)."""
 
 import re
+import unicodedata
 
 DEMO_PREFIX = "+86100555"
 """Demo phones are `+86100555NNNNN`; 100 is no assigned mobile prefix, so none can be real."""
@@ -37,6 +38,14 @@ def to_e164(number: str) -> str:
     if compact.startswith("86") and _MAINLAND_MOBILE.match(compact[2:]):
         return "+" + compact
     return compact
+
+
+def folded(written: str) -> str:
+    """Compatibility forms as plain signs, but no ¹ and no ①: a footnote is no digit of a number."""
+    return "".join(
+        sign if unicodedata.category(sign) == "No" else unicodedata.normalize("NFKC", sign)
+        for sign in written
+    )
 
 
 def masked(number: str) -> str:

@@ -9,7 +9,7 @@ from core.errors import InvalidInput
 from sms import segments
 from sms.meter import COUNTY_TIME
 from sms.model import MessageClass, Outgoing
-from sms.numbers import is_sendable, to_e164
+from sms.numbers import is_number, is_sendable, to_e164
 from sms.pdu.submit import SubmitPdu
 
 REPEATS = ("daily", "workdays", "weekly", "monthly")
@@ -62,7 +62,7 @@ def sensitive_words(text: str, words: Iterable[str] = SENSITIVE) -> tuple[str, .
 
 
 _CELLS = re.compile(r"[\t,，;；|\s]+")
-_LOOKS_LIKE_NUMBER = re.compile(r"\+?[\d()\-－（）]{3,20}")
+_LOOKS_LIKE_NUMBER = re.compile(r"\+?[0-9０-９()\-－（）]{3,20}")
 
 
 def pasted(text: str, most: int = 20_000) -> tuple[list[tuple[str, str]], list[str]]:
@@ -91,7 +91,7 @@ def _person(cells: Sequence[str]) -> tuple[str, str]:
         as_number = to_e164(cell)
         if not number and _LOOKS_LIKE_NUMBER.fullmatch(cell) and is_sendable(as_number):
             number = as_number
-        elif cell and not cell.isdigit():
+        elif cell and not is_number(as_number):  # else the number of a row
             words.append(cell)
     return number, words[0][:40] if words else ""
 

@@ -1,12 +1,11 @@
 """A table of numbers out of Excel: which column is what, each row's number and values (pure)."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sms.audience import Listed
-from sms.numbers import is_sendable, to_e164
+from sms.numbers import folded, is_sendable, to_e164
 from sms.templates import LONGEST_VALUE, MOST_VARIABLES
 
 _LOOKED_AT = 50
@@ -64,7 +63,7 @@ def recognise(
     first_at: dict[str, int] = {}
     for row, cells in rows:
         written = cells[number] if number is not None and number < len(cells) else ""
-        e164 = to_e164(unicodedata.normalize("NFKC", written))
+        e164 = to_e164(folded(written))
         if (code := _fault(written, e164)) or e164 in first_at:
             found.faults.append(RowFault(row, code or "double", written[:40]))
             continue
@@ -91,7 +90,7 @@ def _number_column(header: Sequence[str], rows: Rows, width: int) -> int | None:
 
     def score(index: int) -> tuple[int, bool]:
         cells = [cells[index] for _, cells in looked if index < len(cells)]
-        usable = sum(is_sendable(to_e164(unicodedata.normalize("NFKC", cell))) for cell in cells)
+        usable = sum(is_sendable(to_e164(folded(cell))) for cell in cells)
         return usable, index < len(header) and bool(_NUMBER_TITLE.search(header[index]))
 
     best = max(range(width), key=score, default=None)

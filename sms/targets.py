@@ -1,6 +1,7 @@
 """Where a webhook may point: never, by a detour, at the server itself or its neighbours (pure)."""
 
 import ipaddress
+import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -64,6 +65,7 @@ def _is_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
+        host = unicodedata.normalize("NFKC", host).replace("\u3002", ".")  # as IDNA reads it
         last = host.rstrip(".").rpartition(".")[2]
         return last.isdecimal() or last.lower().startswith("0x")
     return True

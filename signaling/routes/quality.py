@@ -124,7 +124,7 @@ def _worker(load: WorkerLoad, report: StatsReport | None, *, may_drain: bool) ->
 
 def _index(request: Request[None, Any]) -> int:
     text = request.path["index"]
-    if not text.isdecimal() or len(text) > 3:
+    if not (text.isascii() and text.isdigit()) or len(text) > 3:
         raise NotFound("there is no such media worker")
     return int(text)
 

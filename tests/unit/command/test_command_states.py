@@ -2,6 +2,8 @@
 
 import enum
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -20,7 +22,9 @@ from command.assignment import (
     read_answer,
 )
 from command.task import TaskState
-from core.errors import Conflict
+from core.errors import Conflict, InvalidInput
+from core.ids import ActivationId, IncidentId, TaskId
+from plans.model import Evidence
 
 MACHINES: list[tuple[Callable[[Any, Any], Any], type[enum.Enum], type[enum.Enum], dict[str, str]]]
 MACHINES = [
@@ -167,3 +171,24 @@ def test_final_states_are_final() -> None:
         for action in task.TaskAction:
             with pytest.raises(Conflict):
                 task.transition(state, action)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "result", "is_enough"),
+    [
+        (Evidence.HEADCOUNT, "转移126人", True), (Evidence.HEADCOUNT, "转移１２６人", True),
+        (Evidence.HEADCOUNT, "都转移了", False), (Evidence.HEADCOUNT, "转移¹²人", False),
+        (Evidence.HEADCOUNT, "٣", False), (Evidence.TEXT, " ", False),
+        (Evidence.TEXT, "已关阀", True), (Evidence.TEXT, "x" * 1001, False),
+    ],
+)  # fmt: skip
+def test_a_task_ends_with_the_evidence_its_step_asks_for(
+    evidence: Evidence, result: str, is_enough: bool
+) -> None:
+    at = datetime(2026, 11, 29, 8, tzinfo=UTC)
+    step = task.Task(
+        TaskId("t"), ActivationId("a"), IncidentId("i"), 0, "move", "转移群众", "head", "镇长",
+        evidence, "", TaskState.STARTED, at, at,
+    )  # fmt: skip
+    with nullcontext() if is_enough else pytest.raises(InvalidInput):
+        task.check_result(step, result)

@@ -91,6 +91,21 @@ def test_pasted_lines_give_each_number_once_with_its_name() -> None:
     assert without == ["序号\t姓名\t电话", "王五"]
 
 
+@pytest.mark.parametrize(
+    ("line", "number", "name"),
+    [
+        ("１ 张三 １３８００１３８０００", "+8613800138000", "张三"),
+        ("0571-88888888 13800138000 张三", "+8613800138000", "张三"),
+        ("张² 13800138000", "+8613800138000", "张²"),
+        ("² 13800138000", "+8613800138000", "²"),  # nobody's row number: shown, not dropped
+        ("张三 1380013800²", "", ""),
+        ("张三 ١٣٨٠٠١٣٨٠٠٠", "", ""),
+    ],
+)
+def test_only_plain_and_full_width_figures_are_a_number(line: str, number: str, name: str) -> None:
+    assert pasted(line) == ([(number, name)] if number else [], [] if number else [line])
+
+
 @given(st.text(max_size=300))
 def test_any_paste_is_read(text: str) -> None:
     found, _ = pasted(text)
@@ -113,7 +128,18 @@ def test_no_cell_becomes_a_formula(cell: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "fen"),
-    [("您的余额为12.50元", 1250), ("Balance: 3 RMB", 300), ("欠费-1.2元", -120), ("请稍后", None)],
+    [
+        ("您的余额为12.50元", 1250),
+        ("Balance: 3 RMB", 300),
+        ("欠费-1.2元", -120),
+        ("请稍后", None),
+        ("余额８６．５０元", 8650),
+        ("余额1,234.50元", 123_450),
+        ("余额１，２３４元", 123_400),
+        ("余额12.345元", None),
+        ("余额1,23元", None),
+        ("余额٣元", None),
+    ],
 )
 def test_money_is_read_from_a_balance(text: str, fen: int | None) -> None:
     assert balance_fen(text) == fen

@@ -82,6 +82,7 @@ def test_a_code_says_which_question_is_meant(
         ("水情：3.2米，还在涨", Report("water_level", 3.2, "还在涨")),
         ("雨量45毫米", Report("rainfall", 45.0, "")),
         ("雨情 12点开始", None),
+        ("水情 ٣.٢", None),
         ("水情紧急", None),
         ("灾情 房屋倒塌3间", Report("disaster", None, "房屋倒塌3间")),
         ("灾情", None),

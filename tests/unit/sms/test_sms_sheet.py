@@ -28,7 +28,15 @@ def test_without_titles_the_column_of_numbers_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "code"),
-    [("", "empty"), ("1.38E+10", "scientific"), ("0571-88888888", "number"), (ONE, "double")],
+    [
+        ("", "empty"),
+        ("1.38E+10", "scientific"),
+        ("0571-88888888", "number"),
+        (ONE, "double"),
+        ("1370013700¹", "number"),
+        ("1370013700①", "number"),
+        ("١٣٧٠٠١٣٧٠٠٠", "number"),
+    ],
 )
 def test_a_row_that_cannot_be_used_is_named(cell: str, code: str) -> None:
     found = recognise(["手机"], [(2, [ONE]), (3, [TWO]), (9, [cell])])

@@ -35,7 +35,8 @@ def test_an_operator_may_allow_a_network_inside() -> None:
     "url",
     ["ftp://a.cn/x", "http:///x", "http://user:pw@a.cn/", "http://127.0.0.1/", "http://[::1]/",
      "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://169.254.169.254/latest",
-     "http://a.cn:99999/", "http://a.cn/#x", "javascript:alert(1)", "http://10.0.0.1."],
+     "http://a.cn:99999/", "http://a.cn/#x", "javascript:alert(1)", "http://10.0.0.1.",
+     "http://127.0.0.²/", "http://127。0。0。1/", "http://①.1.1.1/"],
 )  # fmt: skip
 def test_bad_urls_are_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
