@@ -259,5 +259,5 @@ class Session:
         self.srtp = self.context = None
         self.pointer = 0
         self.endpoint = None
-        for endpoint in self.candidates.values():
+        for endpoint in list(self.candidates.values()):
             endpoint.hang_up()

@@ -25,6 +25,7 @@ MAX_STRANGE_PIECES: Final = 8  # in which a first frame may come
 FRAMES_PER_TURN: Final = 64  # of one connection; then the others and the timers get theirs
 SETTLED_S: Final = 1.0  # an idle stranger so old gives its address's place to the next
 ACCEPTS_PER_WAKE: Final = 16
+BACKLOG: Final = 4096  # also of those the kernel keeps; beyond it answers with cookies
 ACCEPTS: Final = (1200.0, 128.0)  # a second and at once; a district may join in one moment
 ACCEPT_PAUSE_S: Final = 0.01  # after a wake that used up its own or the second's
 SILENCE_S: Final = 1  # for which the kernel alone keeps who has not said anything yet
@@ -136,7 +137,7 @@ class TcpConnection(Endpoint):
             sink.on_stream_packet(data[at - size : at], self)
             if self.is_stranger and not self._prove():
                 return
-            if not self.is_open:
+            if not self.is_open or self._is_leaving:
                 return  # what it said has ended it
         else:
             self._wait_for_turn()
@@ -164,7 +165,7 @@ class TcpConnection(Endpoint):
 
     def _go_on(self) -> None:
         self._has_turn = True
-        if self.is_open:
+        if self.is_open and not self._is_leaving:
             self._unframe(memoryview(self._rest))
 
     def send_frame(self, data: bytes) -> None:
@@ -205,6 +206,7 @@ class TcpConnection(Endpoint):
             return
         if self._unsent:
             self._is_leaving = True
+            self._stop_reading()
             asyncio.get_running_loop().call_later(LINGER_S, self.cut)
         else:
             self.cut()
@@ -214,12 +216,16 @@ class TcpConnection(Endpoint):
         if not self.is_open:
             return
         self.is_open = False
-        if self._is_watched:
-            asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        self._stop_reading()
         if self._unsent:
             asyncio.get_running_loop().remove_writer(self._sock.fileno())
         self._sock.close()
         self._listener.discard(self)
+
+    def _stop_reading(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            asyncio.get_running_loop().remove_reader(self._sock.fileno())
 
 
 class TcpListener:
@@ -252,7 +258,7 @@ class TcpListener:
             _hold_back(sock)
             sock.setblocking(False)
             sock.bind((host, port))
-            sock.listen(1024)
+            sock.listen(BACKLOG)
         except OSError:
             sock.close()
             raise

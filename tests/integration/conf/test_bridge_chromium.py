@@ -51,6 +51,22 @@ async def test_two_sites_see_and_hear_each_other(tmp_path: Path) -> None:
             assert (await site.stats())["state"] == "connected"
 
 
+async def test_a_site_behind_a_firewall_sees_and_hears_over_tcp(tmp_path: Path) -> None:
+    """A browser that gets only the TCP candidates: its first frame is a check, which lets it in."""
+    async with running_bridge(tmp_path) as bridge, browsers() as chromium:
+        await bridge.open("room", "a", "b")
+        a, b = await chromium.site(), await chromium.site()
+        answer = await bridge.worker.join("room", "a", await a.offer())
+        lines = answer.answer_sdp.splitlines(keepends=True)
+        kept = [line for line in lines if not (line.startswith("a=candidate") and " udp " in line)]
+        assert any(" tcp " in line for line in kept)
+        assert len(kept) < len(lines)
+        await a.answer("".join(kept))
+        await join(bridge, "room", "b", b)
+        for site in (a, b):
+            await until(site, sees_and_hears)
+
+
 async def test_orders_and_layers_change_without_a_freeze(tmp_path: Path) -> None:
     """The broadcast moves to and fro: decoding goes on after each, and no number is left out.
 
