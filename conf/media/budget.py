@@ -20,7 +20,7 @@ from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
 from conf.media.session import Session
 from conf.media.shaper import Shaper
 from conf.media.twcc import Buffer, Told, gather, parse_feedback
-from conf.media.voiceguard import VoiceGuard
+from conf.media.voiceguard import MOST, VoiceGuard
 from conf.settings import MediaSettings
 
 _RANKS: Final = {
@@ -35,6 +35,7 @@ PAYLOAD_SHARE: Final = 0.94  # of a ceiling; the rest is for encryption's tags a
 CEILING_MARGIN: Final = 1.15  # as a rise and its probe need
 CONTENT_S: Final = 1.2
 VOICE_BPS: Final = 16_000  # at least, of a voice that is given a slot
+MAX_VOICE_SHARE: Final = 0.4  # of the estimate, of voices repeated as often as can be
 PADDING: Final = 220
 MAX_PADDING_PACKETS: Final = 64  # per tick
 
@@ -149,7 +150,7 @@ class DownBudget:
         if self.has_feedback and octets != self._octets_then:
             self.estimate.on_silence(now_us)
         self._octets_then = octets
-        wants, audio_bps, sources = [], self._audio_bps(), {}
+        wants, audio_bps, sources = [], self._audio_bps(self._guard.distance), {}
         for slot in self._slots:
             track = slot.track
             if slot.kind is SlotKind.AUDIO or track is None:
@@ -194,10 +195,10 @@ class DownBudget:
         self.repair_bps = budget.repair_bps(_cost(shown.values()))
         return shown
 
-    def _audio_bps(self) -> int:
+    def _audio_bps(self, distance: int) -> int:
         """Of the audio slots; reserved before the first word, or its picture would fall."""
         return sum(
-            int(max(VOICE_BPS, slot.track.layers[0].bps) * self._guard.expansion(slot))
+            int(max(VOICE_BPS, slot.track.layers[0].bps) * self._guard.expansion(slot, distance))
             for slot in self._slots
             if slot.kind is SlotKind.AUDIO and slot.track is not None
         )
@@ -208,7 +209,9 @@ class DownBudget:
         is_tight = not self.is_probing and self.estimate.was_full(now_us)
         shaper.set_rates(self.estimate.target_bps, self.sending_bps, is_tight=is_tight)
         guard = self._guard
-        guard.set_loss(self.estimate.loss.fraction, now_us / 1e6)
+        dearest_bps = self._audio_bps(MOST)
+        has_room = dearest_bps <= MAX_VOICE_SHARE * self.estimate.target_bps
+        guard.set_loss(self.estimate.loss.fraction, now_us / 1e6, has_room=has_room)
         for slot in self._slots:
             keeper = guard if slot.kind is SlotKind.AUDIO else shaper
             slot.shaper = keeper if keeper.concerns(slot) else None

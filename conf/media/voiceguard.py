@@ -1,8 +1,8 @@
-"""RED made by the bridge (RFC 2198): each voice packet carries the last one or two again.
+"""RED made by the bridge (RFC 2198): each voice packet carries the last one to three again.
 
-A lossy link loses a voice only when it loses three packets in a row: 3 % of the voices at 30 %
-loss, with no round trip to wait for. Made of the Opus as it came, plain or in the publisher's own
-RED (browsers repeat one voice, whatever the listener's link); nothing is decoded.
+A lossy link loses a voice only when it loses three packets in a row, or four: 3 or 1 % of the
+voices at 30 % loss, with no round trip to wait for. Made of the Opus as it came, plain or in the
+publisher's own RED (browsers repeat one voice, whatever the listener's link); nothing is decoded.
 """
 
 import struct
@@ -18,7 +18,9 @@ from conf.media.sdp import CodecName
 from conf.media.srtp import OK, protect
 
 NEAR: Final = 0.02  # from this loss on one voice is repeated,
-FAR: Final = 0.08  # from this one two
+FAR: Final = 0.08  # from this one two,
+WIDE: Final = 0.2  # from this one three, where voices so dear still are the lesser part
+MOST: Final = 3
 QUIET_S: Final = 10.0  # stays on for so long after the loss has gone
 _SURE_DISTANCE: Final = 2
 _MAX_OFFSET: Final = 1 << 14
@@ -95,11 +97,12 @@ class VoiceGuard:
         self.distance = 0
         self._lossy_at = -1e9
 
-    def set_loss(self, loss: float, now: float) -> None:
-        """`loss`: the share of packets that do not arrive, 0..1."""
+    def set_loss(self, loss: float, now: float, *, has_room: bool = False) -> None:
+        """`loss`: the share of packets that do not arrive, 0..1; `has_room`: for MOST."""
         if loss >= NEAR:
             self._lossy_at = now
-            self.distance = 2 if loss >= FAR else max(1, self.distance)
+            wanted = 1 + (loss >= FAR) + (loss >= WIDE)
+            self.distance = min(max(wanted, self.distance), MOST if has_room else MOST - 1)
         elif now - self._lossy_at > QUIET_S:
             self.distance = 0
 
@@ -107,12 +110,12 @@ class VoiceGuard:
         """Does this slot get its voices repeated?"""
         return self.distance > 0 and CodecName.RED in slot.types
 
-    def expansion(self, slot: DownSlot) -> float:
+    def expansion(self, slot: DownSlot, distance: int) -> float:
         """How much more than arrives is sent; what arrives as RED is a voice and one repeated."""
-        if not self.concerns(slot):
+        if CodecName.RED not in slot.types:
             return 1.0
         is_red = slot.newest is not None and slot.newest.codec is CodecName.RED
-        return max(1.0, (1 + self.distance) / (2 if is_red else 1))
+        return max(1.0, (1 + distance) / (2 if is_red else 1))
 
     def send(self, slot: DownSlot, burst: list[Sent], payload_type: int, now: float) -> int:
         """As the forwarding loop does; how many packets were taken."""

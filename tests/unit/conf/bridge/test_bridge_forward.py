@@ -186,7 +186,7 @@ def test_a_lossy_link_gets_the_voices_of_a_browser_three_times_too(voices: Stage
         red(b"voice1", b"voice2", b"voice3"),
         red(b"voice3", b"voice4", b"voice5"),
     ]
-    assert guard.expansion(voices.slot) == 1.5
+    assert guard.expansion(voices.slot, guard.distance) == 1.5
 
 
 def test_red_that_cannot_be_read_goes_as_it_came(voices: Stage) -> None:
@@ -242,6 +242,21 @@ def test_the_guard_stays_ten_seconds_and_then_goes(voices: Stage) -> None:
     for at, loss, distance in ((0, 0.01, 0), (1, 0.03, 1), (2, 0.2, 2), (9, 0.0, 2), (13, 0.0, 0)):
         guard.set_loss(loss, float(at))
         assert guard.distance == distance
+
+
+def test_a_very_lossy_link_with_room_gets_each_voice_four_times(voices: Stage) -> None:
+    """One in a hundred needs a round trip then, not three; without the room as before."""
+    guard = VoiceGuard(voices.outbox)
+    voices.slot.shaper = guard
+    for at, (loss, has_room, distance) in enumerate(
+        ((0.1, True, 2), (0.25, False, 2), (0.25, True, 3), (0.15, True, 3), (0.15, False, 2))
+    ):
+        guard.set_loss(loss, float(at), has_room=has_room)
+        assert guard.distance == distance
+    guard.set_loss(0.3, 9.0, has_room=True)
+    for n in range(1, 7):
+        voices.voice(n, b"voice%d" % n)
+    assert voices.read()[-1].payload == red(b"voice3", b"voice4", b"voice5", b"voice6")
 
 
 def shaped(stage: Stage) -> Shaper:
