@@ -19,7 +19,7 @@ from command.assignment import (
     callout_transition,
     transition,
 )
-from command.escalation import Contact, Position
+from command.escalation import LINK_CODES, Contact, Position
 from command.log import LogKind
 from command.ports import (
     ACKNOWLEDGE,
@@ -42,6 +42,11 @@ ACK_EXPIRES = "command.ack_expires"
 VALID = timedelta(hours=6)
 """An alert that has not reached the phone by then no longer says what is true."""
 CHOICES = (ReplyChoice(ACKNOWLEDGE, "收到"), ReplyChoice(DECLINE, "不能到位"))
+WHYS = {
+    "no_answer": "无人确认", "declined": "已回复不能到位", "undelivered": "短信未能送达",
+    "not_sendable": "短信无法发出",
+}  # fmt: skip
+"""Why the next link of a chain is called."""
 _SETTLED = (AssignmentState.FAILED, AssignmentState.DECLINED)
 
 
@@ -76,7 +81,7 @@ class Calling:
             due = escalation.due(callout.chain, _position(callout), now)
             if not due:
                 break
-            callout = await self._escalate(scene, callout, due[0], "无人确认")
+            callout = await self._escalate(scene, callout, due[0], "no_answer")
         if callout.state is CalloutState.CALLING and escalation.is_exhausted(
             callout.chain, _position(callout), now
         ):
@@ -119,10 +124,11 @@ class Calling:
             await scene.journal.note(
                 LogKind.ACKNOWLEDGED,
                 f"{assignment.name}({callout.role_name})已确认",
+                code="acknowledged", name=assignment.name, role=callout.role_name,
                 assignment_id=assignment.id,
                 how=how.value,
                 answer=answer[:500],
-            )
+            )  # fmt: skip
 
     async def decline(
         self, scene: Scene, callout: Callout, assignment: Assignment, answer: str
@@ -140,9 +146,10 @@ class Calling:
         await scene.journal.note(
             LogKind.DECLINED,
             f"{assignment.name}({callout.role_name})不能到位",
+            code="declined", name=assignment.name, role=callout.role_name,
             assignment_id=assignment.id,
             answer=answer[:500],
-        )
+        )  # fmt: skip
         if not scene.is_live(callout):
             return
         if had_acknowledged and callout.state is CalloutState.ACKNOWLEDGED:
@@ -151,7 +158,7 @@ class Calling:
             callout = _resumed(callout, scene.uow.now)
             await timers.cancel(scene.uow, ACK_EXPIRES, callout.id)
             await self._count_from_now(scene, callout)
-        await self._skip_if_settled(scene, callout, "已回复不能到位")
+        await self._skip_if_settled(scene, callout, "declined")
 
     async def delivered(self, scene: Scene, assignment: Assignment, at: datetime) -> None:
         """The handset has the message."""
@@ -163,15 +170,16 @@ class Calling:
             )
         )
         await scene.journal.note(
-            LogKind.DELIVERED, f"短信已送达{assignment.name}", assignment_id=assignment.id
-        )
+            LogKind.DELIVERED, f"短信已送达{assignment.name}",
+            code="delivered", name=assignment.name, assignment_id=assignment.id,
+        )  # fmt: skip
 
     async def failed(
         self, scene: Scene, callout: Callout, assignment: Assignment, cause: str
     ) -> None:
         """The message surely did not arrive: the next link is called at once."""
         await self._mark_failed(scene, assignment, cause)
-        await self._skip_if_settled(scene, callout, "短信未能送达")
+        await self._skip_if_settled(scene, callout, "undelivered")
 
     async def ask_again(self, scene: Scene, callout: Callout) -> None:
         """The acknowledgement has expired without any task begun: ask the same person again."""
@@ -195,9 +203,9 @@ class Calling:
         await scene.journal.note(
             LogKind.ASKED_AGAIN,
             f"{last.name}({callout.role_name})确认后尚未开展任务,再次提醒",
-            assignment_id=last.id,
-        )
-        await self._skip_if_settled(scene, callout, "短信无法发出")
+            code="asked_again", name=last.name, role=callout.role_name, assignment_id=last.id,
+        )  # fmt: skip
+        await self._skip_if_settled(scene, callout, "not_sendable")
 
     async def stop(self, scene: Scene, callout: Callout) -> None:
         """The response has ended: nobody is called any more; who has answered stays shown.
@@ -220,7 +228,10 @@ class Calling:
         try:
             await self._messenger.submit(scene.uow, _submission(scene, key, person, text, ()))
         except InvalidInput as error:
-            await scene.journal.note(LogKind.FAILED, f"不能发给{person.name}:{error.message}")
+            await scene.journal.note(
+                LogKind.FAILED, f"不能发给{person.name}:{error.message}",
+                code="not_sendable", name=person.name, cause=error.message,
+            )  # fmt: skip
 
     async def _call(self, scene: Scene, callout: Callout, position: Position) -> Callout:
         """Call the link at `position`; if nobody there can be sent to, the next ones at once."""
@@ -243,11 +254,12 @@ class Calling:
             await scene.journal.note(
                 LogKind.CALLED,
                 f"短信呼叫{person.name}({callout.role_name},{link.name})",
-                assignment_id=assignment.id,
-            )
+                code="called", name=person.name, role=callout.role_name,
+                link=LINK_CODES.get(link.name, link.name), assignment_id=assignment.id,
+            )  # fmt: skip
         if is_anybody_asked:
             return callout
-        return await self._skip_if_settled(scene, callout, "短信无法发出")
+        return await self._skip_if_settled(scene, callout, "not_sendable")
 
     async def _count_from_now(self, scene: Scene, callout: Callout) -> None:
         """Store the call-out that is calling and set the clock of its next step."""
@@ -263,10 +275,10 @@ class Calling:
         names = "、".join(person.name for person in link.people)
         await scene.journal.note(
             LogKind.ESCALATED,
-            f"{callout.role_name}{why},升级到{link.name}{names}",
-            callout_id=callout.id,
-            step=position.step,
-        )
+            f"{callout.role_name}{WHYS[why]},升级到{link.name}{names}",
+            code="escalated", role=callout.role_name, why=why, names=names,
+            link=LINK_CODES.get(link.name, link.name), callout_id=callout.id, step=position.step,
+        )  # fmt: skip
         return await self._call(scene, callout, position)
 
     async def _give_up(self, scene: Scene, callout: Callout) -> None:
@@ -306,8 +318,8 @@ class Calling:
         await scene.journal.note(
             LogKind.EXHAUSTED,
             f"{callout.role_name}无人确认,呼叫链已走完,请立即打电话",
-            callout_id=callout.id,
-        )
+            code="exhausted", role=callout.role_name, callout_id=callout.id,
+        )  # fmt: skip
         return callout
 
     def _new(self, scene: Scene, callout: Callout, step: int, person: Contact) -> Assignment:
@@ -368,8 +380,8 @@ class Calling:
         await scene.journal.note(
             LogKind.FAILED,
             f"发给{assignment.name}的短信失败:{cause or '原因不明'}",
-            assignment_id=assignment.id,
-        )
+            code="failed", name=assignment.name, cause=cause, assignment_id=assignment.id,
+        )  # fmt: skip
         return failed
 
     async def _watch(self, scene: Scene, callout: Callout) -> None:

@@ -27,6 +27,8 @@ from core.ids import HazardId, IncidentId, UnitId, new_id
 from directory.model import Unit
 from directory.service import Directory
 
+_FIELDS = ("title", "description", "place", "longitude", "latitude", "hazard_id")
+
 
 @dataclass(frozen=True)
 class IncidentChange:
@@ -86,8 +88,9 @@ class IncidentDesk:
             f"接报:{place_of(incident)}{incident.title}"
             + (f",{known_figures}" if known_figures else "")
             + (f";报告人{incident.reporter}" if incident.reporter else ""),
-            source=incident.source.value,
-        )
+            code="reported", what=f"{place_of(incident)}{incident.title}",
+            figures=incident.figures, reporter=incident.reporter, source=incident.source.value,
+        )  # fmt: skip
         await journal.publish(is_new=True)
         return incident
 
@@ -118,7 +121,7 @@ class IncidentDesk:
         )
         journal = Journal(uow, incident, principal.actor, self._views)
         await journal.change_incident(changed)
-        await journal.note(LogKind.CHANGED, ";".join(said))
+        await journal.note(LogKind.CHANGED, ";".join(said), **_change_data(incident, changed))
         await journal.publish()
         return changed
 
@@ -182,7 +185,10 @@ class IncidentDesk:
             version=incident.version + 1,
         )
         await journal.change_incident(closed)
-        await journal.note(LogKind.CLOSED, f"{principal.name}结束处置:{summary.strip()}")
+        await journal.note(
+            LogKind.CLOSED, f"{principal.name}结束处置:{summary.strip()}",
+            code="closed", by=principal.name, summary=summary.strip(),
+        )  # fmt: skip
         await journal.publish_whole()
         return closed
 
@@ -301,11 +307,7 @@ def _changed(
     incident: Incident, change: IncidentChange, uow: UnitOfWork
 ) -> tuple[Incident, list[str]]:
     """The incident after `change`, and what changed in words."""
-    fields = {
-        name: value
-        for name in ("title", "description", "place", "longitude", "latitude", "hazard_id")
-        if (value := getattr(change, name)) is not None
-    }
+    fields = {name: value for name in _FIELDS if (value := getattr(change, name)) is not None}
     known = {**incident.figures, **change.figures}
     changed = replace(
         incident,
@@ -326,6 +328,19 @@ def _changed(
     if changed.event_level != incident.event_level and changed.event_level:
         said.append(f"事件等级定为{LEVEL_NAMES[changed.event_level]}")
     return changed, said
+
+
+def _change_data(before: Incident, after: Incident) -> dict[str, Any]:
+    """The same for readers of other languages: fields as [before, after], figures, level."""
+    fields = {key: [getattr(before, key), getattr(after, key)] for key in _FIELDS}
+    newer = {key: value for key, value in after.figures.items() if before.figures.get(key) != value}
+    level = after.event_level if after.event_level != before.event_level else None
+    return {
+        "code": "changed",
+        "fields": {key: pair for key, pair in fields.items() if pair[0] != pair[1]},
+        "figures": newer,
+        "level": level,
+    }
 
 
 def _as_draft(incident: Incident) -> IncidentDraft:

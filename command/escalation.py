@@ -12,6 +12,7 @@ from core.ids import PersonId, UnitId
 from plans.model import EscalationPolicy, LinkTo
 
 LINK_NAMES = {LinkTo.PRINCIPAL: "主责", LinkTo.DEPUTY: "副职", LinkTo.LEADER: "领导"}
+LINK_CODES = {name: to.value for to, name in LINK_NAMES.items()}
 
 
 @dataclass(frozen=True)

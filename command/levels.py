@@ -6,11 +6,13 @@ nobody knows yet decides nothing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from plans.model import LEVEL_NAMES as RESPONSE_LEVEL_NAMES
 
 LEVEL_NAMES = {1: "特别重大", 2: "重大", 3: "较大", 4: "一般"}
 """突发事件应对法 art. 3; response levels are another scale."""
+NoteCode = Literal["no_scale", "no_figures", "gravest", "gravest_unverified"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Suggestion:
     deciding: Judgement | None
     judgements: tuple[Judgement, ...]
     note: str
+    note_code: NoteCode
 
 
 def suggest(criteria: Iterable[Criterion], domain: str, figures: Mapping[str, float]) -> Suggestion:
@@ -72,7 +75,7 @@ def suggest(criteria: Iterable[Criterion], domain: str, figures: Mapping[str, fl
     rows = [criterion for criterion in criteria if criterion.domain == domain]
     if not rows:
         note = "这类事件没有全国统一的分级数字,请按预案启动条件判断"
-        return Suggestion(domain, None, None, (), note)
+        return Suggestion(domain, None, None, (), note, "no_scale")
     metrics = dict.fromkeys(row.metric for row in rows)
     judgements = tuple(
         _judge([row for row in rows if row.metric == metric], figures[metric])
@@ -81,9 +84,11 @@ def suggest(criteria: Iterable[Criterion], domain: str, figures: Mapping[str, fl
     )
     reached = [judgement for judgement in judgements if judgement.level is not None]
     if not reached:
-        return Suggestion(domain, None, None, judgements, "尚无可供分级的数据,可先按情况人工定级")
+        note = "尚无可供分级的数据,可先按情况人工定级"
+        return Suggestion(domain, None, None, judgements, note, "no_figures")
     deciding = min(reached, key=_gravity)
-    return Suggestion(domain, deciding.level, deciding, judgements, _note(deciding))
+    code: NoteCode = "gravest" if deciding.is_verified else "gravest_unverified"
+    return Suggestion(domain, deciding.level, deciding, judgements, _note(deciding), code)
 
 
 def _gravity(judgement: Judgement) -> tuple[int, float]:

@@ -113,7 +113,8 @@ class ReportDesk:
         await self._keep(uow, principal, handled, "report.attach", None)
         journal = Journal(uow, incident, principal.actor, self._views)
         await journal.note(
-            LogKind.VILLAGE, said(report), report_id=report.id, figure=report.kind,
+            LogKind.VILLAGE, said(report), code="village", report_id=report.id,
+            who=f"{report.unit_name}{report.person_name}", note=report.note, figure=report.kind,
             value=report.value, received_at=report.received_at.isoformat(),
         )  # fmt: skip
         await journal.publish()

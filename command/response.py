@@ -123,8 +123,9 @@ class ResponseDesk:
         await found.journal.change(found.activation)
         await timers.cancel(uow, UNCONFIRMED, activation.id)
         await found.journal.note(
-            LogKind.CONFIRMED, f"{principal.name}确认启动{response_name(activation.level)}响应"
-        )
+            LogKind.CONFIRMED, f"{principal.name}确认启动{response_name(activation.level)}响应",
+            code="confirmed", by=principal.name, level=activation.level,
+        )  # fmt: skip
         for callout in await responses.callouts(uow, activation.id):
             if callout.state is CalloutState.HELD:
                 await self._parts.calling.begin(found, callout)
@@ -143,7 +144,10 @@ class ResponseDesk:
         found = await self._running(uow, principal, incident_id)
         state = activation_of.transition(found.activation.state, ActivationAction.REVOKE)
         await self._audit(uow, principal, "incident.revoke", found.activation, reason)
-        await found.journal.note(LogKind.REVOKED, f"{principal.name}撤销启动:{reason}")
+        await found.journal.note(
+            LogKind.REVOKED, f"{principal.name}撤销启动:{reason}",
+            code="revoked", by=principal.name, reason=reason,
+        )  # fmt: skip
         await self.end(found, state, is_told=True)
         await self.end_meeting(found, principal)
         moved = incident_of.transition(found.incident.state, IncidentAction.REVOKE)
@@ -185,7 +189,10 @@ class ResponseDesk:
         await journal.change(moved)
         verb = {"start": "开始", "finish": "完成", "cancel": "取消"}[action.value]
         said = f":{result.strip()}" if result.strip() else ""
-        await journal.note(LogKind.TASK, f"{verb}任务“{task.title}”{said}", task_id=task_id)
+        await journal.note(
+            LogKind.TASK, f"{verb}任务“{task.title}”{said}",
+            code=f"task_{action.value}", task=task.title, result=result.strip(), task_id=task_id,
+        )  # fmt: skip
         await journal.publish()
         return moved
 
@@ -197,8 +204,9 @@ class ResponseDesk:
             return
         await found.journal.change(replace(task, is_overdue=True))
         await found.journal.note(
-            LogKind.OVERDUE, f"任务“{task.title}”({task.role_name})超时未完成", task_id=task.id
-        )
+            LogKind.OVERDUE, f"任务“{task.title}”({task.role_name})超时未完成",
+            code="overdue", task=task.title, role=task.role_name, task_id=task.id,
+        )  # fmt: skip
         person = await self._answering(uow, found.activation, task.on_overdue)
         if person is not None:
             text = found.voice.overdue(About(task=task.title, due_at=task.due_at))
@@ -211,10 +219,12 @@ class ResponseDesk:
         if found is None or found.activation.state is not ActivationState.UNCONFIRMED:
             return
         waited = int((uow.now - found.activation.ordered_at).total_seconds() // 60)
-        level = response_name(found.activation.level)
+        level = found.activation.level
         await found.journal.note(
-            LogKind.HELD, f"{level}响应已下令{waited}分钟,尚未经第二人确认,其余人员未通知"
-        )
+            LogKind.HELD,
+            f"{response_name(level)}响应已下令{waited}分钟,尚未经第二人确认,其余人员未通知",
+            code="held", level=level, minutes=waited,
+        )  # fmt: skip
         await self._remind(uow, found.activation)
         await found.journal.publish()
 
@@ -246,7 +256,9 @@ class ResponseDesk:
             target=f"meeting:{meeting_id}",
             detail={"incident_id": found.incident.id},
         )
-        await found.journal.note(LogKind.MEETING, "已结束应急会商", meeting_id=meeting_id)
+        await found.journal.note(
+            LogKind.MEETING, "已结束应急会商", code="meeting_ended", meeting_id=meeting_id
+        )
 
     async def _stand_down(self, found: Scene) -> None:
         told: set[str] = set()
@@ -300,8 +312,8 @@ class ResponseDesk:
         await journal.note(
             LogKind.MEETING,
             f"已开应急会商,{len(draft.sites)}个会场",
-            meeting_id=opened.meeting_id,
-        )
+            code="meeting_opened", n=len(draft.sites), meeting_id=opened.meeting_id,
+        )  # fmt: skip
         return activation
 
     async def _start(self, journal: Journal, activation: Activation, draft: ResponseDraft) -> None:
@@ -351,10 +363,14 @@ class ResponseDesk:
         return callout.chain[answered[0] if answered else 0].people[0]
 
     async def _note_order(self, journal: Journal, activation: Activation) -> None:
-        wait = "(首批人员已通知,其余待第二人确认)" if activation.level <= 2 else ""
+        is_held = activation.state is ActivationState.UNCONFIRMED
+        wait = "(首批人员已通知,其余待第二人确认)" if is_held else ""
         await journal.note(
             LogKind.ACTIVATED,
             f"{activation.ordered_by_name}下令:{activation.matter}{wait}",
+            code="activated_held" if is_held else "activated",
+            by=activation.ordered_by_name,
+            matter=activation.matter,
             level=activation.level,
             plan_id=activation.plan_id,
             plan_version=activation.plan_version,

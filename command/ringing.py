@@ -39,11 +39,15 @@ class Ringing:
         try:
             await self._messenger.ring(scene.uow, order)
         except InvalidInput as error:
-            await scene.journal.note(LogKind.FAILED, f"不能拨打{assignment.name}:{error.message}")
+            await scene.journal.note(
+                LogKind.FAILED, f"不能拨打{assignment.name}:{error.message}",
+                code="not_ringable", name=assignment.name, cause=error.message,
+            )  # fmt: skip
             return assignment
         await scene.journal.note(
-            LogKind.RUNG, f"短信无人确认,电话振铃{assignment.name}", assignment_id=assignment.id
-        )
+            LogKind.RUNG, f"短信无人确认,电话振铃{assignment.name}",
+            code="rings", name=assignment.name, assignment_id=assignment.id,
+        )  # fmt: skip
         return replace(assignment, rung_at=scene.uow.now, ring_result="")
 
     async def spare(self, scene: Scene, assignment: Assignment) -> None:
@@ -56,8 +60,8 @@ class Ringing:
         await scene.journal.change(replace(assignment, ring_result=ring.result[:20]))
         said = RESULTS.get(ring.result, "未拨出")
         await scene.journal.note(
-            LogKind.RUNG, f"电话振铃{assignment.name}:{said}", assignment_id=assignment.id,
-            result=ring.result,
+            LogKind.RUNG, f"电话振铃{assignment.name}:{said}",
+            code="rung", name=assignment.name, assignment_id=assignment.id, result=ring.result,
         )  # fmt: skip
 
 

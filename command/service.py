@@ -12,11 +12,11 @@ Snapshot of topic `incident:ID`, also `GET /api/v1/incidents/{id}`::
                  occurred_at, reported_at, reporter, reporter_number, source,
                  hazard {id, name}|null, figures {deaths: 0, …}, event_level 1..4|null,
                  recorded_by, recorded_at, closed_at, closed_by, summary, version}
-    suggestion  {domain|null, level 1..4|null, level_name, note,
+    suggestion  {domain|null, level 1..4|null, level_name, note, note_code,
                  deciding {metric, name, value, unit, threshold, source, is_verified}|null,
                  criteria: [{metric, name, value, unit, level, level_name, threshold, source,
                              next: {level, level_name, threshold, distance}|null}]}
-    proposals   [{plan_id, version, title, score, reasons: [{points, text}],
+    proposals   [{plan_id, version, title, score, reasons: [{points, text, code, detail}],
                   response_level 1..4|null, response_reason, levels: [{level, name, authority,
                   measures, expected_hours, needs_confirmation}]}]            at most 3, best first
     activation  null | {id, state "unconfirmed|active|ended|revoked", plan {id, version, title},
@@ -36,7 +36,8 @@ Snapshot of topic `incident:ID`, also `GET /api/v1/incidents/{id}`::
                   acknowledged_how "sms|phone|console"|null, acknowledged_by, answer, failure,
                   rung_at, ring_result "answered|no_answer|busy|rejected|failed|…" (empty: rings),
                   next_escalation_at|null}]       one for each person called, in order of calling
-    log         [{id, at, kind, actor, text, data {}}]                        oldest first
+    log         [{id, at, kind, actor, text, data {code, …}}]                 oldest first;
+                 `data.code` and the rest say the same as `text`; no code: a person's words
     meeting     null | {meeting_id, title, ends_at, sites: [{unit_id, name, role "chair|site"}]}
 
 Changes of `incident:ID` (`change {topic, epoch, seq, kind, data, at}`); `data` is one whole object
@@ -218,8 +219,9 @@ class CommandService:
                 await found.journal.note(
                     LogKind.REPLIED,
                     f"{assignment.name}短信回复:{reply.text[:500]}",
+                    code="replied", name=assignment.name, said=reply.text[:500],
                     assignment_id=assignment.id,
-                )
+                )  # fmt: skip
         await found.journal.publish()
         return True
 
@@ -233,8 +235,9 @@ class CommandService:
             await found.journal.note(
                 LogKind.REPLIED,
                 f"{assignment.name}短信回复:{reply.text[:500]}(有多条待回复,未说明是哪一条,{told})",
-                assignment_id=assignment.id,
-            )
+                code="unclear_asked_back" if reply.is_asked_back else "unclear",
+                name=assignment.name, said=reply.text[:500], assignment_id=assignment.id,
+            )  # fmt: skip
             await found.journal.publish()
 
     async def on_delivery(self, uow: UnitOfWork, delivery: Delivery) -> bool:
@@ -254,8 +257,8 @@ class CommandService:
                 await found.journal.note(
                     LogKind.FAILED,
                     f"发给{assignment.name}的短信结果不明",
-                    assignment_id=assignment.id,
-                )
+                    code="outcome_unknown", name=assignment.name, assignment_id=assignment.id,
+                )  # fmt: skip
             case DeliveryOutcome.SENT:
                 return True
         await found.journal.publish()

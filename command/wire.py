@@ -6,7 +6,7 @@ from typing import Any
 
 from command.activation import CONFIRMED_LEVELS, Activation
 from command.assignment import STATE_NAMES, Assignment, Callout, CalloutState
-from command.escalation import LINK_NAMES, Link
+from command.escalation import LINK_CODES, Link
 from command.figures import METRICS
 from command.grading import GRADE_NAMES, Grading
 from command.hazard import KINDS, Hazard
@@ -21,7 +21,6 @@ from directory.model import mask
 from plans.model import PlanLevel, Proposal
 
 Wire = dict[str, Any]
-_LINK_CODES = {name: to.value for to, name in LINK_NAMES.items()}
 
 
 def moment(at: datetime | None) -> str | None:
@@ -95,6 +94,7 @@ def suggestion(value: Suggestion) -> Wire:
         "level": value.level,
         "level_name": LEVEL_NAMES[value.level] if value.level else "",
         "note": value.note,
+        "note_code": value.note_code,
         "deciding": _judgement(value.deciding) if value.deciding else None,
         "criteria": [_judgement(each) for each in value.judgements],
     }
@@ -132,7 +132,15 @@ def proposal(value: Proposal) -> Wire:
         "version": value.plan.version,
         "title": value.plan.title,
         "score": value.score,
-        "reasons": [{"points": each.points, "text": each.text} for each in value.reasons],
+        "reasons": [
+            {
+                "points": each.points,
+                "text": each.text,
+                "code": each.code,
+                "detail": each.detail,
+            }
+            for each in value.reasons
+        ],
         "response_level": value.response_level,
         "response_reason": value.response_reason,
         "levels": [_plan_level(each) for each in value.plan.levels],
@@ -252,7 +260,7 @@ def assignment(value: Assignment, of_callout: Callout) -> Wire:
         "number": mask(value.number),
         "step": value.step,
         "step_name": of_callout.chain[value.step].name,
-        "step_code": _LINK_CODES.get(of_callout.chain[value.step].name, ""),
+        "step_code": LINK_CODES.get(of_callout.chain[value.step].name, ""),
         "state": value.state.value,
         "state_name": STATE_NAMES[value.state],
         "message_id": value.message_id,

@@ -45,21 +45,24 @@ def _propose(plan: Plan, case: Case) -> Proposal:
 
 def _reasons(plan: Plan, case: Case) -> Iterable[Reason]:
     if case.kind_code in plan.kind_codes:
-        yield Reason(4, "事件类别正是本预案所列")
+        yield Reason(4, "事件类别正是本预案所列", "kind_exact")
     elif any(case.kind_code.startswith(prefix) for prefix in plan.kind_codes):
-        yield Reason(0, "事件类别属于本预案的大类")
+        yield Reason(0, "事件类别属于本预案的大类", "kind_group")
     if case.hazard_id is not None and case.hazard_id in plan.hazard_ids:
-        yield Reason(3, "预案点名了这处危险源")
+        yield Reason(3, "预案点名了这处危险源", "hazard_named")
     if case.hazard_kind is not None and case.hazard_kind in plan.hazard_kinds:
-        yield Reason(2, "危险源种类与预案一致")
+        yield Reason(2, "危险源种类与预案一致", "hazard_kind")
     if case.unit_path.startswith(plan.area):
-        yield Reason(2, "事发地在预案适用区域内")
+        yield Reason(2, "事发地在预案适用区域内", "in_area")
     if case.event_level is not None and _has_level(plan, case.event_level):
-        yield Reason(1, f"事件等级{LEVEL_NAMES[case.event_level]}在预案分级范围内")
+        text = f"事件等级{LEVEL_NAMES[case.event_level]}在预案分级范围内"
+        yield Reason(1, text, "level_in_range", {"level": case.event_level})
     if plan.drilled_on is not None and _is_recent(plan.drilled_on, case.on):
-        yield Reason(1, f"{plan.drilled_on.isoformat()} 演练过")
+        drilled = plan.drilled_on.isoformat()
+        yield Reason(1, f"{drilled} 演练过", "drilled", {"on": drilled})
     if plan.review_due_on < case.on:
-        yield Reason(0, f"注意:预案应于 {plan.review_due_on.isoformat()} 前修订,已过期")
+        due = plan.review_due_on.isoformat()
+        yield Reason(0, f"注意:预案应于 {due} 前修订,已过期", "review_overdue", {"on": due})
 
 
 def _has_level(plan: Plan, level: int) -> bool:

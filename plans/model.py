@@ -4,7 +4,7 @@ Levels are 1..4 = Ⅰ..Ⅳ (1 the gravest), as response levels of 突发事件�
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar
 
@@ -251,10 +251,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a plan fits, and the points that gives; 0 points is a remark."""
+    """Why a plan fits, and the points that gives; 0 points is a remark.
+
+    `code` and `detail` say the same as `text` for readers of other languages.
+    """
 
     points: int
     text: str
+    code: str
+    detail: dict[str, int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

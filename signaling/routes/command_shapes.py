@@ -120,15 +120,18 @@ class Suggestion(ApiModel):
     level: Level | None
     level_name: str
     note: str
+    note_code: Literal["no_scale", "no_figures", "gravest", "gravest_unverified"]
     deciding: Judgement | None
     criteria: tuple[Judgement, ...]
 
 
 class Reason(ApiModel):
-    """Why a plan fits."""
+    """Why a plan fits; `code` and `detail` say the same as `text` in no language."""
 
     points: int
     text: str
+    code: str
+    detail: dict[str, int | str]
 
 
 class ProposedLevel(ApiModel):

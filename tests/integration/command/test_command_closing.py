@@ -19,6 +19,7 @@ async def test_closing_ends_everything_and_keeps_the_record(county: Any) -> None
     IncidentBoard.model_validate(board)
     assert (board["incident"]["state"], board["activation"]["state"]) == ("closed", "ended")
     assert board["incident"]["summary"] == "堵漏成功,无人伤亡"
+    assert all(each["data"].get("code") for each in board["log"]), "said in any language"
     assert {each["state"] for each in board["tasks"]} == {"cancelled"}
     assert (await county.assignment(incident.id, "消防队长"))["state"] == "acknowledged"
     before = len(await county.outbox())

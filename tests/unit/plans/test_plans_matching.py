@@ -56,6 +56,7 @@ def test_a_plan_past_its_review_says_so() -> None:
     reasons = rank([old], case("92Z05"))[0].reasons
     assert "已过期" in reasons[-1].text
     assert reasons[-1].points == 0
+    assert (reasons[-1].code, reasons[-1].detail) == ("review_overdue", {"on": "2020-01-01"})
 
 
 def test_equal_scores_put_the_newer_plan_first() -> None:

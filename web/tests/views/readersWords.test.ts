@@ -1,14 +1,19 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import CalloutMatrix from '@/features/command/CalloutMatrix.vue'
 import IncidentTable from '@/features/command/IncidentTable.vue'
+import LogTimeline from '@/features/command/LogTimeline.vue'
+import ProposalPanel from '@/features/command/ProposalPanel.vue'
 import RosterPage from '@/features/command/RosterPage.vue'
 import StateRoad from '@/features/command/StateRoad.vue'
+import SuggestionPanel from '@/features/command/SuggestionPanel.vue'
 import en from '@/i18n/en/kinds'
+import enSaid from '@/i18n/en/said'
 import zh from '@/i18n/zh-CN/kinds'
-import type { Assignment, IncidentBoard, IncidentSummary } from '@/protocol/api/incidents'
+import zhSaid from '@/i18n/zh-CN/said'
+import type { Assignment, Incident, IncidentBoard, IncidentSummary, LogEntry, Proposal, Suggestion } from '@/protocol/api/incidents'
 import { show } from './support'
 
 beforeEach(() => localStorage.setItem('fengsui.locale', 'en'))
@@ -40,6 +45,53 @@ describe('what the server says in Chinese', () => {
     const text = show(StateRoad, { assignment }).text()
     expect(text).toContain(said)
     expect(text).not.toMatch(/[\u4e00-\u9fff]/)
+  })
+})
+
+const root = join(__dirname, '../../..')
+const source = (folder: string): string => readdirSync(join(root, folder)).filter((name) => name.endsWith('.py')).map((name) => readFileSync(join(root, folder, name), 'utf8')).join('')
+const codes = (text: string, pattern: RegExp): string[] => [...new Set([...text.matchAll(pattern)].flatMap((match) => match.slice(1).filter(Boolean)))]
+
+describe('what the server explains', () => {
+  it('has words for every line of the log, every reason and note there is', () => {
+    const lines = codes(source('command'), /\bcode"?[=:] ?"(\w+)"(?: if \S+(?: is_asked_back)? else "(\w+)")?/g)
+    expect(lines).toContain('escalated')
+    expect(lines.filter((code) => !(code in enSaid.logLine) && !/^(incident_closed|not_active|report_handled|second_person_needed|already_active)$/.test(code) && code !== 'changed' && !code.includes('plan'))).toEqual([])
+    expect(Object.keys(enSaid.planReason)).toEqual(expect.arrayContaining(codes(source('plans'), /Reason\(\d, \w*"?[^"]*"?, "(\w+)"/g)))
+    expect(Object.keys(enSaid.levelNote)).toEqual(codes(source('command'), /NoteCode = Literal\["(\w+)", "(\w+)", "(\w+)", "(\w+)"\]/g))
+  })
+
+  it('names the figures as the server does', () => {
+    const rows = [...source('command').matchAll(/Metric\("(\w+)", "([^"]+)", "([^"]*)", \w+, [-\w.]+, [-\w.]+(?:, "([^"]+)")?\)/g)]
+    expect(rows.length).toBeGreaterThan(20)
+    expect(zhSaid.figureName).toEqual(Object.fromEntries(rows.map(([, key, name]) => [key, name])))
+    expect(zhSaid.figureDenied).toEqual(Object.fromEntries(rows.filter((row) => row[4]).map(([, key, , , denial]) => [key, denial])))
+  })
+
+  it('is said without a Chinese word on an English page, but for what people and plans say', () => {
+    const reason = (code: string, detail: object = {}) => ({ points: 1, text: '理由', code, detail })
+    const level = { level: 3, name: 'Ⅲ级', authority: 'head', measures: [], expected_hours: 1, needs_confirmation: false }
+    const proposal = { plan_id: 'p', version: 1, title: 'x', score: 3, reasons: [reason('kind_exact'), reason('level_in_range', { level: 3 }), reason('drilled', { on: '2026-05-12' })], response_level: null, response_reason: '请人工判断', levels: [level] } as unknown as Proposal
+    const judged = { metric: 'direct_loss', name: '直接经济损失', value: 300, unit: '万元', level: 4, level_name: '一般', threshold: 100, source: 'GB', is_verified: true, next: { level: 3, level_name: '较大', threshold: 1000, distance: 700 } }
+    const suggestion = { domain: 'x', level: 4, level_name: '一般', note: '依据', note_code: 'gravest', deciding: judged, criteria: [judged] } as unknown as Suggestion
+    const shown = [show(ProposalPanel, { proposals: [proposal], canActivate: true }), show(SuggestionPanel, { incident: {} as Incident, suggestion })].map((view) => view.text()).join(' ')
+    expect(shown).toContain('Decided by Direct loss: 300 × 10,000 yuan, threshold 100 × 10,000 yuan')
+    expect(shown).toContain('700 × 10,000 yuan short of major')
+    expect(shown).not.toMatch(/[\u4e00-\u9fff]/)
+  })
+
+  it.each([
+    [{ code: 'reported', what: 'Works leak', figures: { deaths: 2, leak_is_small: 0 }, reporter: 'Gu' }, 'Report: Works leak; Deaths: 2, Large leak (over 208 l); reported by Gu'],
+    [{ code: 'changed', fields: { title: ['a', 'b'], place: ['', 'c'] }, figures: { missing: 1 }, level: 2 }, 'title changed from “a” to “b”; place changed from “nothing” to “c”; Now known: Missing: 1; Event level set to serious'],
+    [{ code: 'escalated', role: 'Rescue', why: 'no_answer', link: 'deputy', names: 'Li' }, 'Rescue: nobody confirmed; escalated to deputy Li'],
+    [{ code: 'failed', name: 'Li', cause: '+CMS ERROR: 38' }, 'The SMS to Li failed: Network out of order (perhaps over quota)'],
+    [{ code: 'rung', name: 'Li', result: 'expired' }, 'Rang Li: not rung'],
+    [{ code: 'task_finish', task: 'Plug it', result: 'done' }, 'Task done: “Plug it”: done'],
+    [{ code: 'village', who: 'Li', figure: 'water_level', value: 3.2, note: 'rising' }, 'Li reports water level 3.2 m, rising'],
+    [{}, '值班员的原话'],
+  ])('reads a line of the log: %o', (data, said) => {
+    const entries = [{ id: 'e', at: '2026-11-21T06:00:00Z', kind: 'note', actor: '', text: '值班员的原话', data }] as LogEntry[]
+    expect(show(LogTimeline, { entries, canWrite: false, add: async () => null }).get('.pre').text()).toBe(said)
   })
 })
 

@@ -11,6 +11,7 @@ import selftest from './selftest'
 import manage from './manage'
 import kinds from './kinds'
 import causes from './causes'
+import said from './said'
 
 /** Everything the console says; the meeting page loads only `common` and `room`. */
-export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest, ...manage, ...kinds, ...causes }
+export const catalogue = { ...common, ...room, ...console, ...command, ...register, ...meeting, ...sms, ...directory, ...admin, ...selftest, ...manage, ...kinds, ...causes, ...said }
