@@ -1,4 +1,7 @@
-"""The worker's side of a recording: copies of what may be forwarded, as Unix datagrams.
+"""The worker's side of a recording: copies of what may be forwarded, over a Unix socket.
+
+The socket keeps packets apart and has a connection (SOCK_SEQPACKET): of datagrams a kernel holds
+ten by default (net.unix.max_dgram_qlen), fewer than a key frame has packets.
 
 `T` + JSON names a track by a random number, every second anew, so that a recorder that starts
 later knows it; `P` + number, extended sequence, timestamp, marker, payload is one packet. Nothing
@@ -117,25 +120,20 @@ class Tap:
     def _send(self, datagram: bytes) -> None:
         try:
             if self._socket is None:
-                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 self._socket.setblocking(False)
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
                 self._socket.connect(self._path)
             self._socket.send(datagram)
             self.sent += 1
+        except BlockingIOError:
+            self.dropped += 1  # it is full; a later one may find room
         except OSError:
             self.dropped += 1
-            self._hang_up_if_gone()
+            self._hang_up()  # it is dead; opened anew at the next packet
 
-    def _hang_up_if_gone(self) -> None:
-        """A full socket is kept, a dead one opened anew at the next datagram."""
-        if self._socket is None:
-            return
-        try:
-            self._socket.send(b"")
-        except BlockingIOError:
-            return
-        except OSError:
+    def _hang_up(self) -> None:
+        if self._socket is not None:
             self._socket.close()
             self._socket = None
 
@@ -144,6 +142,4 @@ class Tap:
         for tapped in self._tapped.values():
             tapped.close()
         self._tapped.clear()
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._hang_up()

@@ -1,6 +1,7 @@
 """The recorder process: packets of recorded rooms in, files out; the server hears of every byte.
 
-Data: Unix datagrams from the workers (conf.media.tap). Orders: frames as in conf.media.control:
+Data: packets over a Unix socket from each worker (conf.media.tap). Orders: frames as in
+conf.media.control:
 
     server → recorder  {"id": n, "op": "start", "args": {recording_id, room_id, folder}}
                        {"id": n, "op": "stop", "args": {recording_id}}
@@ -36,6 +37,7 @@ INDEX: Final = "index.json"
 TELL_EVERY_S: Final = 0.5
 SYNC_EVERY_S: Final = 1.0
 _BURST: Final = 400
+_MOST_WAITING: Final = 64  # workers, whose connection has not been taken yet
 _MIB: Final = 1024 * 1024
 
 
@@ -143,7 +145,7 @@ class Recorder:
     # -- packets ----------------------------------------------------------------------------------
 
     def take(self, datagram: bytes) -> None:
-        """One datagram of a worker; what names no recorded room is dropped."""
+        """One packet of a worker; what names no recorded room is dropped."""
         if datagram[:1] == PACKET:
             number, ext, timestamp, marker, payload = read_packet(datagram)
             named = self._names.get(number)
@@ -230,13 +232,53 @@ def _sync(numbers: list[int]) -> None:
             os.close(number)
 
 
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)  # of a recorder that was killed
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listening.setblocking(False)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * _MIB)
-    listening.bind(str(path))
-    return listening
+class Intake:
+    """Takes the workers' connections, and what comes over them. Owner: run_recorder."""
+
+    def __init__(self, path: Path, take: Callable[[bytes], None]) -> None:
+        path.unlink(missing_ok=True)  # of a recorder that was killed
+        self._take = take
+        self._loop = asyncio.get_running_loop()
+        self._lines: set[socket.socket] = set()
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listening.setblocking(False)
+        self._listening.bind(str(path))
+        self._listening.listen(_MOST_WAITING)
+        self._loop.add_reader(self._listening.fileno(), self._welcome)
+
+    def _welcome(self) -> None:
+        try:
+            line, _ = self._listening.accept()
+        except OSError:
+            return  # it has gone again
+        line.setblocking(False)
+        self._lines.add(line)
+        self._loop.add_reader(line.fileno(), self._read, line)
+
+    def _read(self, line: socket.socket) -> None:
+        for _ in range(_BURST):
+            try:
+                packet = line.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self._hang_up(line)
+                return
+            self._take(packet)
+
+    def _hang_up(self, line: socket.socket) -> None:
+        self._loop.remove_reader(line.fileno())
+        line.close()
+        self._lines.discard(line)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._loop.remove_reader(self._listening.fileno())
+        self._listening.close()
+        for line in list(self._lines):
+            self._hang_up(line)
 
 
 async def run_recorder(
@@ -244,15 +286,8 @@ async def run_recorder(
 ) -> None:
     """Record until the server hangs up. Raises: OSError: nobody listens at `control_socket`."""
     recorder = Recorder(settings, root)
-    listening = _listen(data_socket)
+    intake = Intake(data_socket, recorder.take)
     loop = asyncio.get_running_loop()
-
-    def readable() -> None:
-        for _ in range(_BURST):
-            try:
-                recorder.take(listening.recv(65536))
-            except BlockingIOError:
-                return
 
     async def keep(tell: Callable[[str, dict[str, Any]], None]) -> None:
         synced_at = 0.0
@@ -264,10 +299,8 @@ async def run_recorder(
                 synced_at = loop.time()
                 await asyncio.to_thread(_sync, recorder.file_numbers())
 
-    loop.add_reader(listening.fileno(), readable)
     try:
         await serve_requests(control_socket, recorder.handle, keep)
     finally:
-        loop.remove_reader(listening.fileno())
-        listening.close()
+        intake.close()
         recorder.close()

@@ -7,14 +7,17 @@ import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import av
 import pytest
 
+from conf.media.tap import Tap
+from conf.recording.recorder import Intake
 from core.auth.model import Role
 from signaling.settings import Settings
+from tests.support.bridge import eventually, kernel_drops
 from tests.support.encoded import opus_packets, vp8_frames
 from tests.support.meeting import House, Page, Refused, running_house
 
@@ -45,10 +48,13 @@ def files(settings: Settings, source: str) -> list[Path]:
     return sorted(folder.rglob(f"*-{source}-*"), key=lambda path: path.stat().st_mtime)
 
 
-async def until_files(settings: Settings, number: int) -> None:
+BOTH = ("audio", "camera")
+
+
+async def until_files(settings: Settings, number: int, sources: tuple[str, ...] = BOTH) -> None:
     """Of voice and picture each, the newest with something in it; the lamp needs one of them."""
-    async with asyncio.timeout(15):
-        for source in ("audio", "camera"):
+    async with asyncio.timeout(30):
+        for source in sources:
             while True:
                 found = files(settings, source)
                 if len(found) >= number and found[-1].stat().st_size > SOMETHING:
@@ -60,6 +66,18 @@ def decoded(path: Path) -> int:
     """How many frames a player gets out of a file."""
     with av.open(io.BytesIO(path.read_bytes())) as container:
         return sum(1 for _ in container.decode(container.streams[0]))
+
+
+async def until_plays(settings: Settings, source: str, frames: int, number: int = 1) -> None:
+    """Until the last of `number` files plays more than so many frames."""
+
+    def plays() -> bool:
+        found = files(settings, source)
+        with suppress(av.FFmpegError):
+            return len(found) == number and decoded(found[-1]) > frames
+        return False
+
+    await eventually(plays)
 
 
 def ends_at(path: Path) -> float:
@@ -83,23 +101,38 @@ async def perform(page: Page, seconds: float) -> None:
         await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
 
 
+@asynccontextmanager
+async def performing(page: Page) -> AsyncIterator[None]:
+    """As long as the block takes: how soon the recorder is ready is the machine's affair."""
+    acting = asyncio.create_task(perform(page, float("inf")))
+    try:
+        yield
+    finally:
+        acting.cancel()
+        with suppress(asyncio.CancelledError):
+            await acting
+
+
 async def test_the_lamp_is_on_while_bytes_reach_the_disk_and_files_play(
     recorded: tuple[House, Page, Page], settings: Settings
 ) -> None:
     house, hall, east = recorded
     assert (await hall.room())["recording"] == "stalled"
-    sending = asyncio.create_task(perform(east, 6))
-    assert await hall.change("room.changed", recording="on")
-    await sending
-    assert await hall.until(
-        "change", lambda c: c["data"].get("recording") == "stalled" and c["seq"] > 3, timeout_s=4
-    )
+    async with performing(east):
+        assert await hall.change("room.changed", recording="on")
+        await until_files(settings, 1)
+        hall.heard.clear()
+        before, dropped = east.media.audio.packets, kernel_drops()
+        await asyncio.sleep(3)
+        sent = east.media.audio.packets - before
+    assert await hall.change("room.changed", recording="stalled")
+    excused = kernel_drops() - dropped
+    excused += int((await house.worker.stats())["recorded_packets_dropped_total"])
     await hall.order("record_stop")
     assert (await hall.room())["recording"] == "off"
     (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
-    sent = east.media.audio.packets
-    assert decoded(audio) >= sent - 125, sent  # the tap opens within a second or two
-    assert decoded(camera) >= sent // 2 - 63
+    assert decoded(audio) >= sent - excused
+    assert decoded(camera) >= sent // 2 - 1 or excused
     assert [a for a in await house.audited() if "record" in a] == [
         "room.record_start", "room.record_stop",
     ]  # fmt: skip
@@ -110,20 +143,19 @@ async def test_what_was_said_two_seconds_before_a_kill_plays(
 ) -> None:
     """And the recording goes on with a new recorder, in new files."""
     house, hall, east = recorded
-    sending = asyncio.create_task(perform(east, 14))
-    await hall.change("room.changed", recording="on")
-    await asyncio.sleep(5)
-    killed_at = time.time()
-    os.kill(house.app.rooms.recordings.child.process_id, signal.SIGKILL)
-    await asyncio.sleep(0)
-    (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
-    assert ends_at(audio) > killed_at - 2
-    assert ends_at(camera) > killed_at - 2
-    assert decoded(audio) > 100
-    assert decoded(camera) > 50
-    await sending
-    assert len(files(settings, "audio")) == 2
-    assert decoded(files(settings, "audio")[1]) > 50
+    async with performing(east):
+        await hall.change("room.changed", recording="on")
+        await until_files(settings, 1)
+        await asyncio.sleep(4)
+        killed_at = time.time()
+        os.kill(house.app.rooms.recordings.child.process_id, signal.SIGKILL)
+        await asyncio.sleep(0)
+        (audio,), (camera,) = files(settings, "audio"), files(settings, "camera")
+        assert ends_at(audio) > killed_at - 2
+        assert ends_at(camera) > killed_at - 2
+        assert decoded(audio) > 100
+        assert decoded(camera) > 50
+        await until_plays(settings, "audio", 50, number=2)
     assert (await hall.room())["recording"] in ("on", "stalled")
 
 
@@ -133,21 +165,20 @@ async def test_a_hung_recorder_is_replaced_and_the_recording_goes_on(
     """A stopped process does not die of itself: the lamp goes out, then new files begin."""
     house, hall, east = recorded
     child = house.app.rooms.recordings.child
-    sending = asyncio.create_task(perform(east, 60))
-    await hall.change("room.changed", recording="on")
-    await until_files(settings, 1)
-    hung = child.process_id
-    hall.heard.clear()
-    os.kill(hung, signal.SIGSTOP)
-    assert await hall.change("room.changed", recording="stalled")
-    assert await hall.until("change", lambda c: c["data"].get("recording") == "on", timeout_s=30)
-    with pytest.raises(ProcessLookupError):
-        os.kill(hung, 0)
-    assert child.restarts == 1
-    await until_files(settings, 2)
-    sending.cancel()
-    with suppress(asyncio.CancelledError):
-        await sending
+    async with performing(east):
+        await hall.change("room.changed", recording="on")
+        await until_files(settings, 1)
+        hung = child.process_id
+        hall.heard.clear()
+        os.kill(hung, signal.SIGSTOP)
+        assert await hall.change("room.changed", recording="stalled")
+        assert await hall.until(
+            "change", lambda c: c["data"].get("recording") == "on", timeout_s=40
+        )
+        with pytest.raises(ProcessLookupError):
+            os.kill(hung, 0)
+        assert child.restarts == 1
+        await until_files(settings, 2)
     await hall.order("record_stop")
     for source in ("audio", "camera"):
         before, after = files(settings, source)
@@ -155,12 +186,33 @@ async def test_a_hung_recorder_is_replaced_and_the_recording_goes_on(
         assert decoded(after)
 
 
+async def test_a_burst_reaches_a_recorder_that_is_busy_and_the_next_one(tmp_path: Path) -> None:
+    """A key frame has more packets than the kernel holds datagrams; none of them may be missing."""
+    path, taken = tmp_path / "s", list[bytes]()
+    tap = Tap(path)
+    burst = [number.to_bytes(2, "big") + bytes(1100) for number in range(300)]
+    for _ in range(2):
+        intake = Intake(path, taken.append)
+        before = tap.dropped
+        for packet in burst:
+            tap._send(packet)  # the recorder does not run meanwhile
+        await eventually(lambda: len(taken) >= len(burst))
+        assert taken == burst
+        assert tap.dropped == before
+        taken.clear()
+        intake.close()
+        tap._send(b"nobody is there")
+        assert tap.dropped == before + 1
+    tap.close()
+
+
 async def test_a_muted_site_is_not_recorded(
     recorded: tuple[House, Page, Page], settings: Settings
 ) -> None:
     _, hall, east = recorded
     await hall.order("mute", east.pid)
-    await perform(east, 3)
+    async with performing(east):
+        await until_files(settings, 1, ("camera",))
     await hall.order("record_stop")
     assert files(settings, "audio") == []
     assert len(files(settings, "camera")) == 1
@@ -177,12 +229,10 @@ async def test_a_full_disk_ends_the_recording_and_not_the_meeting(
         await house.open()
         hall, east = await house.joined("hall", "east")
         await hall.order("record_start")
-        sending = asyncio.create_task(perform(east, 8))
-        assert await hall.change("room.changed", recording="disk_full")
-        await sending
-        heard = hall.media.mid("3").packets
-        await perform(east, 1)
-        assert hall.media.mid("3").packets > heard
+        async with performing(east):
+            assert await hall.change("room.changed", recording="disk_full")
+            heard = hall.media.mid("3").packets
+            await eventually(lambda: hall.media.mid("3").packets > heard + 20)
         async with house.app.database.read() as uow:
             rows = await house.app.rooms.recordings.of_meeting(uow, house.meeting_id)
         assert [row.end_cause for row in rows] == ["disk_full"]
@@ -193,16 +243,15 @@ async def test_a_disk_that_takes_no_more_in_the_middle_leaves_a_file_that_plays(
 ) -> None:
     """The kernel refuses the recorder's writes; the worker and the meeting know nothing of it."""
     house, hall, east = recorded
-    sending = asyncio.create_task(perform(east, 9))
-    await hall.change("room.changed", recording="on")
-    await asyncio.sleep(2)
-    most = 1024 + max(path.stat().st_size for path in files(settings, "camera"))
-    recorder = house.app.rooms.recordings.child.process_id
-    resource.prlimit(recorder, resource.RLIMIT_FSIZE, (most, most))
-    assert await hall.change("room.changed", recording="disk_full")
-    heard = hall.media.mid("3").packets
-    await sending
-    assert hall.media.mid("3").packets > heard
+    async with performing(east):
+        await until_plays(settings, "audio", 20)
+        await until_plays(settings, "camera", 20)
+        most = 1024 + max(path.stat().st_size for path in files(settings, "camera"))
+        recorder = house.app.rooms.recordings.child.process_id
+        resource.prlimit(recorder, resource.RLIMIT_FSIZE, (most, most))
+        assert await hall.change("room.changed", recording="disk_full")
+        heard = hall.media.mid("3").packets
+        await eventually(lambda: hall.media.mid("3").packets > heard + 20)
     (camera,) = files(settings, "camera")
     assert camera.stat().st_size <= most
     assert decoded(camera) > 10
@@ -210,10 +259,11 @@ async def test_a_disk_that_takes_no_more_in_the_middle_leaves_a_file_that_plays(
 
 
 async def test_recordings_are_listed_and_taken_by_those_who_may_chair(
-    recorded: tuple[House, Page, Page],
+    recorded: tuple[House, Page, Page], settings: Settings
 ) -> None:
     house, hall, east = recorded
-    await perform(east, 3)
+    async with performing(east):
+        await until_plays(settings, "audio", 20)
     await hall.order("record_stop")
     path = f"/meetings/{house.meeting_id}/recordings"
     staff = await house.desk("staff", Role.MEETING_STAFF)
@@ -242,13 +292,14 @@ async def test_a_restarted_server_goes_on_recording(settings: Settings) -> None:
         meeting_id, tokens = first.meeting_id, first.tokens
         (hall,) = await first.joined("hall")
         await hall.order("record_start")
-        await perform(hall, 2)
+        async with performing(hall):
+            await until_plays(settings, "audio", 20)
     async with running_house(settings) as second:
         second.meeting_id, second.tokens = meeting_id, tokens
         back = await (await second.page("hall")).join(resume=hall.joined["resume"])
-        sending = asyncio.create_task(perform(back, 5))
-        assert await back.change("room.changed", recording="on")
-        await sending
+        async with performing(back):
+            assert await back.change("room.changed", recording="on")
+            await until_plays(settings, "audio", 20, number=2)
         async with second.app.database.read() as uow:
             rows = await second.app.rooms.recordings.of_meeting(uow, meeting_id)
         assert len(rows) == 1
