@@ -34,7 +34,7 @@ class Bridge:
                 self._changed.notify_all()
 
     async def until(
-        self, wanted: Callable[[WorkerEvent], bool], timeout_s: float = 10
+        self, wanted: Callable[[WorkerEvent], bool], timeout_s: float = 25
     ) -> WorkerEvent:
         """The first event, past or to come, that is wanted."""
         async with asyncio.timeout(timeout_s), self._changed:
@@ -110,7 +110,7 @@ async def stream(sites: Iterable[Site], seconds: float, *, packets: int = 2) -> 
 
 
 async def stream_until(
-    sites: Sequence[Site], done: Callable[[], bool], within_s: float = 20, *, packets: int = 2
+    sites: Sequence[Site], done: Callable[[], bool], within_s: float = 30, *, packets: int = 2
 ) -> None:
     """As `stream`, as long as it takes: the machine may be busy. Raises: TimeoutError."""
     async with asyncio.timeout(within_s):
@@ -147,7 +147,7 @@ def kernel_drops() -> int:
     return drops + sum(int(value) for name, value in pairs if name == "Udp6RcvbufErrors")
 
 
-async def eventually(condition: Callable[[], bool], within_s: float = 10) -> None:
+async def eventually(condition: Callable[[], bool], within_s: float = 25) -> None:
     """Give the others time, as much as a busy machine takes. Raises: AssertionError."""
     for _ in range(int(within_s * 50)):
         if condition():

@@ -246,7 +246,7 @@ class Site:
         """Send checks until one of them is answered: all the bridge sent before has been read."""
         self._stun_ok.clear()
         self._checks.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not self._stun_ok.is_set():
                 self._checks.add(transaction := secrets.token_bytes(12))
                 self.send_raw(self.binding_request(transaction))

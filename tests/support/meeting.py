@@ -62,7 +62,7 @@ class Page:
         try:
             await self.socket.connect(
                 self._house.url, headers={"Cookie": self._cookie}, auth=self._auth,
-                transports=["websocket"], wait_timeout=5,
+                transports=["websocket"], wait_timeout=20,
             )  # fmt: skip
         except socketio.exceptions.ConnectionError as error:
             if refusals and isinstance(refusals[0], dict) and "data" in refusals[0]:
@@ -76,7 +76,7 @@ class Page:
             self._news.notify_all()
 
     async def until(
-        self, event: str, wanted: Callable[[Any], bool] = lambda _: True, timeout_s: float = 10
+        self, event: str, wanted: Callable[[Any], bool] = lambda _: True, timeout_s: float = 25
     ) -> Any:
         """The first `event` heard, or yet to be heard, that is wanted."""
         async with asyncio.timeout(timeout_s), self._news:
@@ -97,7 +97,7 @@ class Page:
 
     async def ask(self, event: str, **data: Any) -> Any:
         """The `ok` of the ack. Raises: Refused."""
-        ack = await self.socket.call(event, data, timeout=10)
+        ack = await self.socket.call(event, data, timeout=20)
         if "error" in ack:
             raise Refused(ack["error"])
         return ack["ok"]
@@ -195,7 +195,7 @@ class House:
         await stream([page.media for page in pages], seconds)
 
     async def stream_until(
-        self, *pages: Page, done: Callable[[], bool], within_s: float = 15.0
+        self, *pages: Page, done: Callable[[], bool], within_s: float = 30.0
     ) -> None:
         """As `stream`, as long as it takes: the machine may be busy."""
         async with asyncio.timeout(within_s):

@@ -82,6 +82,7 @@ async def test_a_flood_costs_little(tmp_path: Path) -> None:
         before = cpu_seconds(bridge.worker.process_id)
         await quiet
         idle = cpu_seconds(bridge.worker.process_id) - before
+        dropped = kernel_drops()
         sending = asyncio.create_task(stream([a], 3))
         before, start, sent = cpu_seconds(bridge.worker.process_id), time.monotonic(), 0
         while time.monotonic() - start < 3:
@@ -93,7 +94,7 @@ async def test_a_flood_costs_little(tmp_path: Path) -> None:
         await sending
         print(f"flood of {sent / 3:.0f}/s costs {used / 3:.1%} of a core")
         assert used / 3 < 0.10
-        assert b.mid(STAGE_AUDIO).lost == 0
+        assert b.mid(STAGE_AUDIO).lost <= kernel_drops() - dropped
         stranger.close()
         await a.close()
         await b.close()
@@ -115,10 +116,9 @@ async def test_a_check_is_answered_no_more_often_than_it_may_be_sent(tmp_path: P
         before, captured = a.stun_replies, a.binding_request()
         for _ in range(100):
             a.send_raw(captured)
-        await asyncio.sleep(0.1)
-        assert a.stun_replies <= before + TRANSMISSIONS + 1  # and one keep-alive
-        assert (await bridge.worker.stats())["datagrams_replayed_stun_total"] == 92
         await a.check()  # its own fresh ones are still answered
+        assert a.stun_replies <= before + TRANSMISSIONS + 2  # its own, and one keep-alive
+        assert (await bridge.worker.stats())["datagrams_replayed_stun_total"] == 92
         await a.close()
 
 
@@ -132,13 +132,12 @@ async def test_media_does_not_follow_a_replayed_check(tmp_path: Path) -> None:
         thief.setblocking(False)
         captured = b.binding_request()
         b.send_raw(captured)
-        await asyncio.sleep(0.05)
         thief.sendto(captured, b.remote)
-        await asyncio.sleep(0.05)
+        await b.check()
         with pytest.raises(BlockingIOError):
             thief.recv(2000)
         thief.sendto(b.binding_request(), b.remote)
-        await asyncio.sleep(0.05)
+        await b.check()
         assert thief.recv(2000)[0] == 1  # answered: a candidate
         for head in (b"\x17\xfe\xfd", b"\x15\xfe\xfd", b"\x80\x6f", b"\x80\xc9"):
             thief.sendto(head + bytes(60), b.remote)  # nothing of it is authentic

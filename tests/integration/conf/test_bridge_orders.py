@@ -1,6 +1,5 @@
 """Orders are enforced in the forwarder: after `apply` returns not one packet passes."""
 
-import asyncio
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -50,7 +49,7 @@ async def test_a_muted_site_is_not_heard_again(tmp_path: Path) -> None:
         assert origins(b, STAGE_AUDIO) == {b"a"}
         muted = {"a": ParticipantState(may_audio=False), "b": EVERYTHING, "c": EVERYTHING}
         await bridge.worker.apply("room", RoomState(2, muted))
-        await asyncio.sleep(0.05)  # what left before the order is still on its way
+        await b.check()  # what left before the order has been read
         heard, seen = b.mid(STAGE_AUDIO).packets, b.mid(MAIN).packets
         await stream_until([a], lambda: b.mid(MAIN).packets > seen + 30)
         assert b.mid(STAGE_AUDIO).packets == heard
@@ -73,7 +72,7 @@ async def test_a_muted_picture_is_not_seen_again(tmp_path: Path, source: SourceK
         await bridge.worker.apply(
             "room", RoomState(2, {"a": ParticipantState(**rights), "b": EVERYTHING})
         )
-        await asyncio.sleep(0.05)  # what left before the order is still on its way
+        await b.check()  # what left before the order has been read
         before = b.mid(shown).packets, b.mid("rtx" + shown).packets
         went_on = b.mid(other).packets
         ssrc = next(ssrc for ssrc, mid in b.answer.ssrcs.items() if mid == shown)
@@ -90,10 +89,12 @@ async def test_a_removed_site_neither_sends_nor_receives(tmp_path: Path) -> None
         a, b, c = await three_sites(bridge)
         await stream([a, b], 2)
         await bridge.worker.apply("room", state(2, "b", "c"))
-        await asyncio.sleep(0.05)
+        await a.check()
+        await c.check()
         before = a.received()
         c_main, c_audio = len(c.mid(MAIN).origins), len(c.mid(STAGE_AUDIO).origins)
         await stream([a, b], 1.5)
+        await a.check()
         assert a.received() == before
         assert b"a" not in origins(c, MAIN, c_main) | origins(c, STAGE_AUDIO, c_audio)
         for site in (a, b, c):

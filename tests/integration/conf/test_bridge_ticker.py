@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,14 +52,15 @@ def test_the_kernel_puts_transport_feedback_aside(host: str, to: str) -> None:
     port.close()
 
 
-def test_a_port_in_use_is_still_noticed() -> None:
+def test_a_port_in_use_is_still_noticed(free_port: Callable[[], int]) -> None:
     """The group of two sockets lets no third one in, of whatever wish."""
     first = udp.open_port("127.0.0.1", 0)
     with pytest.raises(OSError, match="in use"):
         udp.open_port("127.0.0.1", first.local_port())
     first.close()
-    udp.open_port("127.0.0.1", first_port := _free_port()).close()
-    udp.open_port("127.0.0.1", first_port).close()  # and it is free again
+    number = free_port()
+    for _ in range(2):  # the second time it is free again
+        udp.open_port("127.0.0.1", number).close()
 
 
 def test_a_number_that_tcp_has_taken_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,13 +74,6 @@ def test_a_number_that_tcp_has_taken_is_not_used(monkeypatch: pytest.MonkeyPatch
         port = udp.open_port("127.0.0.1", 0)
         assert port.local_port() != taken.getsockname()[1]
         port.close()
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_a_socket_that_cannot_be_shared_keeps_everything() -> None:

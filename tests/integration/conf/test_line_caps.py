@@ -19,8 +19,10 @@ async def received_bps(house: House, page: Page, speaker: Page, seconds: float) 
     def octets() -> int:
         return sum(stream.octets for stream in page.media.streams.values())
 
+    await page.media.check()  # what was under way before has been read
     before, start = octets(), loop.time()
     await house.stream(speaker, seconds=seconds)
+    await page.media.check()
     return 8 * (octets() - before) / (loop.time() - start)
 
 

@@ -20,6 +20,7 @@ from tests.support.meeting import House, Page, Refused, running_house
 pytestmark = pytest.mark.timeout(60)
 HEARD, MAIN = "3", "6"
 PIN = "204863"
+REJOINED_S = 30  # ten where a core is free: the new process has much to import
 
 
 async def refusal(page: Page, event: str, **data: object) -> str:
@@ -323,7 +324,7 @@ async def test_a_meeting_past_its_time_ends_when_nobody_is_left(
     house: House, clock: MovableClock
 ) -> None:
     (hall,) = await house.joined("hall")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         clock.advance(3700)
         assert (await hall.room())["is_open"]  # who is still talking is not cut off
         await hall.ask("room.leave")
@@ -352,7 +353,7 @@ async def test_a_killed_worker_is_replaced_and_orders_hold_from_its_first_packet
         assert (await page.until("room.rejoin"))["reason"] == "worker_restarted"
         await page.join(resume=page.joined["resume"])
         back.append(page.pid)
-    assert loop.time() - killed_at < 10
+    assert loop.time() - killed_at < REJOINED_S
     assert (await hall.seat(east.pid))["audio"]["is_muted"]
     await house.stream_until(east, done=lambda: west.media.mid(MAIN).packets > 20)
     assert west.media.mid(HEARD).packets == 0

@@ -19,6 +19,7 @@ from tests.support.meeting import House, Page, Refused, running_house
 pytestmark = pytest.mark.timeout(60)
 ROOT = Path(__file__).resolve().parents[3]
 VOICE, MAIN = "3", "6"
+REJOINED_S = 30  # ten where a core is free: the new process has much to import
 
 
 async def two_meetings(house: House) -> dict[int, list[Page]]:
@@ -89,7 +90,7 @@ async def test_a_worker_that_dies_takes_nothing_else_with_it(
             for page in (hall, east):
                 assert (await page.until("room.rejoin"))["reason"] == "worker_restarted"
                 await page.join(resume=page.joined["resume"])
-            assert loop.time() - killed_at < 10
+            assert loop.time() - killed_at < REJOINED_S
         assert first.process_id != died
         assert (second.process_id, second.restarts) == (kept, 0)
         await house.stream_until(hall, east, done=lambda: hall.media.mid(MAIN).packets > 20)
@@ -149,7 +150,7 @@ async def test_a_draining_server_opens_no_room_and_ends_with_the_last_meeting(
         await (await house.page("east")).join()
         assert not draining.done()
         await hall.order("end")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await draining
 
 
