@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from services.session import ServiceMissing
 from tools.services import chromium_path
@@ -33,6 +33,8 @@ FLAGS = [
     "--lang=zh-CN",
 ]
 
+PATIENCE_MS = 20_000
+"""Of `expect`, which waits five seconds by itself: a busy machine's pages take longer."""
 LaunchChromium = Callable[..., Awaitable[Browser]]
 
 
@@ -51,6 +53,7 @@ async def launch_chromium(request: pytest.FixtureRequest) -> AsyncIterator[Launc
     if path is None:
         raise ServiceMissing("Chromium is not installed: run `make test`, or install it")
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browsers: list[Browser] = []
 

@@ -64,7 +64,7 @@ async def test_a_cancelled_unit_of_work_frees_the_writer(database: Database) -> 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(5), database.write() as uow:
+    async with asyncio.timeout(15), database.write() as uow:
         await changes.publish(uow, "incidents", "incident.added", {})
     assert await _count(database) == 1
 

@@ -84,7 +84,7 @@ async def test_a_session_of_one_node_is_known_and_ended_on_the_other(with_redis:
     gone = asyncio.Event()
     line.client.on("disconnect", lambda *_: gone.set())
     assert (await browser.call("DELETE", "/api/v1/session"))[0] == 204
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         await gone.wait()
     assert (await there.call("GET", "/api/v1/session"))[0] == 401
 

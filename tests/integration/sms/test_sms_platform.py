@@ -74,7 +74,7 @@ class County:
         return [text["text"] for text in handset["received"]]
 
 
-async def until(check: Callable[[], Awaitable[bool]], within_s: float = 8.0) -> None:
+async def until(check: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while not await check():  # noqa: ASYNC110 - the air is another process
             await asyncio.sleep(0.02)
