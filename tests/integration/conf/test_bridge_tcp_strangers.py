@@ -17,6 +17,7 @@ from conf.media.tcp import (
     MAX_STRANGE_PIECES,
     MAX_STRANGERS_OF_ONE_ADDRESS,
     SETTLED_S,
+    SILENCE_S,
     TcpListener,
 )
 from conf.media.udp import MAX_DATAGRAM, Endpoint
@@ -139,20 +140,24 @@ async def test_a_first_frame_may_come_in_a_few_pieces() -> None:
             if is_good:
                 await eventually(lambda: len(sink.known) == 1)
             else:
-                assert await is_cut(reader)
+                async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S - 1):
+                    assert await is_cut(reader)
             assert listener.cut == before + (not is_good)
             writer.close()
 
 
 async def test_strangers_who_hang_up_unheard_are_never_met() -> None:
     """The kernel keeps whoever has not said a word: no wake-up, no place taken."""
+    loop, slow = asyncio.get_running_loop(), 0
     async with listening() as (listener, _):
         for _ in range(50):
+            start = loop.time()
             for sock in dial(listener.port, 1):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.close()
+            slow += loop.time() - start > SILENCE_S / 2
         await asyncio.sleep(0.1)
-        assert listener.cut == listener.refused == 0
+        assert listener.cut + listener.refused <= slow
 
 
 async def test_silent_neighbours_lock_nobody_out(tmp_path: Path) -> None:
