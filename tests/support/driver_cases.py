@@ -184,8 +184,13 @@ class Bench:
         return late
 
 
-async def run_case(bench: Bench, case: FaultCase, number: str, scale: float) -> Run:
-    """Open, send three, the second at the fault; recover as the platform would."""
+async def run_case(
+    bench: Bench, case: FaultCase, number: str, scale: float, patience_s: float | None = None
+) -> Run:
+    """Open, send three, the second at the fault; recover as the platform would.
+
+    `patience_s`: how long to try for the third, from the second on; None: ten times any fault.
+    """
     options = dict(case.options)
     if case.seconds:
         options["seconds"] = case.seconds * scale
@@ -198,7 +203,8 @@ async def run_case(bench: Bench, case: FaultCase, number: str, scale: float) -> 
     started = time.monotonic()
     outcome = await bench.send("two", number)
     outcome_s = time.monotonic() - started
-    resumed_s = await _until_third(bench, number, started, scale)
+    give_up = started + (100 * scale + 20 if patience_s is None else patience_s)
+    resumed_s = await _until_third(bench, number, started, give_up, scale)
     late = None
     if case.final is not None:  # the late answer may still be on its way
         late = await bench.until_late("two", case.seconds * scale + 1.0)
@@ -207,9 +213,10 @@ async def run_case(bench: Bench, case: FaultCase, number: str, scale: float) -> 
     return Run(outcome, outcome_s, late.state if late else outcome.state, resumed_s, copies)
 
 
-async def _until_third(bench: Bench, number: str, started: float, scale: float) -> float | None:
+async def _until_third(
+    bench: Bench, number: str, started: float, give_up: float, scale: float
+) -> float | None:
     """Send the third until it is SENT, as the platform would: recover, wait out refusals."""
-    give_up = started + 100 * scale + 20
     while time.monotonic() < give_up:
         if not bench.driver.is_ready:
             try:
