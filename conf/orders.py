@@ -176,7 +176,7 @@ def media_state(state: RoomView) -> MediaState:
         participants=participants if state.is_open else {},
         broadcast=state.broadcast,
         poll_source=state.poll_source,
-        lecturer=(state.broadcast or chair) if state.is_lecture else None,
+        lecturer=(state.broadcast or chair or "") if state.is_lecture else None,
         is_recorded=state.is_recording and state.is_open,
     )
 

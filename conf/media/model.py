@@ -88,7 +88,8 @@ class RoomState:
 
     Only participants named here send or receive a single packet: leaving one out removes it.
     `broadcast`: its camera fills everyone's main slot. `poll_source`: likewise, for those without a
-    view of their own. `lecturer`: lecture mode; who has not `sees_all` sees only this one.
+    view of their own. `lecturer`: lecture mode; who has not `sees_all` sees only this one, and
+    nobody while it is empty: the lecturer is away.
     `is_recorded`: what may be forwarded also goes to the recorder (conf.media.tap).
     """
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from conf.media import rtcp
-from conf.media.client import ParticipantState, RoomState, SlotMapChanged, SourceKind
+from conf.media.client import (
+    ParticipantState,
+    RoomState,
+    SlotMapChanged,
+    SourceKind,
+    SpeakerChanged,
+)
 from conf.settings import MediaSettings
 from tests.support.bridge import (
     LOOPBACK,
@@ -161,6 +167,38 @@ async def test_a_lecture_shows_sites_the_lecturer_only(tmp_path: Path) -> None:
         assert pictured(c) == {b"a"}
         for site in (a, b, c):
             await site.close()
+
+
+async def test_the_three_loudest_are_heard_and_the_speaker_is_named(tmp_path: Path) -> None:
+    """Five sites have their microphones on; whoever begins to speak gets one of three slots."""
+    async with running_bridge(tmp_path) as bridge:
+        names = "abcde"
+        await bridge.open("room", "v", *names)
+        ear = await take_seat(bridge, "room", Site("v", keep=True))
+        sites = [await take_seat(bridge, "room", Site(name)) for name in names]
+
+        def heard() -> set[bytes]:
+            return {
+                origin.rstrip(b"\0")
+                for mid in ("3", "4", "5")
+                for origin in ear.mid(mid).origins[-10:]
+            }
+
+        async with asyncio.timeout(40):
+            for loud in ("de", "ab", "ce"):
+                wanted = {name.encode() for name in loud}
+                while not (wanted <= heard() and names_speaker(bridge, loud)):
+                    for site in sites:
+                        site.send_audio(level=15 if site.name in loud else 90)
+                    await asyncio.sleep(0.02)
+        for site in (ear, *sites):
+            await site.close()
+
+
+def names_speaker(bridge: Bridge, among: str) -> bool:
+    """Is the last speaker told of one of these?"""
+    told = [event for event in bridge.seen if isinstance(event, SpeakerChanged)]
+    return bool(told) and (told[-1].participant_id or "-") in among
 
 
 async def test_a_site_the_state_does_not_name_gets_nothing(tmp_path: Path) -> None:

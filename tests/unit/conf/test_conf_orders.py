@@ -168,6 +168,13 @@ def test_a_lecture_shows_sites_the_chair_only() -> None:
     assert not media.participants[EAST].sees_all
 
 
+def test_a_lecture_without_its_chair_opens_no_site_to_the_others() -> None:
+    """The chair has left, or is not back yet after a restart; who is put on the air is seen."""
+    state = orders.vacated(obey(room(), OrderKind.LECTURE, value="on"), CHAIR)
+    assert orders.media_state(state).lecturer == ""
+    assert orders.media_state(obey(state, OrderKind.BROADCAST, EAST)).lecturer == EAST
+
+
 def test_polling_goes_round_and_skips_who_shows_nothing() -> None:
     state = obey(room(), OrderKind.POLL_START, value="15")
     assert state.poll_source == EAST

@@ -99,5 +99,7 @@ def test_a_lecture_narrows_what_sites_see_but_not_the_chair() -> None:
     assert show("b", on_air)[3] == ("c", CAMERA)
     assert ("a", CAMERA) in show("b", on_air)[5:]
     assert len([s for s in show("a", lecture)[3:] if s]) == 4
+    nobody = replace(STATE, lecturer="")
+    assert [s for s in show("b", nobody)[3:] if s] == []
     staff = dict(STATE.participants) | {"b": ParticipantState(sees_all=True)}
     assert len([s for s in show("b", replace(lecture, participants=staff))[3:] if s]) == 4

@@ -1,6 +1,7 @@
 """What the recorder has taken is on the disk, not in a cache; and it leaves the disk its room."""
 
 import asyncio
+import io
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 
 from conf.media import control
@@ -45,6 +47,18 @@ def test_a_file_is_synced_when_it_ends(tmp_path: Path, synced: list[int]) -> Non
     writer.close()
     (file,) = tmp_path.iterdir()
     assert synced == [file.stat().st_ino]
+
+
+def test_the_last_words_before_a_silence_are_written_at_the_next_tick(tmp_path: Path) -> None:
+    """A voice that stops (DTX) ends no cluster by itself; twice a second what waits is written."""
+    writer = TrackWriter(tmp_path, "p", "audio", "opus", segment_s=600)
+    for n, packet in enumerate(opus_packets()[:10]):
+        writer.push(Piece(n, 960 * n, True, packet), 1.7e9)
+    writer.tick()
+    (file,) = tmp_path.iterdir()
+    with av.open(io.BytesIO(file.read_bytes())) as container:
+        assert sum(1 for _ in container.decode(audio=0)) == 10
+    writer.close()
 
 
 async def test_an_open_file_is_synced_while_it_grows(tmp_path: Path, synced: list[int]) -> None:
