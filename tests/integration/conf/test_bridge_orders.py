@@ -1,5 +1,6 @@
 """Orders are enforced in the forwarder: after `apply` returns not one packet passes."""
 
+import asyncio
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
