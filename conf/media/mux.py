@@ -6,19 +6,23 @@ Everything else is counted by reason and dropped; nothing a stranger sends chang
 """
 
 import struct
+import time
 from collections.abc import Callable
 from typing import Final
 
 from pylibsrtp._binding import ffi as srtp_ffi
 
 from conf.media import stun
+from conf.media.mmsg import HEADROOM, RX_SLOTS, RxSlots, SlotArray
 from conf.media.opened import WAIT_S, OpenPictures
 from conf.media.session import Session
 from conf.media.srtp import MAX_SSRCS, OK, unprotect, unprotect_rtcp
-from conf.media.udp import HEADROOM, MAX_DATAGRAM, RX_SLOTS, Endpoint, MmsgPort, SlotArray
+from conf.media.udp import MAX_DATAGRAM, Endpoint, MmsgPort, PlainSlots
 
 BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
 MAX_WAKE_S: Final = 0.02  # eight batches for sixty sites each would take a fifth of a second
+REPORTS_EVERY_S: Final = 0.005  # while media come; else every tick
+MAX_WAIT_S: Final = 1.0  # more is a wall clock that was set in between
 HIJACK_GUARD_S: Final = 3.0
 _read_ssrc: Final = struct.Struct("!I").unpack_from
 
@@ -78,6 +82,8 @@ class Mux:
         self._by_key: dict[bytes, Session] = {}
         self._size = srtp_ffi.new("int *")
         self._stream_slot = SlotArray(1, HEADROOM)
+        self._reports_due = 0.0
+        self._waited_s = 0.0  # how long the packet at hand has lain in the kernel
         self.counters = Counters()
 
     def add(self, session: Session, dead: stun.Credentials | None = None) -> None:
@@ -97,12 +103,15 @@ class Mux:
 
     def on_readable(self) -> None:
         """Take what has arrived, batch by batch, and what ends the pictures among it."""
-        wait_until, stop_at = 0.0, self._clock() + MAX_WAKE_S
+        now = self._clock()
+        wait_until, stop_at, rx = 0.0, now + MAX_WAKE_S, self._port.rx
+        if now >= self._reports_due:
+            self.take_reports(now, 1)  # what they ask for leaves with the media
         for _ in range(BATCHES_PER_WAKE):
-            count = self._port.receive()
+            count = rx.receive()
             if count:
                 now = self._clock()
-                self._accept_all(count, now)
+                self._accept_all(rx, count, now)
             if count < RX_SLOTS:
                 if not self._pictures.lack_rest():
                     break
@@ -118,25 +127,42 @@ class Mux:
                     return  # timers wait, and handshakes
         self._after_batch(self._clock())
 
-    def take_feedback(self) -> None:
-        """Take the transport feedback that the kernel has put aside; call it every 20 ms or so."""
-        for _ in range(BATCHES_PER_WAKE):
-            count = self._port.receive_feedback()
+    def take_reports(self, now: float, batches: int = BATCHES_PER_WAKE) -> None:
+        """Take the RTCP that the kernel has put aside; call it every 20 ms or so.
+
+        Of more than `batches` hold the rest waits, and what the socket has no room for is dropped.
+        """
+        self._reports_due = now + REPORTS_EVERY_S
+        reports = self._port.reports
+        if reports is None:
+            return
+        for _ in range(batches):
+            count = reports.receive()
             if count:
-                self._accept_all(count, self._clock())
+                self._accept_reports(reports, count, now)
             if count < RX_SLOTS:
                 return
 
-    def _accept_all(self, count: int, now: float) -> None:
-        port, memory, bases = self._port, self._port.rx.memory, self._port.rx.bases
-        pointers = port.rx.pointers
-        self.counters.received += count
+    def _accept_reports(self, reports: RxSlots, count: int, now: float) -> None:
+        wall_now = time.time()
         for i in range(count):
-            size = port.received_length(i)
-            if size < 1 or size > MAX_DATAGRAM:
-                self.counters.bad_size += 1
-                continue
-            self._accept(memory, bases[i], pointers[i], size, port.received_key(i), None, now)
+            came_at = reports.came_at(i)
+            waited_s = 0.0 if came_at is None else wall_now - came_at
+            self._waited_s = min(max(waited_s, 0.0), MAX_WAIT_S)
+            self._accept_one(reports, i, now)
+        self._waited_s = 0.0
+
+    def _accept_all(self, rx: RxSlots | PlainSlots, count: int, now: float) -> None:
+        for i in range(count):
+            self._accept_one(rx, i, now)
+
+    def _accept_one(self, rx: RxSlots | PlainSlots, i: int, now: float) -> None:
+        self.counters.received += 1
+        size = rx.length(i)
+        if size < 1 or size > MAX_DATAGRAM:
+            self.counters.bad_size += 1
+            return
+        self._accept(rx.memory, rx.bases[i], rx.pointers[i], size, rx.key(i), None, now)
 
     def on_stream_packet(self, data: bytes | memoryview, endpoint: Endpoint) -> None:
         """A packet unframed from a TCP connection (RFC 4571); the same guard applies."""
@@ -225,7 +251,10 @@ class Mux:
             return
         known.add(ssrc)
         self._heard(session, key, now)
-        (session.sink.on_rtcp if is_rtcp else session.sink.on_rtp)(memory, base, length[0], now)
+        if is_rtcp:
+            session.sink.on_rtcp(memory, base, length[0], now, self._waited_s)
+        else:
+            session.sink.on_rtp(memory, base, length[0], now)
 
     def _refuse(self, *, is_rtcp: bool) -> None:
         if is_rtcp:

@@ -90,7 +90,9 @@ class Seat:
                 self._worker.arrived.add(self)
         self.publisher.on_packet(packet, memory, now)
 
-    def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
+    def on_rtcp(
+        self, memory: memoryview, base: int, size: int, now: float, waited_s: float
+    ) -> None:
         """Act on each report of a compound packet."""
         body = rtcp.lone_feedback(memory, base, size)  # sixteen a second from every subscriber
         if body is not None:
@@ -103,7 +105,7 @@ class Seat:
             self.malformed += 1
             return
         for report in reports:
-            self._on_report(report, now)
+            self._on_report(report, now, waited_s)
 
     def on_connected(self) -> None:
         """DTLS is up."""
@@ -124,13 +126,13 @@ class Seat:
 
     # -- RTCP -----------------------------------------------------------------------------------
 
-    def _on_report(self, report: rtcp.Report, now: float) -> None:
+    def _on_report(self, report: rtcp.Report, now: float, waited_s: float) -> None:
         match report:
             case rtcp.SenderReport():
-                self._on_sender_report(report, now)
-                self._on_blocks(report.blocks)
+                self._on_sender_report(report, now, waited_s)
+                self._on_blocks(report.blocks, waited_s)
             case rtcp.ReceiverReport():
-                self._on_blocks(report.blocks)
+                self._on_blocks(report.blocks, waited_s)
             case rtcp.Nack():
                 self.subscriber.on_nack(report, now)
             case rtcp.Pli():
@@ -147,8 +149,8 @@ class Seat:
             case _:
                 pass
 
-    def _on_blocks(self, blocks: tuple[rtcp.ReportBlock, ...]) -> None:
-        self.subscriber.on_blocks(blocks, self._worker.ntp_now())
+    def _on_blocks(self, blocks: tuple[rtcp.ReportBlock, ...], waited_s: float) -> None:
+        self.subscriber.on_blocks(blocks, self._worker.ntp_ago(waited_s))
         if self.subscriber.round_trip_s:
             self.budget.on_round_trip(self.subscriber.round_trip_s)
 
@@ -163,20 +165,19 @@ class Seat:
         self._worker.counters["keyframe_requests"] += 1
         self.session.send_rtcp(rtcp.build([rtcp.Pli(self.sender_ssrc, layer.ssrc)]))
 
-    def _on_sender_report(self, report: rtcp.SenderReport, now: float) -> None:
+    def _on_sender_report(self, report: rtcp.SenderReport, now: float, waited_s: float) -> None:
         """Note which wall time belongs to which timestamp; the first time, tell at once."""
         layer = self.publisher.layer_by_ssrc(report.ssrc)
         if layer is None:
             return
-        now_ntp = self._worker.ntp_now()
-        self.publisher.wall_clock.observe(report.ntp, now_ntp)
-        layer.reception.on_sender_report(report, int(now * 1e6))
+        self.publisher.wall_clock.observe(report.ntp, self._worker.ntp_ago(waited_s))
+        layer.reception.on_sender_report(report, int((now - waited_s) * 1e6))
         is_first = layer.anchor is None
         layer.anchor = Anchor(report.ntp, report.timestamp)
         if is_first:
             for slots in layer.groups.values():
                 for slot in slots:
-                    slot.tell_time(now_ntp)
+                    slot.tell_time(self._worker.ntp_now())
 
     def limit(self) -> None:
         """Follow the orders' ceilings on what it sends and is sent, from now on."""

@@ -32,8 +32,13 @@ class PacketSink(Protocol):
         """A decrypted RTP packet lies at `memory[base:base + size]` until this returns."""
         ...
 
-    def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
-        """A decrypted RTCP compound packet at `base` of `memory`; valid during the call."""
+    def on_rtcp(
+        self, memory: memoryview, base: int, size: int, now: float, waited_s: float
+    ) -> None:
+        """A decrypted RTCP compound packet at `base` of `memory`; valid during the call.
+
+        It has come `waited_s` before `now`.
+        """
         ...
 
     def on_connected(self) -> None:

@@ -61,7 +61,7 @@ class Ticker:
     def tick(self, count: int, now: float) -> None:
         """Tick number `count`: each duty has its rhythm, and each seat its turn."""
         worker = self._worker
-        worker.mux.take_feedback()
+        worker.mux.take_reports(now)
         seats = list(worker.seats.values())
         if count % 3 == 0:
             self._senders = [seat for seat in seats if seat.published]  # few of many, in a lecture

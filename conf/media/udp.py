@@ -1,51 +1,25 @@
 """A UDP socket that receives and sends datagrams in batches, in memory allocated once.
 
-`recvmmsg` and `sendmmsg` are called through cffi in ABI mode, so nothing is compiled at install.
-Every datagram lives in a 2 KiB slot; the `mmsghdr`, `iovec` and `sockaddr` arrays point at the
-slots for ever, and the hot path only writes a length and an address pointer into them. Where the
-calls are missing (not Linux), `PlainPort` keeps the same face over recvfrom and sendto.
-
-Layout relied upon and checked at import: 64-bit little-endian, `mmsghdr` of 64 bytes.
+The slots and calls are those of `conf.media.mmsg`. Where the calls are missing (not Linux),
+`PlainPort` keeps the same face over recvfrom and sendto.
 """
 
 import errno
 import select
 import socket
 import struct
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-import cffi
-from pylibsrtp._binding import ffi as srtp_ffi
-
 from conf.media import sieve
-from conf.media.steering import open_feedback
+from conf.media.mmsg import HEADROOM, MSG_DONTWAIT, RX_SLOTS, SLOT, RxSlots, SlotArray, ffi, libc
+from conf.media.steering import open_reports
 
-SLOT: Final = 2048
-HEADROOM: Final = 64  # before a received packet, so that its header can grow in place
 MAX_DATAGRAM: Final = sieve.LONGEST
-RX_SLOTS: Final = 64
 TX_SLOTS: Final = 256  # half a MiB: what is protected is still in the cache when it is sent
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
 OTHER_NUMBERS: Final = 20  # tried when any number will do
 
-_ffi = cffi.FFI()
-_ffi.cdef(
-    """
-    struct iovec { void *iov_base; size_t iov_len; };
-    struct msghdr { void *msg_name; unsigned int msg_namelen; struct iovec *msg_iov;
-                    size_t msg_iovlen; void *msg_control; size_t msg_controllen; int msg_flags; };
-    struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
-    int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, void *timeout);
-    int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags);
-    struct pollfd { int fd; short events; short revents; };
-    struct timespec { long tv_sec; long tv_nsec; };
-    int ppoll(struct pollfd *fds, unsigned long n, const struct timespec *wait, void *mask);
-    ssize_t sendto(int fd, const void *data, size_t size, int flags, void *name, unsigned int n);
-    """
-)
-MSG_DONTWAIT: Final = 0x40
 SOL_UDP: Final = 17
 UDP_SEGMENT: Final = 103
 MAX_SEGMENTS: Final = 44  # of 1472 bytes fill one UDP send of at most 65507
@@ -56,21 +30,6 @@ CONTROL_SIZE: Final = 18  # CMSG_LEN of a 16-bit size
 # msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen of one mmsghdr.
 pack_message = struct.Struct("=QQQQQQ").pack_into
 _V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
-
-
-def _load_mmsg() -> Any | None:
-    """The C library when it offers mmsg calls with the layout we write by hand, else None."""
-    if sys.byteorder != "little" or _ffi.sizeof("struct mmsghdr") != 64:
-        return None
-    try:
-        lib = _ffi.dlopen(None)
-        _ = lib.recvmmsg, lib.sendmmsg, lib.ppoll
-    except (OSError, AttributeError):
-        return None
-    return lib
-
-
-_libc = _load_mmsg()
 
 
 # Where each message's packets begin, and how many it takes.
@@ -88,8 +47,8 @@ class Endpoint:
     def __init__(self, key: bytes) -> None:
         """`key`: the raw sockaddr as received; also the dictionary key of the address."""
         self.key = key
-        self._memory = _ffi.new("char[]", key)
-        self.pointer = int(_ffi.cast("uintptr_t", self._memory))
+        self._memory = ffi.new("char[]", key)
+        self.pointer = int(ffi.cast("uintptr_t", self._memory))
 
     def send_frame(self, data: bytes) -> None:
         """Only TCP endpoints take frames."""
@@ -165,58 +124,23 @@ def _offers_segments(sock: socket.socket) -> bool:
     return True
 
 
-class SlotArray:
-    """`count` slots in one block, with the pointers libsrtp needs for working in place.
-
-    `memory[bases[i]:]` is slot i's packet. `sizes[i]` is an `int *` aliasing the low half of slot
-    i's `iov_len`: libsrtp's in-place length update is thereby also the length the kernel sends. Not
-    for receive slots, whose `iov_len` stays the slot's room.
-    """
-
-    def __init__(self, count: int, headroom: int = 0) -> None:
-        self.count = count
-        self._block = _ffi.new("char[]", count * SLOT)
-        self.memory = memoryview(_ffi.buffer(self._block)).cast("B")
-        start = int(_ffi.cast("uintptr_t", self._block))
-        self.bases = [i * SLOT + headroom for i in range(count)]
-        self.pointers = [srtp_ffi.cast("char *", start + base) for base in self.bases]
-        self._iovecs = _ffi.new("struct iovec[]", count)
-        self.lengths = memoryview(_ffi.buffer(self._iovecs)).cast("B").cast("Q")  # [2*i + 1]
-        first = int(_ffi.cast("uintptr_t", self._iovecs))
-        self.sizes = [srtp_ffi.cast("int *", first + 16 * i + 8) for i in range(count)]
-        self.headers = _ffi.new("struct mmsghdr[]", count)
-        self.messages = memoryview(_ffi.buffer(self.headers)).cast("B")  # 64 bytes each
-        self.first_iovec = first
-        for i in range(count):
-            self._iovecs[i].iov_base = self._block + self.bases[i]
-            self._iovecs[i].iov_len = SLOT - headroom
-            self.headers[i].msg_hdr.msg_iov = self._iovecs + i
-            self.headers[i].msg_hdr.msg_iovlen = 1
-
-
 class MmsgPort:
     """Batched I/O on one UDP socket (Linux)."""
 
-    def __init__(self, sock: socket.socket, feedback: socket.socket | None = None) -> None:
-        """`feedback`: a second socket, see conf.media.steering."""
-        assert _libc is not None
-        self._lib = _libc
+    rx: "RxSlots | PlainSlots"
+
+    def __init__(self, sock: socket.socket, reports: socket.socket | None = None) -> None:
+        """`reports`: a second socket, see conf.media.steering."""
+        assert libc is not None
+        self._lib = libc
         self._sock = sock
         self._fd = sock.fileno()
-        self._feedback = feedback
-        self._feedback_fd = feedback.fileno() if feedback is not None else -1
-        name_size = 28 if sock.family == socket.AF_INET6 else 16
-        self.name_size = name_size
-        self._poll = _ffi.new("struct pollfd *", {"fd": self._fd, "events": select.POLLIN})
-        self._pause = _ffi.new("struct timespec *")
-        self.rx = SlotArray(RX_SLOTS, HEADROOM)
+        self._poll = ffi.new("struct pollfd *", {"fd": self._fd, "events": select.POLLIN})
+        self._pause = ffi.new("struct timespec *")
+        self.rx = RxSlots(sock)
+        self.reports = RxSlots(reports, is_stamped=True) if reports is not None else None
         self.tx = SlotArray(TX_SLOTS)
-        self._rx_names = _ffi.new("char[]", RX_SLOTS * name_size)
-        self._rx_name_bytes = _ffi.buffer(self._rx_names)
-        self._received = memoryview(_ffi.buffer(self.rx.headers)).cast("B").cast("I")  # [16*i + 14]
-        for i in range(RX_SLOTS):
-            self.rx.headers[i].msg_hdr.msg_name = self._rx_names + i * name_size
-            self.rx.headers[i].msg_hdr.msg_namelen = name_size
+        self.name_size = self.rx.name_size
         self._sizes_named: dict[int, tuple[Any, int]] = {}  # segment size → control message
         self.has_segments = _offers_segments(sock)
         self.dropped_sends = 0
@@ -230,41 +154,18 @@ class MmsgPort:
         port: int = self._sock.getsockname()[1]
         return port
 
-    def receive(self) -> int:
-        """Fill the receive slots with what has arrived; returns how many, 0 when nothing."""
-        n: int = self._lib.recvmmsg(self._fd, self.rx.headers, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
-        return max(n, 0)
-
-    def receive_feedback(self) -> int:
-        """The same with what the kernel has put aside; nothing where it does not."""
-        if self._feedback is None:
-            return 0
-        slots, fd = self.rx.headers, self._feedback_fd
-        n: int = self._lib.recvmmsg(fd, slots, RX_SLOTS, MSG_DONTWAIT, _ffi.NULL)
-        return max(n, 0)
-
     def dropped_by_kernel(self) -> int:
         """Datagrams that could not be for us (conf.media.sieve) or found no room, modulo 2³²."""
-        sockets = (self._sock, self._feedback)
-        return sum(sieve.dropped(one) for one in sockets if one is not None)
+        slots = (self.rx, self.reports)
+        return sum(sieve.dropped(one.socket) for one in slots if one is not None)
 
     def wait(self, seconds: float) -> bool:
         """Wait less than a millisecond, which a loop's timers cannot; has something arrived?"""
         if seconds <= 0:
             return False
         self._pause.tv_nsec = int(seconds * 1e9)
-        ready: int = self._lib.ppoll(self._poll, 1, self._pause, _ffi.NULL)
+        ready: int = self._lib.ppoll(self._poll, 1, self._pause, ffi.NULL)
         return ready > 0
-
-    def received_length(self, i: int) -> int:
-        """Bytes of received datagram i (cut to the slot: more than 1500 means over-long)."""
-        return self._received[16 * i + 14]
-
-    def received_key(self, i: int) -> bytes:
-        """Raw source address of received datagram i."""
-        at = i * self.name_size
-        key: bytes = self._rx_name_bytes[at : at + self.name_size]
-        return key
 
     def cut(self, sizes: Sequence[int]) -> Cuts:
         """How packets of `sizes` for one address leave in the fewest messages."""
@@ -295,8 +196,8 @@ class MmsgPort:
         """Address of the control message that names a segment size; kept for ever."""
         known = self._sizes_named.get(size)
         if known is None:
-            memory = _ffi.new("char[]", _CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, size))
-            known = self._sizes_named[size] = (memory, int(_ffi.cast("uintptr_t", memory)))
+            memory = ffi.new("char[]", _CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, size))
+            known = self._sizes_named[size] = (memory, int(ffi.cast("uintptr_t", memory)))
         return known[1]
 
     def flush(self, count: int) -> None:
@@ -307,7 +208,7 @@ class MmsgPort:
             sent = lib.sendmmsg(fd, headers + start, count - start, MSG_DONTWAIT)
             if sent > 0:
                 start += sent
-            elif _ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
+            elif ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
                 self.dropped_sends += count - start  # the kernel is full: late media helps nobody
                 return
             else:
@@ -337,7 +238,7 @@ class MmsgPort:
         if not endpoint.pointer:
             endpoint.send_frame(data)
             return
-        name = _ffi.cast("void *", endpoint.pointer)
+        name = ffi.cast("void *", endpoint.pointer)
         sent = self._lib.sendto(self._fd, data, len(data), MSG_DONTWAIT, name, self.name_size)
         if sent < 0:
             self.dropped_sends += 1
@@ -345,8 +246,41 @@ class MmsgPort:
     def close(self) -> None:
         """Release the port."""
         self._sock.close()
-        if self._feedback is not None:
-            self._feedback.close()
+        if self.reports is not None:
+            self.reports.close()
+
+
+class PlainSlots(SlotArray):
+    """The face of `RxSlots` over recvfrom."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(RX_SLOTS, HEADROOM)
+        self.socket = sock
+        self._keys = [b""] * RX_SLOTS
+        self._sizes = [0] * RX_SLOTS
+
+    def receive(self) -> int:
+        """As in RxSlots."""
+        for i, base in enumerate(self.bases):
+            try:
+                slot = self.memory[base : base + SLOT - HEADROOM]
+                size, address = self.socket.recvfrom_into(slot)
+            except BlockingIOError:
+                return i
+            except OSError:  # an ICMP error of an earlier send, reported here on some systems
+                self._sizes[i], self._keys[i] = 0, b""
+                continue
+            self._sizes[i] = size
+            self._keys[i] = pack_sockaddr(self.socket.family, address)
+        return RX_SLOTS
+
+    def length(self, i: int) -> int:
+        """As in RxSlots."""
+        return self._sizes[i]
+
+    def key(self, i: int) -> bytes:
+        """As in RxSlots."""
+        return self._keys[i]
 
 
 class PlainPort(MmsgPort):
@@ -355,48 +289,23 @@ class PlainPort(MmsgPort):
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._fd = sock.fileno()
-        self._feedback = None
-        self.rx = SlotArray(RX_SLOTS, HEADROOM)
+        self.rx = PlainSlots(sock)
+        self.reports = None
         self.tx = SlotArray(TX_SLOTS)
-        self._keys = [b""] * RX_SLOTS
-        self._sizes = [0] * RX_SLOTS
         self.name_size = 28 if sock.family == socket.AF_INET6 else 16
         self._sizes_named = {}
         self.has_segments = False
         self.dropped_sends = 0
 
-    def receive(self) -> int:
-        """As in MmsgPort."""
-        for i, base in enumerate(self.rx.bases):
-            try:
-                slot = self.rx.memory[base : base + SLOT - HEADROOM]
-                size, address = self._sock.recvfrom_into(slot)
-            except BlockingIOError:
-                return i
-            except OSError:  # an ICMP error of an earlier send, reported here on some systems
-                self._sizes[i], self._keys[i] = 0, b""
-                continue
-            self._sizes[i] = size
-            self._keys[i] = pack_sockaddr(self._sock.family, address)
-        return RX_SLOTS
-
     def wait(self, seconds: float) -> bool:
         """As in MmsgPort, but it never waits: there is no segmented send to gain."""
         return False
-
-    def received_length(self, i: int) -> int:
-        """As in MmsgPort."""
-        return self._sizes[i]
-
-    def received_key(self, i: int) -> bytes:
-        """As in MmsgPort."""
-        return self._keys[i]
 
     def flush(self, count: int) -> None:
         """As in MmsgPort."""
         for i in range(count):
             name = self.tx.headers[i].msg_hdr.msg_name
-            key = bytes(_ffi.buffer(name, self.name_size))
+            key = bytes(ffi.buffer(name, self.name_size))
             base = self.tx.bases[i]
             self._send_to(self.tx.memory[base : base + self.tx.lengths[2 * i + 1]], key)
 
@@ -441,10 +350,10 @@ def open_port(host: str, port: int) -> MmsgPort:
             break
         sock.close()
         sock = open_udp(host, port)
-    if _libc is None:
+    if libc is None:
         return PlainPort(sock)
-    feedback = open_feedback(sock)
-    for one in (sock, feedback):
+    reports = open_reports(sock)
+    for one in (sock, reports):
         if one is not None:
             sieve.attach(one)
-    return MmsgPort(sock, feedback)
+    return MmsgPort(sock, reports)

@@ -89,7 +89,11 @@ class Worker:
 
     def ntp_now(self) -> int:
         """Wall time as NTP, for sender reports only."""
-        return rtcp.ntp_time(time.time())
+        return self.ntp_ago(0.0)
+
+    def ntp_ago(self, seconds: float) -> int:
+        """Wall time that long ago."""
+        return rtcp.ntp_time(time.time() - seconds)
 
     def emit(self, event: WorkerEvent) -> None:
         """Queue an event; when the server has not read ten thousand, drop it and count."""

@@ -30,7 +30,9 @@ class Nobody:
     def on_rtp(self, memory: memoryview, base: int, size: int, now: float) -> None:
         """Ignored."""
 
-    def on_rtcp(self, memory: memoryview, base: int, size: int, now: float) -> None:
+    def on_rtcp(
+        self, memory: memoryview, base: int, size: int, now: float, waited_s: float
+    ) -> None:
         """Ignored."""
 
     def on_connected(self) -> None:

@@ -74,7 +74,8 @@ def test_the_kernel_keeps_what_cannot_be_for_us(host: str, to: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_DGRAM) as peer:
         for data in (*GOOD.values(), *BAD.values(), *noise):
             peer.sendto(data, (to, port.local_port()))
-            count, is_ours = port.receive() + port.receive_feedback(), could_be_ours(data)
+            assert port.reports is not None
+            count, is_ours = port.rx.receive() + port.reports.receive(), could_be_ours(data)
             assert count == is_ours, data[:16].hex()
             assert not count or port.received_length(0) == len(data)
             kept += not is_ours

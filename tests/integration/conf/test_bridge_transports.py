@@ -127,11 +127,11 @@ def test_the_plain_port_does_what_the_batched_one_does(host: str) -> None:
         peer.settimeout(2)
         for data in (b"\x80hello" + bytes(16), b"\x80" * 22, b"\x80" * 1500):
             peer.sendto(data, ("127.0.0.1", port.local_port()))
-        count = port.receive()
-        assert [port.received_length(i) for i in range(count)] == [22, 22, 1500]
+        count = port.rx.receive()
+        assert [port.rx.length(i) for i in range(count)] == [22, 22, 1500]
         base = port.rx.bases[0]
         assert bytes(port.rx.memory[base : base + 6]) == b"\x80hello"
-        endpoint = udp.Endpoint(port.received_key(0))
+        endpoint = udp.Endpoint(port.rx.key(0))
         assert endpoint.address == ("127.0.0.1", peer.getsockname()[1])
         port.send(b"one", endpoint)
         for i, data in enumerate((b"two", b"three")):
