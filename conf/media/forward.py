@@ -31,7 +31,7 @@ _MASK: Final = HISTORY - 1
 _VOICE_MASK: Final = VOICES - 1
 _TRANSPORT_MASK: Final = TRANSPORT_HISTORY - 1
 _TOO_LATE: Final = HISTORY - 64  # packets behind the newest that are not worth sending
-_MAX_BURST: Final = 32  # packets of one layer emitted together
+_MAX_BURST: Final = TX_SLOTS  # packets of one layer emitted together
 _pack_word = struct.Struct("!H").pack_into
 _pack_picture = struct.Struct("!HB").pack_into
 

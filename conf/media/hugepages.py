@@ -14,7 +14,9 @@ from typing import Final
 _ENVIRONMENT: Final = (
     "PYTHONMALLOC=malloc",
     # The packet slots too (half a MiB): else they get a mapping of their own, too small for one.
-    "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432",
+    # No fast bins: each packet's bytes would have them emptied first.
+    "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
+    ":glibc.malloc.mxfast=0",
 )
 
 

@@ -16,7 +16,7 @@ from conf.media.mmsg import HEADROOM, MSG_DONTWAIT, RX_SLOTS, SLOT, RxSlots, Slo
 from conf.media.steering import open_reports
 
 MAX_DATAGRAM: Final = sieve.LONGEST
-TX_SLOTS: Final = 256  # half a MiB: what is protected is still in the cache when it is sent
+TX_SLOTS: Final = 32  # more would make the first of a picture's copies wait for the last
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
 OTHER_NUMBERS: Final = 20  # tried when any number will do
 
