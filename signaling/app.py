@@ -18,7 +18,7 @@ from conf.placement import Placement, node_name
 from conf.recording.service import Recordings
 from conf.rooms import Rooms
 from conf.service import Meetings
-from core.audit import Audit, load_or_create_key
+from core.audit import load_or_create_key
 from core.auth.model import Principal
 from core.auth.passwords import Passwords
 from core.auth.service import Accounts
@@ -42,12 +42,12 @@ from signaling.adapters import (
     SmsMessenger,
 )
 from signaling.audiences import DirectoryPeople
-from signaling.backup import AUDIT_KEY, HEAD_FILE
 from signaling.certificates import own_addresses
 from signaling.context import AppContext
 from signaling.control import Control
 from signaling.housekeeping import Housekeeping
 from signaling.metrics import LoopLag
+from signaling.opening import open_audit, open_database, prepare_folders
 from signaling.presence import Nodes, Presence
 from signaling.relay import Relay
 from signaling.routes.rooms import resolve_link
@@ -67,14 +67,6 @@ POLL_WITHOUT_REDIS_S = 1.0
 """How soon a node notices another's changes when nothing tells it (PostgreSQL without Redis)."""
 
 
-def prepare_folders(settings: Settings) -> None:
-    """Make data.dir and its private folders (0700)."""
-    settings.data.dir.mkdir(parents=True, exist_ok=True)
-    for folder in (settings.data.sockets, settings.data.dir / "keys"):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-
-
 def base_url(settings: Settings) -> str:
     """What a join link begins with: http.public_url, else how this machine is reached."""
     http = settings.http
@@ -83,22 +75,6 @@ def base_url(settings: Settings) -> str:
     scheme = "https" if http.tls_certificate is not None else "http"
     host = own_addresses()[-1] if http.host in ANY_ADDRESS else http.host
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{http.port}"
-
-
-def open_database(settings: Settings, clock: Clock | None = None) -> Database:
-    """The database the settings name."""
-    return Database(
-        settings.database_url,
-        clock=clock,
-        pool_size=settings.database.pool_size,
-        busy_timeout_s=settings.database.busy_timeout_s,
-    )
-
-
-def open_audit(settings: Settings) -> Audit:
-    """The audit log with its key from outside the database."""
-    folder = settings.data.dir
-    return Audit(load_or_create_key(folder / "keys" / AUDIT_KEY), folder / HEAD_FILE)
 
 
 @asynccontextmanager

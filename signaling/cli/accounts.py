@@ -12,9 +12,9 @@ from core.database import UnitOfWork
 from core.ids import UserId
 from directory.model import UnitDraft, UnitKind
 from directory.service import Directory, Register
-from signaling.app import open_audit, open_database, prepare_folders
 from signaling.cli.invocation import Invocation, run
 from signaling.cli.schema import migrated
+from signaling.opening import open_audit, open_database, prepare_folders
 from signaling.settings import Settings
 
 OPERATOR = Principal(UserId(SYSTEM.id), SYSTEM.name, None, (Grant(Role.ADMIN, ""),))

@@ -10,10 +10,10 @@ from core.audit import SYSTEM, Audit
 from core.database import UnitOfWork
 from migrations import runner
 from signaling import backup as archives
-from signaling.app import open_audit, open_database, prepare_folders
 from signaling.cli.folder import sole_use
 from signaling.cli.invocation import Invocation, run
 from signaling.cli.schema import migrated
+from signaling.opening import open_audit, open_database, prepare_folders
 from signaling.settings import Settings
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from signaling.app import prepare_folders
+from signaling.opening import prepare_folders
 from signaling.settings import Settings
 
 LOCK_FILE = "in-use"

@@ -15,7 +15,7 @@ from conf.rooms import Rooms
 from core.clock import Clock, SystemClock
 from core.errors import AppError
 from migrations import runner
-from signaling.app import build, open_database, prepare_folders, run, worker_command
+from signaling.app import build, run, worker_command
 from signaling.certificates import issue, own_addresses
 from signaling.cli.announcement import Announcement, addresses
 from signaling.cli.folder import sole_use
@@ -25,6 +25,7 @@ from signaling.cli.schema import need_schema
 from signaling.cli.simulator import end_simulator, ensure_simulator, simulated_modems
 from signaling.control import moved_clock
 from signaling.demo.seed import DemoLogin, seed_demo_county
+from signaling.opening import open_database, prepare_folders
 from signaling.settings import Settings
 from signaling.webserver import PortInUse, is_free, port_in_use
 

@@ -7,7 +7,7 @@ from core.audit import AuditQuery
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import AppError
-from signaling.app import open_audit, open_database
+from signaling.opening import open_audit, open_database
 from signaling.selftest.model import Finding, good
 from signaling.settings import Settings
 

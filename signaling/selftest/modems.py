@@ -5,7 +5,7 @@ import errno
 from urllib.parse import urlsplit
 
 from core.errors import AppError
-from signaling.app import open_database
+from signaling.opening import open_database
 from signaling.selftest.model import Finding, good
 from signaling.settings import Settings
 from sms.at.probe import Look, look

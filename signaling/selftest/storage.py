@@ -8,7 +8,7 @@ from pathlib import Path
 from core.database import Database
 from core.errors import Unavailable
 from migrations import runner
-from signaling.app import open_audit, open_database
+from signaling.opening import open_audit, open_database
 from signaling.pages import ENTRIES, STATIC
 from signaling.selftest.model import Finding, good
 from signaling.settings import Settings

@@ -23,7 +23,8 @@ from directory.model import UnitDraft, UnitKind
 from directory.service import Register
 from migrations import archive
 from signaling import backup
-from signaling.app import build, open_audit, open_database
+from signaling.app import build
+from signaling.opening import open_audit, open_database
 from signaling.settings import Settings
 
 OPERATOR = Principal(UserId("system"), "系统", None, (Grant(Role.ADMIN, ""),))
