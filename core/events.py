@@ -14,7 +14,17 @@ from typing import Any, ClassVar, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
-from sqlalchemy import ForeignKey, Index, String, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    delete,
+    exists,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -164,12 +174,20 @@ class EventDispatcher:
             nap.cancel()
             wake.cancel()
 
+    def _due(self) -> tuple[ColumnElement[bool], ...]:
+        return OutboxRow.is_done.is_(False), OutboxRow.retry_at <= self._clock.now()
+
+    def _is_any_due(self) -> Select[tuple[bool]]:
+        return select(exists().where(*self._due()))
+
     async def deliver_due(self) -> int:
         """Deliver what is due now. Returns: how many events were tried."""
+        if not await self._database.at_once(lambda asked, _: asked.scalar(self._is_any_due())):
+            return 0  # asked as cheaply as may be: this is all that an idle server does
         async with self._database.read() as uow:
             rows = await uow.session.scalars(
                 select(OutboxRow)
-                .where(OutboxRow.is_done.is_(False), OutboxRow.retry_at <= self._clock.now())
+                .where(*self._due())
                 .order_by(OutboxRow.retry_at, OutboxRow.id)
                 .limit(_BATCH)
             )

@@ -235,13 +235,13 @@ class TimerRunner:
             await self._find_next()
 
     async def _find_next(self) -> None:
-        async with self._database.read() as uow:
-            self._next_due = await uow.session.scalar(
-                select(TimerRow.due_at)
-                .where(TimerRow.state == TimerState.PENDING, TimerRow.kind.in_(self._handlers))
-                .order_by(TimerRow.due_at)
-                .limit(1)
-            )
+        earliest = (
+            select(TimerRow.due_at)
+            .where(TimerRow.state == TimerState.PENDING, TimerRow.kind.in_(self._handlers))
+            .order_by(TimerRow.due_at)
+            .limit(1)
+        )
+        self._next_due = await self._database.at_once(lambda asked, _: asked.scalar(earliest))
         self._looked_at = self._clock.monotonic()
 
     def _nap_s(self) -> float:

@@ -150,10 +150,10 @@ class Webhooks:
 
     async def deliver_due(self) -> int:
         """One round. Returns: how many deliveries were tried."""
+        if not await self._database.at_once(store.is_any_due):
+            return 0
         async with self._database.read() as uow:
             due = await store.due(uow, _BATCH)
-        if not due:
-            return 0
         connector = aiohttp.TCPConnector(resolver=_Judge(self._also), use_dns_cache=False)
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=_LIMIT_S),

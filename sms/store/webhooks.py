@@ -1,12 +1,20 @@
 """Queries on webhooks and what waits for them."""
 
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select
+from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, select
 
-from core.database import UnitOfWork
+from core.database import UnitOfWork, UtcDateTime
 from core.ids import new_id
 from sms.store.book import DeliveryRow, DeliveryState, WebhookRow
+
+_IS_ANY_DUE = select(
+    exists().where(
+        DeliveryRow.state == DeliveryState.PENDING,
+        DeliveryRow.retry_at <= bindparam("now", type_=UtcDateTime),
+    )
+)
 
 
 async def webhooks(uow: UnitOfWork) -> list[WebhookRow]:
@@ -29,6 +37,11 @@ def queue(uow: UnitOfWork, webhook_id: str, fact: str, body: str) -> None:
             state=DeliveryState.PENDING, retry_at=uow.now, created_at=uow.now,
         )
     )  # fmt: skip
+
+
+def is_any_due(connection: Connection, now: datetime) -> bool:
+    """Whether `due` would find something: all that is asked while nothing happens."""
+    return bool(connection.scalar(_IS_ANY_DUE, {"now": now}))
 
 
 async def due(uow: UnitOfWork, limit: int) -> list[tuple[DeliveryRow, WebhookRow]]:
