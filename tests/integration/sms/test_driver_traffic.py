@@ -401,6 +401,7 @@ async def test_families(tmp_path: Path, kind: DriverKind, family: str) -> None:
         outcome = await bench.send("hello", NUMBER)
         await sweep_until(bench, 1)
         assert reports(bench.incoming) == [(outcome.reference, DELIVERED)]
+        assert await bench.driver.sweep() == 0  # deleted once it is stored
         source = bench.incoming[0].source
         assert source == {"sim800": "direct", "huawei": "SR:1"}.get(family, "SM:1")
 

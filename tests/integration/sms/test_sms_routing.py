@@ -65,6 +65,21 @@ async def test_a_used_up_sim_sends_only_alerts(sqlite_url: str, tmp_path: Path) 
     assert (view.sent_today, view.quota_share >= 1.0) == (3, True)
 
 
+@pytest.mark.timeout(60)
+async def test_what_a_sim_sent_today_counts_after_a_restart_too(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    quota = {"per_day": 2, "alert_reserve": 1}
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota) as world:
+        await world.send("notice", *(demo_number(n) for n in range(2)))
+        await world.until(lambda: _is(world, {"delivered": 2}))
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota) as world:
+        await world.send("later", demo_number(3))
+        await world.send("alert", demo_number(9), class_=MessageClass.ALERT)
+        await world.until(lambda: _is(world, {"delivered": 1, "queued": 1}))
+        assert world.platform.modems()[0].sent_today == 3
+
+
 async def _is(world: SmsWorld, expected: dict[str, int]) -> bool:
     return await _states(world) == expected
 

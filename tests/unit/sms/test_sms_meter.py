@@ -21,6 +21,13 @@ def test_a_used_up_day_leaves_only_alerts_and_the_reserve_runs_out_too() -> None
     assert lanes == [ALL, ALL, URGENT, NOTHING]
 
 
+def test_a_used_up_month_leaves_only_alerts_too() -> None:
+    meter = Meter(Limits(0, per_day=100, per_month=2, reserve=1), NOON, day=0, month=2)
+    assert meter.highest_lane(NOON) == URGENT
+    meter.count(NOON)
+    assert meter.highest_lane(NOON) == NOTHING
+
+
 def test_what_did_not_go_out_is_not_counted() -> None:
     meter = Meter(Limits(per_minute=10, per_day=1, per_month=9, reserve=0), NOON)
     meter.count(NOON)
