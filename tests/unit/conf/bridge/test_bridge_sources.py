@@ -1,0 +1,79 @@
+"""Which source a packet is of: learned from its MID and RID, its repairs from the repaired RID."""
+
+import pytest
+
+from conf.media.layer import Layer
+from conf.media.publisher import Publisher
+from conf.media.rtp import Packet, extension_table
+from conf.media.sdp import parse_offer
+from tests.support.bridge_client import MID, RID, RRID, RTX, VP8, Site
+
+CAMERA = "1"
+
+
+class Camera:
+    """Sends packets to a real publisher; `came`: layer, number, payload type, payload."""
+
+    def __init__(self) -> None:
+        site = Site("a")
+        offer = parse_offer(site.offer())
+        site.socket.close()
+        self.publisher = Publisher("a", offer, self._forward)
+        self.came: list[tuple[str, int, int, bytes]] = []
+        self._table = extension_table(offer.extensions)
+
+    def _forward(self, layer: Layer, packet: Packet, memory: memoryview, now: float) -> None:
+        payload = bytes(memory[packet.payload : packet.payload_end])
+        self.came.append((layer.rid, packet.sequence, packet.payload_type, payload))
+
+    def say(self, ssrc: int, kind: int, sequence: int, payload: bytes, **names: str) -> None:
+        """`names`: the header extensions mid, rid, rrid."""
+        ids = {"mid": MID, "rid": RID, "rrid": RRID}
+        block = b"".join(
+            bytes((ids[name] << 4 | len(text) - 1,)) + text.encode() for name, text in names.items()
+        )
+        block += bytes(-len(block) % 4)
+        data = bytes((0x90, kind)) + sequence.to_bytes(2, "big") + bytes(4)
+        data += ssrc.to_bytes(4, "big") + b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big")
+        memory = memoryview(bytearray(data + block + payload))
+        packet = Packet()
+        packet.read(memory, 0, len(memory), self._table)
+        self.publisher.on_packet(packet, memory, 1.0)
+
+
+def test_layers_are_learned_once_and_then_known_by_their_source() -> None:
+    """A browser names them in its first packets only."""
+    camera = Camera()
+    for ssrc, rid in ((11, "q"), (12, "h"), (13, "f")):
+        camera.say(ssrc, VP8, 1, b"first", mid=CAMERA, rid=rid)
+    for ssrc in (13, 11, 12):
+        camera.say(ssrc, VP8, 2, b"later")
+    assert [rid for rid, *_ in camera.came] == ["q", "h", "f", "f", "q", "h"]
+
+
+def test_a_repair_takes_the_place_of_the_packet_that_was_lost() -> None:
+    """RFC 4588: whatever number it has of its own; the original never came."""
+    camera = Camera()
+    for ssrc, rid in ((11, "q"), (13, "f")):
+        camera.say(ssrc, VP8, 700, b"one", mid=CAMERA, rid=rid)
+    camera.say(23, RTX, 5, (701).to_bytes(2, "big") + b"lost", mid=CAMERA, rrid="f")
+    camera.say(23, RTX, 6, (65_535).to_bytes(2, "big") + b"too")
+    assert camera.came[2:] == [("f", 701, VP8, b"lost"), ("f", 65_535, VP8, b"too")]
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x01"])
+def test_a_probe_on_the_repair_source_repairs_nothing(payload: bytes) -> None:
+    """Browsers probe with it; it has no original number."""
+    camera = Camera()
+    camera.say(11, VP8, 1, b"one", mid=CAMERA, rid="q")
+    camera.say(21, RTX, 1, payload, mid=CAMERA, rrid="q")
+    assert len(camera.came) == 1
+
+
+@pytest.mark.parametrize("names", [{}, {"mid": "99"}, {"mid": CAMERA}, {"mid": CAMERA, "rid": "x"}])
+def test_what_names_no_source_of_ours_goes_nowhere(names: dict[str, str]) -> None:
+    """Of three layers none can be guessed."""
+    camera = Camera()
+    camera.say(31, VP8, 1, b"whose", **names)
+    assert camera.came == []
+    assert camera.publisher.unknown_packets == 1
