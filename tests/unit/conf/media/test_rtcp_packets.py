@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiortc.rtp import RtcpPacket
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conf.media.errors import DecodeError
@@ -123,6 +123,7 @@ TORN = {
     "blocks missing": "81c90001" + "00" * 4,
     "padding of nothing": "a0c90001" + "00" * 4,
     "padding overruns": "a0c90001" + "000000ff",
+    "padding overruns a goodbye": "a0cb0001" + "000000ff",
     "sources missing": "82cb0001" + "00" * 4,
     "description overruns": "81ca0002" + "00000001" + "01ff0000",
     "description ends": "82ca0001" + "00000001",
@@ -181,6 +182,7 @@ def test_any_loss_comes_back(lost: int, fraction: int) -> None:
 
 
 @given(st.integers(0, 65535), st.lists(st.integers(0, 400), min_size=1, max_size=60, unique=True))
+@example(65_530, [0, 3, 5, 6, 9, 40])
 def test_any_nack_asks_for_the_same_packets(start: int, offsets: list[int]) -> None:
     wanted = tuple((start + offset) & 0xFFFF for offset in sorted(offsets))
     data = build([Nack(1, 2, wanted)])

@@ -347,6 +347,8 @@ def test_red_blocks_come_oldest_first() -> None:
     assert [(pt, offset) for pt, offset, _, _ in blocks] == [(111, 1920), (111, 960), (111, 0)]
     assert [(b"??" + data)[a:b] for _, _, a, b in blocks] == [b"old", b"new!", b"now"]
     assert read_red(b"\x6fabc", 0, 4) == [(111, 0, 1, 4)]
+    long = red((111, 16_383, b"o" * 1023), primary=(111, b"n" * 300))
+    assert read_red(long, 0, len(long)) == [(111, 16_383, 5, 1028), (111, 0, 1028, 1328)]
 
 
 @pytest.mark.parametrize(
