@@ -101,7 +101,7 @@ async def test_sources_without_end_are_not_heard(tmp_path: Path) -> None:
             before = (await bridge.worker.stats())[f"datagrams_{reason}_total"]
             for packet in packets:
                 a.send_raw(packet)
-            await asyncio.sleep(0.1)
+            await a.check()  # all of them have been looked at
             return (await bridge.worker.stats())[f"datagrams_{reason}_total"] - before
 
         def report(ssrc: int) -> bytes:
