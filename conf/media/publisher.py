@@ -204,6 +204,17 @@ class Publisher:
             self._sources[packet.ssrc] = learned
         return learned
 
+    def close(self) -> None:
+        """Nothing of it is looked at again: cut its circles, so that it is freed at once.
+
+        Python would look for them after hundreds of sites only, each of 300 kB: at twenty sites it
+        kept 45 MB of such as had left.
+        """
+        for track in self.tracks.values():
+            for layer in track.layers:
+                layer.ask = None
+            track.layers.clear()
+
     def adopt(self, ssrc: int) -> None:
         """The camera of a plain seat has begun anew under this SSRC (conf.media.plain)."""
         layer = self.tracks[SourceKind.CAMERA].layers[0]

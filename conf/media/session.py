@@ -223,14 +223,16 @@ class Session:
 
     async def handshake(self) -> None:
         """Run the DTLS handshake, then tell the sink. The worker runs this as a task."""
-        assert self._dtls is not None
+        link = self._dtls
+        assert link is not None
         self.is_handshaking = True
         try:
-            keys = await self._dtls.handshake(self._fingerprints)
+            keys = await link.handshake(self._fingerprints)
         except (HandshakeFailed, TimeoutError):
-            await self._dtls.close()
-            self._dtls = None
-            self.sink.on_lost("handshake")
+            await link.close()
+            if not self.is_closed:
+                self._dtls = None
+                self.sink.on_lost("handshake")
             return
         finally:
             self.is_handshaking = False
@@ -255,12 +257,14 @@ class Session:
             self._send(protected, self.endpoint)
 
     async def close(self) -> None:
-        """Say goodbye and forget the keys; idempotent."""
+        """Say goodbye, forget the keys and those who refer to it in turn; idempotent."""
         if self.is_closed:
             return
         self.is_closed = True
-        if self._dtls is not None:
-            await self._dtls.close()
+        link, self._dtls = self._dtls, None
+        if link is not None:
+            await link.close()
+        del self.sink  # whose session this was: nothing reaches it from a closed one
         self.srtp = self.context = None
         self.pointer = 0
         self.endpoint = None

@@ -1,15 +1,20 @@
 """What comes and goes leaves nothing behind: the short form of bench/bridge_soak.py."""
 
 import asyncio
+import gc
+import weakref
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.bridge_soak import Filling, Sample, faults
-from tests.support.bridge import LOOPBACK, running_bridge
-from tests.support.bridge_churn import CAMERAS, VOICES, Meeting
+from bench.bridge_soak import Filling, Sample, Soaked, faults
+from conf.media.client import ParticipantState, RoomState
+from conf.media.worker import Worker
+from tests.support.bridge import LOOPBACK, eventually, running_bridge, stream
+from tests.support.bridge_churn import CAMERAS, VOICES, Meeting, Missed
+from tests.support.bridge_client import Site
 from tests.support.counted_worker import Living, command, count
 
 pytestmark = pytest.mark.timeout(90)
@@ -42,6 +47,40 @@ async def test_changes_leave_no_seat_behind(tmp_path: Path) -> None:
         assert bridge.worker.restarts == 0
 
 
+async def test_who_has_left_is_freed_at_once(tmp_path: Path) -> None:
+    """Nothing of a seat hangs in circles: Python would look for those after hundreds of sites."""
+    async with asyncio.TaskGroup() as tasks:
+        worker = Worker(LOOPBACK, 0, tasks, tmp_path)
+        worker.open_room("room")
+        worker.apply("room", RoomState(1, {name: ParticipantState() for name in "ab"}))
+        sites = [await _seated(worker, name) for name in "ab"]
+        ticking = tasks.create_task(worker.ticker.run())
+        await stream(sites, 1.0)
+        seats = weakref.WeakSet(worker.seats.values())
+        links = weakref.WeakSet(seat.session._dtls for seat in seats)
+        tracks = weakref.WeakSet(t for seat in seats for t in seat.publisher.tracks.values())
+        of_one = len(tracks) // 2
+        assert (len(seats), len(links)) == (2, 2)
+        assert of_one > 1
+        gc.disable()
+        try:
+            await worker.leave("a")
+            await eventually(lambda: (len(seats), len(links), len(tracks)) == (1, 1, of_one))
+        finally:
+            gc.enable()
+        ticking.cancel()
+        for site in sites:
+            await site.close()
+        await worker.close()
+
+
+async def _seated(worker: Worker, name: str) -> Site:
+    site = Site(name)
+    answer = await worker.join("room", name, site.offer())
+    await site.connect(answer["answer_sdp"])
+    return site
+
+
 async def _settled(process_id: int, counts: Path, wanted: dict[str, int]) -> dict[str, int]:
     """What lives of the classes wanted, as soon as it is as wanted, or after 20 s.
 
@@ -72,6 +111,27 @@ def test_growth_and_lateness_are_told() -> None:
     assert "lag" in faults(_samples([100] * 8, lag_ms=10.0))[0]
     assert faults(_samples([100] * 8, lag_ms=10.0, waited=0.3)) == []
     assert faults(_samples([100] * 3)) == ["too short to tell"]
+
+
+@pytest.mark.parametrize(
+    ("longest_ms", "missed", "told"),
+    [
+        ({"join": 12.0, "apply": 99.9}, [], []),
+        ({"join": 12.0, "apply": 120.0}, [], ["apply took 120.0 ms"]),
+        ({}, [Missed(20.0, 0.6), Missed(11.0, 0.1)], []),
+        ({}, [Missed(20.0, 0.05)], ["a change missed after 20.0 s"]),
+    ],
+)
+def test_a_busy_machine_is_no_fault_of_the_bridge(
+    longest_ms: dict[str, float], missed: list[Missed], told: list[str]
+) -> None:
+    """Late answers are told; what is blamed is work in one piece, and who failed with a core."""
+    samples = _samples([100] * 8)
+    soaked = Soaked(samples, {"kb_a_site": 217.0}, {}, longest_ms, [0.002] * 99 + [6.0], missed, 99)
+    assert soaked.faults() == told
+    figures = soaked.told()
+    assert figures["given_up"] == 1
+    assert figures["answers_ms"] == {"p50": 2.0, "p99": 2.0, "worst": 6000.0}
 
 
 @pytest.mark.parametrize(
