@@ -2,13 +2,16 @@
 
 import asyncio
 import itertools
+import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from conf.media import rtcp
 from conf.media.client import ParticipantState, RoomState
+from conf.watchdog import how_it_ran
 from core.errors import Unavailable
 from tests.support.bridge import Bridge
 from tests.support.bridge_client import Site, Stream
@@ -19,6 +22,34 @@ CAMERA_ROUNDS = 4  # a camera is changed in every fourth round: its rings need a
 OVER_TCP = 10  # every tenth site
 LOST = 0.01  # share of the cameras' packets that the bridge must ask for, in vain
 SIZES = range(60, 1160)  # bytes of a picture's packet
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A change that came to nothing. `waited`: share of the time bridge or sites had no core."""
+
+    seconds: float
+    waited: float
+
+
+class _Share:
+    """How much of the time from now on the bridge, or these sites, want a core and have none."""
+
+    def __init__(self, *process_ids: int) -> None:
+        self._before = {process_id: self._waited_s(process_id) for process_id in process_ids}
+        self._began = time.monotonic()
+
+    @staticmethod
+    def _waited_s(process_id: int) -> float:
+        ran = how_it_ran(process_id)
+        return ran.waited_s if ran is not None else 0.0
+
+    def missed(self) -> Missed:
+        """So long it took, and so much of it they waited: the one that waited longer."""
+        seconds = time.monotonic() - self._began
+        waits = (self._waited_s(process_id) - was for process_id, was in self._before.items())
+        return Missed(round(seconds, 1), round(max(waits) / max(seconds, 0.001), 2))
 
 
 class Meeting:
@@ -32,7 +63,9 @@ class Meeting:
         self._state = RoomState(1, {name: ParticipantState() for name in self.names})
         self._turns = self._rounds()
         self._sizes = itertools.cycle(SIZES)
-        self.changes = self.unanswered = self.rounds = 0
+        self.changes = self.rounds = 0
+        self.answers_s: list[float] = []
+        self.missed: list[Missed] = []
 
     def _rounds(self) -> Iterator[str]:
         """Everybody in turn, each round in another order."""
@@ -63,9 +96,17 @@ class Meeting:
     async def _join(self, name: str, room: str = "room") -> None:
         is_tcp = self.names.index(name) % OVER_TCP == 1
         site = (TcpSite if is_tcp else Site)(name, layers=("q", "h"), thumbnails=4)
-        answer = await self._bridge.worker.join(room, name, site.offer())
+        answer = await self._ask(self._bridge.worker.join(room, name, site.offer()))
         self._sites[name] = site
         await site.connect(answer.answer_sdp)
+
+    async def _ask(self, answer: Awaitable[T]) -> T:
+        """Note how long the bridge takes to answer."""
+        begun = time.monotonic()
+        try:
+            return await answer
+        finally:
+            self.answers_s.append(time.monotonic() - begun)
 
     async def _go(self, name: str, *, says_goodbye: bool) -> None:
         await self._sites.pop(name).close(says_goodbye=says_goodbye)
@@ -73,13 +114,13 @@ class Meeting:
     async def change(self) -> None:
         """One of what happens in a meeting, to one site; on a starved machine it may time out."""
         self.changes += 1
-        name = next(self._turns)
+        name, share = next(self._turns), _Share(self._bridge.worker.process_id, os.getpid())
         try:
             if name not in self._sites:
                 await self._join(name)
             await self._happen(name)
         except (TimeoutError, Unavailable):
-            self.unanswered += 1
+            self.missed.append(share.missed())
             if name in self._sites:
                 await self._go(name, says_goodbye=False)
 
@@ -93,7 +134,7 @@ class Meeting:
 
     async def _reload(self, name: str) -> None:
         await self._go(name, says_goodbye=True)
-        await self._bridge.worker.leave(name)
+        await self._ask(self._bridge.worker.leave(name))
         await self._join(name)
 
     async def _vanish(self, name: str) -> None:
@@ -103,7 +144,7 @@ class Meeting:
     async def _restart(self, name: str) -> None:
         site = self._sites[name]
         site.new_credentials()
-        answer = await self._bridge.worker.restart(name, site.offer())
+        answer = await self._ask(self._bridge.worker.restart(name, site.offer()))
         if not isinstance(site, TcpSite):
             site.move()
             site.accept(answer.answer_sdp)
@@ -115,17 +156,19 @@ class Meeting:
         await self._bridge.open("aside", name)
         await self._join(name, "aside")
         await self._go(name, says_goodbye=False)
-        await self._bridge.worker.close_room("aside")
+        await self._ask(self._bridge.worker.close_room("aside"))
         await self._join(name)
 
     async def _order(self, name: str) -> None:
+        """Who talks is muted until the next order only, or some rings would not fill for long."""
         rights = dict(self._state.participants)
         rights[name] = replace(rights[name], view=self._random.choice(self.names[:CAMERAS]))
         speaker = self._random.choice(self.names)
+        rights |= {name: replace(rights[name], may_audio=True) for name in self.names[:VOICES]}
         rights[speaker] = replace(rights[speaker], may_audio=not rights[speaker].may_audio)
         on_air = (None, *self.names[:CAMERAS])[self.rounds % (CAMERAS + 1)]
         self._state = RoomState(self._state.version + 1, rights, broadcast=on_air)
-        await self._bridge.worker.apply("room", self._state)
+        await self._ask(self._bridge.worker.apply("room", self._state))
 
     async def talk(self) -> None:
         """Run as a task: two voices, four cameras of ten pictures a second, a few losses."""
