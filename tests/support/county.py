@@ -19,6 +19,7 @@ from sms.simulator.client import SimulatorClient
 from tools.steps import ROOT
 
 START_S = 60.0
+END_S = 5.0
 RADIO_S = 0.5
 """Seconds on the air per segment, of each modem, unless a test orders otherwise."""
 LINK = re.compile(r"https?://\S+/j/[A-Za-z0-9_-]{17}")
@@ -85,11 +86,14 @@ class DemoCounty:
         await self.process.wait()
 
     async def stop(self) -> None:
-        """End the server in order, and the air after it."""
+        """End the server in order, and the air after it.
+
+        One that rings somebody awake would finish that first: it is killed, nobody looks at it.
+        """
         if self.process is not None and self.process.returncode is None:
             self.process.terminate()
             with suppress(TimeoutError):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(END_S):
                     await self.process.wait()
         if self.process is not None and self.process.returncode is None:
             await self.kill()
