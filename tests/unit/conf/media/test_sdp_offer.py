@@ -255,6 +255,7 @@ REFUSALS = {
         "a=fingerprint:sha-256 A",
         "offer.media[0].fingerprint",
     ),
+    "hash too short": ("sha-256 15:", "sha-256 ", "offer.media[0].fingerprint"),
     "hash of odd letters": ("sha-256 15:", "sha-256 zz:", "offer.media[0].fingerprint"),
     "RTX of nothing": ("a=fmtp:97 apt=96", "a=fmtp:97 x=96", "offer.media[1].fmtp"),
     "RTX of odd type": ("a=fmtp:97 apt=96", "a=fmtp:97 apt=296", "offer.media[1].fmtp"),
