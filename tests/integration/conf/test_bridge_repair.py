@@ -193,6 +193,8 @@ async def test_what_was_muted_is_not_repeated(tmp_path: Path) -> None:
         seen = watched(b)
         b.send_rtcp(rtcp.Nack(1, audio, tuple(numbers)))
         await b.check()
+        await bridge.worker.stats()  # reports wait aside; now they have been taken
+        await b.check()
         assert seen == []
         await a.close()
         await b.close()

@@ -1,5 +1,6 @@
 """docs/protocol.md names every event and every error code that goes on the wire."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,12 +25,26 @@ PACKAGES = ("core", "directory", "sms", "conf", "plans", "command", "signaling")
 
 def _codes() -> set[str]:
     """Codes given to an AppError by keyword, and those of its classes."""
-    found = {kind.code for kind in AppError.__subclasses__() if kind.__module__ == errors.__name__}
+    kinds = {kind for kind in AppError.__subclasses__() if kind.__module__ == errors.__name__}
+    found = {kind.code for kind in kinds}
     for package in PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
             if "simulator" not in file.parts and "media" not in file.parts:
-                found |= set(re.findall(r'\bcode="([a-z_]+)"', file.read_text("utf-8")))
+                found |= _given(file, {kind.__name__ for kind in kinds})
     return found
+
+
+def _given(file: Path, kinds: set[str]) -> set[str]:
+    calls = [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.Call)]
+    return {
+        part.value
+        for call in calls
+        if ast.unparse(call.func).rpartition(".")[2] in kinds
+        for keyword in call.keywords
+        if keyword.arg == "code"
+        for part in ast.walk(keyword.value)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
 
 
 @pytest.mark.parametrize("code", sorted(_codes()))

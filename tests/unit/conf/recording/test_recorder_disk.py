@@ -80,7 +80,7 @@ async def test_an_open_file_is_synced_while_it_grows(tmp_path: Path, synced: lis
     running = asyncio.create_task(run_recorder(ROOMY, tmp_path / "all", orders, data))
     async with asyncio.timeout(10):
         await came.wait()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as worker:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:
         worker.connect(str(data))
         worker.setblocking(False)
         send = asyncio.get_running_loop().sock_sendall
