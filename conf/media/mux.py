@@ -21,7 +21,6 @@ from conf.media.udp import MAX_DATAGRAM, Endpoint, MmsgPort, PlainSlots
 
 BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
 MAX_WAKE_S: Final = 0.02  # eight batches for sixty sites each would take a fifth of a second
-REPORTS_EVERY_S: Final = 0.005  # while media come; else every tick
 MAX_WAIT_S: Final = 1.0  # more is a wall clock that was set in between
 HIJACK_GUARD_S: Final = 3.0
 _read_ssrc: Final = struct.Struct("!I").unpack_from
@@ -82,7 +81,6 @@ class Mux:
         self._by_key: dict[bytes, Session] = {}
         self._size = srtp_ffi.new("int *")
         self._stream_slot = SlotArray(1, HEADROOM)
-        self._reports_due = 0.0
         self._waited_s = 0.0  # how long the packet at hand has lain in the kernel
         self.counters = Counters()
 
@@ -103,10 +101,7 @@ class Mux:
 
     def on_readable(self) -> None:
         """Take what has arrived, batch by batch, and what ends the pictures among it."""
-        now = self._clock()
-        wait_until, stop_at, rx = 0.0, now + MAX_WAKE_S, self._port.rx
-        if now >= self._reports_due:
-            self.take_reports(now, 1)  # what they ask for leaves with the media
+        wait_until, stop_at, rx = 0.0, self._clock() + MAX_WAKE_S, self._port.rx
         for _ in range(BATCHES_PER_WAKE):
             count = rx.receive()
             if count:
@@ -127,16 +122,15 @@ class Mux:
                     return  # timers wait, and handshakes
         self._after_batch(self._clock())
 
-    def take_reports(self, now: float, batches: int = BATCHES_PER_WAKE) -> None:
+    def take_reports(self, now: float) -> None:
         """Take the RTCP that the kernel has put aside; call it every 20 ms or so.
 
-        Of more than `batches` hold the rest waits, and what the socket has no room for is dropped.
+        Of more than eight batches the rest waits, and what finds no room is the kernel's to drop.
         """
-        self._reports_due = now + REPORTS_EVERY_S
         reports = self._port.reports
         if reports is None:
             return
-        for _ in range(batches):
+        for _ in range(BATCHES_PER_WAKE):
             count = reports.receive()
             if count:
                 self._accept_reports(reports, count, now)

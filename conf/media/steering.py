@@ -2,7 +2,7 @@
 
 Sixty sites report twenty times a second each. Alone they would wake the loop a thousand times a
 second, ten times as often as the media do; on a socket of its own, which nobody waits for, reports
-lie until media wake the loop or the next tick does. The kernel sorts (a reuseport group with a
+lie until the next tick. The kernel sorts (a reuseport group with a
 classic BPF program, Linux 4.5): what RFC 5761 §4 calls RTCP goes to the second socket, everything
 else stays.
 """
