@@ -86,7 +86,9 @@ class CountingSite(Site):
                 continue
             if first & 0x10 and tag >> 4 == TRANSPORT:
                 self._feedback.add(number, now_us)
-            if is_picture and self.wants_latency and stream.packets % DECRYPTED == 0:
+            is_first_hand = not stream.mid.startswith("rtx")  # its stamp lies two bytes further
+            wants_latency = is_first_hand and is_picture and self.wants_latency
+            if wants_latency and stream.packets % DECRYPTED == 0:
                 self._note_latency(receiver, i, size)
 
     def _note_latency(self, receiver: RxSlots, i: int, size: int) -> None:
