@@ -111,15 +111,16 @@ async def test_an_ice_restart_keeps_the_call(tmp_path: Path) -> None:
 
 
 async def test_a_browser_repairs_lost_voice_and_picture(tmp_path: Path) -> None:
-    """5 % loss towards one browser: pictures come again as RTX, voices as the stored bytes.
+    """3 % loss towards one browser: pictures come again as RTX, voices as the stored bytes.
 
-    A repeated voice counts as come, so that what stays lost says whether repair works.
+    A repeated voice counts as come, so that what stays lost says whether repair works; from 8 % on
+    RED brings most of them, and they are not repeated.
     """
     async with running_bridge(tmp_path, UDP_ONLY) as bridge, browsers() as chromium:
         await bridge.open("room", "a", "b")
         a, b = await chromium.site(), await chromium.site()
         await join(bridge, "room", "a", a)
-        async with link_to(bridge.worker.port, down=Impairment(loss=0.05)) as link:
+        async with link_to(bridge.worker.port, down=Impairment(loss=0.03)) as link:
             answer = await bridge.worker.join("room", "b", await b.offer())
             straight, detour = f" {bridge.worker.port} typ", f" {link.port} typ"
             dropped = kernel_drops()
@@ -131,4 +132,4 @@ async def test_a_browser_repairs_lost_voice_and_picture(tmp_path: Path) -> None:
         assert inbound[MAIN]["rtx"] > 0
         voices = inbound[FIRST_AUDIO]
         assert voices["nacks"] > 0
-        assert voices["lost"] < 0.025 * voices["packets"] + kernel_drops() - dropped
+        assert voices["lost"] < 0.015 * voices["packets"] + kernel_drops() - dropped
