@@ -61,6 +61,7 @@ _GRACE_S = 1.0  # the thread's own time-out comes first; ours only if the thread
 _MAX_EVENTS, _TRACE_LINES = 1000, 400
 _FAULTS = (TimeoutException, ReaderDied, SerialException, OSError)
 _TRY_AGAIN = (Reason.SILENT, Reason.PORT_MISSING)
+_LET_GO_S = 5.0  # in which the lock may still be that of our own last reader
 _CME_NO_SIM = 10
 
 
@@ -122,13 +123,16 @@ class GsmmodemDriver:
                 with suppress(ModemUnavailable):
                     await self.ask(Command("AT"), self._limits.command_s)
                     return self.info
-            until = self._clock.monotonic() + self._limits.recover_s
+            began = self._clock.monotonic()
+            until = began + self._limits.recover_s
             last = ModemUnavailable(Reason.PORT_MISSING, f"{self._config.path} is missing")
             while self._clock.monotonic() < until and not self._is_closed:
                 try:
                     return await self._build()
                 except ModemUnavailable as error:
-                    if error.reason not in _TRY_AGAIN:
+                    is_ours = self._clock.monotonic() < began + _LET_GO_S
+                    may_end = error.reason is Reason.PORT_BUSY and is_ours
+                    if error.reason not in _TRY_AGAIN and not may_end:
                         raise
                     last = error
                 await self._clock.sleep(self._limits.port_poll_s)

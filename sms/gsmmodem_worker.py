@@ -43,6 +43,9 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
             self.connect(pin)
         except (TypeError, IndexError, AttributeError, ValueError) as error:
             raise ReaderDied(f"gsmmodem cannot read the answers: {error}") from error
+        finally:
+            if self.death:  # given up meanwhile: what was opened since would stay locked
+                self.abandon()
 
     def write(
         self, data: str, waitForResponse: bool = True, timeout: float = 10, **how: Any
@@ -70,6 +73,8 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         self._die("abandoned")
         serial = getattr(self, "serial", None)
         if serial is not None:
+            with suppress(Exception):
+                serial.cancel_read()  # a reader that waits would keep the device locked
             with suppress(Exception):
                 serial.close()
 

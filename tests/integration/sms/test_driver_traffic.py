@@ -1,6 +1,7 @@
 """Both drivers, everything but send faults: what comes in, calls, USSD, PIN, ports, leaving."""
 
 import asyncio
+import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -470,3 +471,14 @@ async def test_the_control_socket_is_private_and_answers_nonsense(sim: ModemSim)
         with pytest.raises(InvalidInput):
             await sim.do(order, **arguments)
     assert await sim.do("ping") == "pong"
+
+
+@pytest.mark.parametrize("bench", ["gsmmodem"], indirect=True)
+async def test_a_port_its_own_last_reader_still_holds_is_waited_for(bench: Bench) -> None:
+    """A thread that is slow to let go is not "in use by another"; what stays locked still is."""
+    bench.driver._drop("lost")  # type: ignore[attr-defined]
+    held = os.open(bench.sim.path(), os.O_RDWR | os.O_NOCTTY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    asyncio.get_running_loop().call_later(0.3, os.close, held)
+    await bench.driver.recover()
+    assert bench.driver.is_ready
