@@ -20,7 +20,7 @@ from tests.support.meeting import House, Page, Refused, running_house
 pytestmark = pytest.mark.timeout(60)
 HEARD, MAIN = "3", "6"
 PIN = "204863"
-REJOINED_S = 30  # ten where a core is free: the new process has much to import
+REJOINED_S = 10  # docs/protocol.md promises it
 
 
 async def refusal(page: Page, event: str, **data: object) -> str:
