@@ -47,7 +47,7 @@ from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-from conf.media import client
+from conf import child
 from tests.support.bridge import LOOPBACK, Bridge, running_bridge
 from tests.support.bridge_churn import CAMERAS, VOICES, Meeting, Missed, churn
 from tests.support.counted_worker import Living, command, count
@@ -277,7 +277,7 @@ class Soaked:
             "changes": self.changes,
             "answers": len(answers),
             "answers_ms": {n: round(answers[int(last * k)] * 1000, 1) for n, k in at.items()},
-            "given_up": sum(one >= client.REQUEST_TIMEOUT_S for one in answers),
+            "given_up": sum(one >= child.REQUEST_TIMEOUT_S for one in answers),
             "missed": [asdict(one) for one in self.missed],
             "longest_ms": self.longest_ms,
         }
@@ -335,7 +335,7 @@ def main() -> int:
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="fengsui-soak-") as folder,
-        patch.object(client, "REQUEST_TIMEOUT_S", PATIENCE_S),
+        patch.object(child, "REQUEST_TIMEOUT_S", PATIENCE_S),
     ):
         soaked = asyncio.run(
             soak(

@@ -1,22 +1,20 @@
-"""A child process of the server and the Unix socket to it: start, watch, restart, ask, listen.
+"""The owner of a child process of the server: start, watch, restart, ask, listen.
 
-Frames as in conf.media.control. The server listens, the child connects and says hello, then
-`{"event": "alive"}` every second: one that falls silent is killed (conf.watchdog) and started anew.
-End of file ends the child, so that none outlives its server. The media worker has its own, older
-form of this.
+The media workers, the recorder and the camera process are run so (their end of the socket:
+conf.line). One that falls silent is killed (conf.watchdog); whatever ended it, it is started anew.
 """
 
 import asyncio
 import enum
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from conf.media import control
+from conf import line
 from conf.watchdog import until_hung
 from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 
@@ -26,14 +24,11 @@ REQUEST_TIMEOUT_S: Final = 5.0
 START_TIMEOUT_S: Final = 45.0
 STOP_TIMEOUT_S: Final = 5.0
 RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
-ALIVE: Final = "alive"
-ALIVE_EVERY_S: Final = 1.0
+STEADY_S: Final = 30.0
+"""Who lived so long is started again at once; who dies at every start, ever more seldom."""
 _ERRORS: Final[dict[str, type[AppError]]] = {
     cls.code: cls for cls in (InvalidInput, NotFound, Conflict, Unavailable)
 }
-
-Handle = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-Tell = Callable[[str, dict[str, Any]], None]
 _Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -48,8 +43,9 @@ class End(enum.StrEnum):
 class Child:
     """Owner of one process.
 
-    `on_start` is awaited at each (re)start, `on_event` called at each event, `on_end` as soon as
-    the process is known to have died or hung, before its successor starts.
+    `on_start` is awaited at each (re)start, an AppError there starts it anew; `on_event` is called
+    at each event, `on_end` as soon as the process is known to have died or hung, before its
+    successor starts.
     """
 
     def __init__(
@@ -65,6 +61,7 @@ class Child:
         self.name = name
         self.process_id = 0
         self.restarts = 0
+        self.hello: dict[str, Any] = {}
         self._command = [*command, "--socket", os.fspath(socket_path)]
         self._socket_path = socket_path
         self._on_start = on_start
@@ -76,22 +73,26 @@ class Child:
         self._last_id = 0
         self._stopping = asyncio.Event()
 
-    async def run(self, ready: asyncio.Event) -> None:
-        """Keep it running until `stop`; `ready` at once, for nobody need wait for it."""
-        ready.set()
-        failures = 0
+    async def run(self, ready: asyncio.Event, *, is_needed: bool = False) -> None:
+        """Keep it running until `stop`; `ready` at once, or when one that is needed serves.
+
+        Raises: Unavailable: one that is needed did not start (its log says why).
+        """
+        if not is_needed:
+            ready.set()
+        loop = asyncio.get_running_loop()
+        short_lives = 0
         while not self._stopping.is_set():
-            try:
-                end = await self._run_once()
-                failures = 0
-            except (Unavailable, OSError) as error:
-                end = End.NOT_STARTED
-                failures += 1
-                log.warning("child_not_started", child=self.name, cause=str(error))
+            started_at = loop.time()
+            end = await self._run_once(ready)
             if self._stopping.is_set():
                 return
+            if not ready.is_set():
+                raise Unavailable(f"{self.name} did not start")
+            is_steady = end is not End.NOT_STARTED and loop.time() - started_at >= STEADY_S
+            short_lives = 0 if is_steady else short_lives + 1
             self.restarts += 1
-            pause = RESTART_PAUSES_S[min(failures, len(RESTART_PAUSES_S) - 1)]
+            pause = RESTART_PAUSES_S[min(short_lives, len(RESTART_PAUSES_S) - 1)]
             log.warning("child_ended", child=self.name, how=end.value, restart_in_s=pause)
             self._on_end(end)
             with suppress(TimeoutError):
@@ -101,8 +102,11 @@ class Child:
     def stop(self) -> None:
         """Hang up; the child closes its files and ends. Idempotent."""
         self._stopping.set()
-        if self._writer is not None:
-            self._writer.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether questions reach it."""
+        return self._writer is not None and not self._writer.is_closing()
 
     async def ask(self, op: str, **args: Any) -> dict[str, Any]:
         """The child's answer. Raises: Unavailable; what the child raised."""
@@ -114,89 +118,142 @@ class Child:
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._pending[number] = future
         try:
-            writer.write(control.encode_frame({"id": number, "op": op, "args": args}))
+            writer.write(line.encode_frame({"id": number, "op": op, "args": args}))
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 await writer.drain()
                 return await future
-        except (TimeoutError, ConnectionError, control.ControlError) as error:
+        except (TimeoutError, ConnectionError, line.LineError) as error:
             raise Unavailable(f"{self.name} does not answer") from error
         finally:
             self._pending.pop(number, None)
 
-    async def _run_once(self) -> End:
-        lines: asyncio.Queue[_Line] = asyncio.Queue(1)
+    # -- one life ---------------------------------------------------------------------------------
+
+    async def _run_once(self, ready: asyncio.Event) -> End:
+        came: asyncio.Future[_Line] = asyncio.get_running_loop().create_future()
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if lines.full():
+            if came.done():  # one child, one connection
                 writer.close()
             else:
-                lines.put_nowait((reader, writer))
+                came.set_result((reader, writer))
 
-        self._socket_path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(
-            accept, str(self._socket_path), limit=control.MAX_FRAME
-        )
-        self._socket_path.chmod(0o600)
-        process = await asyncio.create_subprocess_exec(*self._command)
+        process: asyncio.subprocess.Process | None = None
+        server: asyncio.Server | None = None
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                reader, writer = await lines.get()
-        except TimeoutError as error:
-            raise Unavailable("it did not start") from error
-        else:
-            return await self._serve(process, reader, writer)
-        finally:
-            server.close()
-            self._writer = None
-            self._fail_pending()
-            await self._end(process)
+            self._socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._socket_path.unlink(missing_ok=True)
+            server = await asyncio.start_unix_server(
+                accept, str(self._socket_path), limit=line.MAX_FRAME
+            )
+            self._socket_path.chmod(0o600)
+            process = await asyncio.create_subprocess_exec(*self._command)
+            self.process_id = process.pid
+            if await self._comes(process, came):
+                return await self._serve(process, came.result(), ready)
+        except OSError as error:
+            log.warning("child_not_started", child=self.name, cause=str(error))
+        finally:
+            if server is not None:
+                server.close()
+            if came.done() and not came.cancelled():
+                came.result()[1].close()
+            self._fail_pending()
+            if process is not None:  # one that never came has nothing to close
+                await self._end(process, STOP_TIMEOUT_S if came.done() else 0)
+            self._socket_path.unlink(missing_ok=True)
+        return End.NOT_STARTED
+
+    async def _comes(
+        self, process: asyncio.subprocess.Process, came: "asyncio.Future[_Line]"
+    ) -> bool:
+        """Wait until it connects, or never will."""
+        ends = asyncio.ensure_future(process.wait())
+        stops = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait(
+                (came, ends, stops),
+                timeout=START_TIMEOUT_S,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            ends.cancel()
+            stops.cancel()
+        if not came.done() and not self._stopping.is_set():
+            log.warning("child_not_started", child=self.name, exit_code=process.returncode)
+        return came.done()
 
     async def _serve(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        self, process: asyncio.subprocess.Process, connection: _Line, ready: asyncio.Event
     ) -> End:
-        self._writer = writer
+        reader, writer = connection
+        end = End.NOT_STARTED
         async with asyncio.TaskGroup() as tasks:
             watch = tasks.create_task(self._watch(process), name=f"{self.name}:watch")
+            hanging_up = tasks.create_task(self._hang_up(writer), name=f"{self.name}:stop")
             try:
-                await self._greet(reader)
-                tasks.create_task(self._on_start(), name=f"{self.name}:start")
-                await self._read(reader)
+                if await self._greet(reader):
+                    end = End.DIED
+                    self._writer = writer
+                    tasks.create_task(self._begin(writer, ready), name=f"{self.name}:start")
+                    await self._read(reader)
             finally:
                 self._writer = None  # who asks from now on is refused at once
                 writer.close()
-            has_hung = watch.done()
+            if watch.done():
+                end = End.HUNG
             watch.cancel()
-        return End.HUNG if has_hung else End.DIED
+            hanging_up.cancel()
+        return end
 
-    async def _greet(self, reader: asyncio.StreamReader) -> None:
-        with suppress(control.ControlError):
-            hello = await control.read_frame(reader)
-            self.process_id = int((hello or {}).get("hello", {}).get("pid", 0))
+    async def _hang_up(self, writer: asyncio.StreamWriter) -> None:
+        await self._stopping.wait()
+        writer.close()
+
+    async def _greet(self, reader: asyncio.StreamReader) -> bool:
+        """Whether it says hello in our version: the files may have been upgraded under us."""
+        hello = None
+        with suppress(line.LineError):
+            hello = (await line.read_frame(reader) or {}).get("hello")
+        if not isinstance(hello, dict) or hello.get("version") != line.VERSION:
+            log.warning("child_not_understood", child=self.name, hello=hello)
+            return False
+        self.hello = hello
+        return True
+
+    async def _begin(self, writer: asyncio.StreamWriter, ready: asyncio.Event) -> None:
+        try:
+            await self._on_start()
+        except AppError as error:
+            log.warning("child_not_begun", child=self.name, cause=error.message)
+            writer.close()
+        else:
+            ready.set()
+            log.info("child_ready", child=self.name, process_id=self.process_id)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Kill a child that hangs: its end is then found as any other's."""
         silence = await until_hung(process.pid, lambda: self._words)
-        log.error("child_hangs", child=self.name, silent_s=silence.seconds)
+        log.error(
+            "child_hangs", child=self.name, silent_s=silence.seconds,
+            with_core_s=round(silence.counted_s, 1),
+        )  # fmt: skip
         with suppress(ProcessLookupError):
             process.kill()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
-            while (message := await control.read_frame(reader)) is not None:
+            while (message := await line.read_frame(reader)) is not None:
                 self._words += 1
                 self._take(message)
-        except control.ControlError as error:  # it died in the middle of a word
+        except line.LineError as error:  # it died in the middle of a word
             log.warning("child_line_broken", child=self.name, cause=str(error))
         finally:
             self._fail_pending()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "event" in message:
-            if message["event"] != ALIVE:
+            if message["event"] != line.ALIVE:
                 self._on_event(str(message["event"]), message.get("data") or {})
             return
         future = self._pending.pop(int(message.get("id") or 0), None)
@@ -213,10 +270,10 @@ class Child:
                 future.set_exception(Unavailable(f"{self.name} went away"))
         self._pending.clear()
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
+    async def _end(self, process: asyncio.subprocess.Process, patience_s: float) -> None:
         """Wait for it, then kill it; one the kernel holds (a dead disk) is left to its fate."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_TIMEOUT_S):
+            async with asyncio.timeout(patience_s):
                 await process.wait()
                 return
         with suppress(ProcessLookupError):
@@ -229,50 +286,5 @@ class Child:
 
 
 def _error(error: dict[str, Any]) -> AppError:
-    code = str(error.get("code"))
-    cls = _ERRORS.get(code, Unavailable)
-    return cls(str(error.get("message")), field=error.get("field"), code=code)
-
-
-class _ServerGone(Exception):
-    """The server hung up: so does the child."""
-
-
-async def serve_requests(
-    socket_path: Path, handle: Handle, background: Callable[[Tell], Coroutine[Any, Any, None]]
-) -> None:
-    """The child's side: answer in order, with `background` running, until the server hangs up."""
-    reader, writer = await asyncio.open_unix_connection(str(socket_path), limit=control.MAX_FRAME)
-
-    def tell(event: str, data: dict[str, Any]) -> None:
-        if not writer.is_closing():
-            writer.write(control.encode_frame({"event": event, "data": data}))
-
-    async def answer() -> None:
-        while (message := await control.read_frame(reader)) is not None:
-            reply: dict[str, Any] = {"id": message.get("id")}
-            try:
-                reply["ok"] = await handle(str(message.get("op")), message.get("args") or {})
-            except AppError as error:
-                reply["error"] = error.as_wire()
-            except KeyError as error:
-                reply["error"] = InvalidInput("missing argument", field=str(error)).as_wire()
-            writer.write(control.encode_frame(reply))
-            await writer.drain()
-        raise _ServerGone
-
-    async def say_alive() -> None:
-        while True:
-            tell(ALIVE, {})
-            await asyncio.sleep(ALIVE_EVERY_S)
-
-    writer.write(control.encode_frame({"hello": {"pid": os.getpid()}}))
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(say_alive(), name="alive")
-            tasks.create_task(background(tell), name="background")
-            tasks.create_task(answer(), name="answer")
-    except* (_ServerGone, ConnectionError):
-        pass
-    finally:
-        writer.close()
+    cls = _ERRORS.get(str(error.get("kind")), Unavailable)
+    return cls(str(error.get("message")), field=error.get("field"), code=str(error.get("code")))

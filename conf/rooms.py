@@ -115,7 +115,7 @@ class Rooms:
             for room in self._rooms.values():
                 room.close()
             for worker in self.workers:
-                await worker.stop()
+                worker.stop()
         self._tasks = None
         with suppress(AppError):
             await self._placement.give_up(tuple(self._rooms))

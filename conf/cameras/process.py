@@ -1,4 +1,4 @@
-"""The camera process: one thread a camera; the server opens and closes them (frames: conf.child).
+"""The camera process: one thread a camera; the server opens and closes them (frames: conf.line).
 
 op `open` {camera, url, key, socket}, op `close` {camera}, op `try` {trial, url}
 event `cameras` {camera: {"state", "code", "words"}} at every change
@@ -14,7 +14,7 @@ from typing import Any
 
 from conf.cameras import address
 from conf.cameras.ingest import Feed, Ingest, News, trial
-from conf.child import Tell, serve_requests
+from conf.line import Tell, serve_requests
 from core.errors import InvalidInput
 
 
@@ -45,7 +45,7 @@ class Cameras:
     async def report(self, tell: Tell) -> None:
         """Pass on what the threads say."""
         while True:
-            tell(*await self._news.get())
+            await tell(*await self._news.get())
 
     def close(self) -> None:
         """End every thread soon."""

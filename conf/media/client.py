@@ -3,7 +3,7 @@
 How to use it (room owner, signaling)
 -------------------------------------
     worker = MediaWorker(settings.media, index=0, socket_path=data_dir / "media-0.sock")
-    # as a component: `await worker.run(ready)`; `await worker.stop()`
+    # as a component: `await worker.run(ready)`; `worker.stop()`
     await worker.open_room(room_id)
     await worker.apply(room_id, RoomState(version=1, participants={pid: ParticipantState()}))
     answer = await worker.join(room_id, pid, offer_sdp)   # after apply names the pid
@@ -43,14 +43,13 @@ What the page must do (web)
 """
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
+from conf.child import Child, End
 from conf.media import control, hugepages
 from conf.media.model import (
     JoinAnswer,
@@ -73,8 +72,7 @@ from conf.media.model import (
 )
 from conf.media.plain import SOCKET_PATTERN
 from conf.settings import MediaSettings
-from conf.watchdog import until_hung
-from core.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
+from core.errors import Conflict, NotFound, Unavailable
 
 __all__ = [
     "JoinAnswer",
@@ -97,25 +95,11 @@ __all__ = [
     "WorkerRestarted",
 ]
 
-REQUEST_TIMEOUT_S: Final = 5.0
-START_TIMEOUT_S: Final = 45.0
-STOP_TIMEOUT_S: Final = 3.0
-RESTART_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 EVENT_QUEUE: Final = 20_000
-_ERRORS: Final[dict[str, type[AppError]]] = {
-    cls.code: cls for cls in (InvalidInput, NotFound, Conflict, Unavailable)
-}
-_log = structlog.get_logger("conf.media")
-
-
-def _error_from_wire(error: dict[str, Any]) -> AppError:
-    code = str(error.get("code"))
-    cls = _ERRORS.get(code, Conflict if code == "rejoin" else Unavailable)
-    return cls(str(error.get("message")), field=error.get("field"), code=code)
 
 
 class MediaWorker:
-    """Owner of one worker process and of the connection to it; a `core.components.Component`."""
+    """Owner of one worker process, by its `Child`; a `core.components.Component`."""
 
     def __init__(
         self,
@@ -130,26 +114,17 @@ class MediaWorker:
         """
         self.name = f"media-{index}"
         self.index = index
-        self.restarts = 0
-        self.port = 0  # of the running worker
-        self.process_id = 0
-        self._socket_path = socket_path
         self.plain_socket = socket_path.with_name(SOCKET_PATTERN.format(index))
-        settings_json = settings.model_dump_json(exclude={"turn"})
-        self._has_huge_pages = settings.has_huge_pages
-        self._command = list(
-            command or [sys.executable, "-m", "conf.media.worker", "--settings", settings_json]
-        )
         self._states: dict[str, RoomState | None] = {}
         self._events: asyncio.Queue[WorkerEvent] = asyncio.Queue(EVENT_QUEUE)
-        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._writer: asyncio.StreamWriter | None = None
         self._has_orders = False  # does the running worker know all rooms and their states?
-        self._next_id = 0
-        self._words = 0  # messages read from the running worker
-        self._is_stopping = False
-        self._process: asyncio.subprocess.Process | None = None
-        self._stopped = asyncio.Event()
+        settings_json = settings.model_dump_json(exclude={"turn"})
+        default = [sys.executable, "-m", "conf.media.worker", "--settings", settings_json]
+        prefix = hugepages.prefix() if settings.has_huge_pages else []
+        self.child = Child(
+            self.name, [*prefix, *(command or default), "--index", str(index)], socket_path,
+            self._rebuild, self._on_event, self._on_end,
+        )  # fmt: skip
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -158,129 +133,26 @@ class MediaWorker:
 
         Raises: Unavailable: the first worker did not start (its log says why).
         """
-        failures = 0
-        try:
-            while True:
-                try:
-                    await self._run_once(ready)
-                    failures = 0
-                except Unavailable:
-                    if not ready.is_set():
-                        raise
-                    failures += 1
-                if self._is_asked_to_stop():
-                    break
-                self.restarts += 1
-                pause = RESTART_PAUSES_S[min(failures, len(RESTART_PAUSES_S) - 1)]
-                _log.warning("media_worker_died", index=self.index, restart_in_s=pause)
-                await asyncio.sleep(pause)
-        finally:
-            await self._end_process()
-            self._stopped.set()
+        await self.child.run(ready, is_needed=True)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Hang up; the worker says goodbye to everybody and ends. Idempotent."""
-        self._is_stopping = True
-        if self._writer is not None:
-            self._writer.close()
-        if self._process is None:
-            self._stopped.set()
-        await self._stopped.wait()
+        self.child.stop()
 
-    def _is_asked_to_stop(self) -> bool:
-        return self._is_stopping
+    @property
+    def port(self) -> int:
+        """Of the running worker, UDP and TCP."""
+        return int(self.child.hello.get("port", 0))
 
-    async def _run_once(self, ready: asyncio.Event) -> None:
-        """One worker from start to end of its connection."""
-        connected: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue(
-            1
-        )
+    @property
+    def process_id(self) -> int:
+        """Of the running worker."""
+        return self.child.process_id
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if connected.full():
-                writer.close()
-            else:
-                connected.put_nowait((reader, writer))
-
-        self._socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._socket_path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(
-            accept, str(self._socket_path), limit=control.MAX_FRAME
-        )
-        self._socket_path.chmod(0o600)
-        try:
-            reader, writer = await self._start_process(connected)
-        finally:
-            server.close()  # one worker, one connection
-        try:
-            await self._serve(reader, writer, ready)
-        finally:
-            self._writer = None
-            self._has_orders = False
-            writer.close()
-            self._fail_pending()
-            await self._end_process()
-            self._socket_path.unlink(missing_ok=True)
-
-    async def _start_process(
-        self, connected: "asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]"
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        self._process = await asyncio.create_subprocess_exec(
-            *(hugepages.prefix() if self._has_huge_pages else ()),
-            *self._command,
-            "--index",
-            str(self.index),
-            "--socket",
-            str(self._socket_path),
-        )
-        ended = asyncio.ensure_future(self._process.wait())
-        came = asyncio.ensure_future(connected.get())
-        try:
-            await asyncio.wait(
-                (ended, came), timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not came.done():
-                await self._end_process()
-                raise Unavailable("the media worker did not start")
-            return came.result()
-        finally:
-            ended.cancel()
-            came.cancel()
-
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ready: asyncio.Event
-    ) -> None:
-        try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                first = await control.read_frame(reader)
-        except (TimeoutError, control.ControlError) as error:
-            raise Unavailable("the media worker did not say hello") from error
-        hello = (first or {}).get("hello")
-        if not isinstance(hello, dict) or hello.get("version") != control.VERSION:
-            raise Unavailable("the media worker ended, or speaks another version")
-        self.port, self.process_id = int(hello["port"]), int(hello["pid"])
-        self._writer = writer
-        async with asyncio.TaskGroup() as tasks:
-            pump = tasks.create_task(self._read(reader), name=f"{self.name}:read")
-            watch = tasks.create_task(self._watch(), name=f"{self.name}:watch")
-            await self._rebuild()
-            if ready.is_set():
-                self._put(WorkerRestarted(self.index, self.restarts))
-            ready.set()
-            _log.info("media_worker_ready", index=self.index, port=self.port)
-            await pump
-            watch.cancel()
-
-    async def _watch(self) -> None:
-        """Kill a worker that hangs: its end is then found as any other's."""
-        silence = await until_hung(self.process_id, lambda: self._words)
-        _log.error(
-            "media_worker_hangs", index=self.index, silent_s=silence.seconds,
-            with_core_s=round(silence.counted_s, 1),
-        )  # fmt: skip
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+    @property
+    def restarts(self) -> int:
+        """How often it had to be started anew."""
+        return self.child.restarts
 
     async def _rebuild(self) -> None:
         """Rooms and states first, so that the worker forwards nothing the orders forbid.
@@ -288,65 +160,31 @@ class MediaWorker:
         Until then every other call finds the worker away; what is ordered meanwhile goes as well.
         """
         told: dict[str, RoomState | None] = {}
-        try:
-            while told != self._states:
-                for room_id, state in list(self._states.items()):
-                    if room_id not in told:
-                        await self._request("open_room", room_id=room_id)
-                    if state is not None and told.get(room_id) is not state:
-                        wire = control.state_to_wire(state)
-                        await self._request("apply", room_id=room_id, state=wire)
-                    told[room_id] = state
-                for room_id in told.keys() - self._states.keys():
-                    del told[room_id]
-                    await self._request("close_room", room_id=room_id)
-            self._has_orders = True
-        except AppError as error:
-            _log.warning("media_worker_rebuild_failed", index=self.index, error=str(error))
-            if self._writer is not None:
-                self._writer.close()
+        while told != self._states:
+            for room_id, state in list(self._states.items()):
+                if room_id not in told:
+                    await self.child.ask("open_room", room_id=room_id)
+                if state is not None and told.get(room_id) is not state:
+                    wire = control.state_to_wire(state)
+                    await self.child.ask("apply", room_id=room_id, state=wire)
+                told[room_id] = state
+            for room_id in told.keys() - self._states.keys():
+                del told[room_id]
+                await self.child.ask("close_room", room_id=room_id)
+        self._has_orders = True
+        if self.restarts:
+            self._put(WorkerRestarted(self.index, self.restarts))
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while (message := await control.read_frame(reader)) is not None:
-                self._words += 1
-                if "event" in message:
-                    self._put(control.event_from_wire(message))
-                    continue
-                future = self._pending.pop(int(message.get("id") or 0), None)
-                if future is None or future.done():
-                    continue
-                if "error" in message:
-                    future.set_exception(_error_from_wire(message["error"]))
-                else:
-                    future.set_result(message.get("ok") or {})
-        except control.ControlError as error:
-            _log.error("media_worker_protocol", index=self.index, error=str(error))
-        finally:
-            self._fail_pending()
+    def _on_event(self, name: str, data: dict[str, Any]) -> None:
+        self._put(control.event_from_wire(name, data))
+
+    def _on_end(self, end: End) -> None:
+        self._has_orders = False
 
     def _put(self, event: WorkerEvent) -> None:
         if self._events.full():
             self._events.get_nowait()  # nobody listens; the newest facts are worth more
         self._events.put_nowait(event)
-
-    def _fail_pending(self) -> None:
-        for future in self._pending.values():
-            if not future.done():
-                future.set_exception(Unavailable("the media worker went away"))
-        self._pending.clear()
-
-    async def _end_process(self) -> None:
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await process.wait()
-                return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
     # -- orders -----------------------------------------------------------------------------------
 
@@ -358,7 +196,7 @@ class MediaWorker:
     async def close_room(self, room_id: str) -> None:
         """Everybody is put out; idempotent, and done even if the worker is down."""
         self._states.pop(room_id, None)
-        if self._has_orders:
+        with suppress(Unavailable):
             await self._ask("close_room", room_id=room_id)
 
     async def apply(self, room_id: str, state: RoomState) -> None:
@@ -407,7 +245,7 @@ class MediaWorker:
 
     async def leave(self, participant_id: str) -> None:
         """Free the seat; idempotent, and done even if the worker is down."""
-        if self._has_orders:
+        with suppress(Unavailable):
             await self._ask("leave", participant_id=participant_id)
 
     async def stats(self) -> dict[str, float]:
@@ -423,22 +261,4 @@ class MediaWorker:
         """A call of the server's: of a worker that knows the orders."""
         if not self._has_orders:
             raise Unavailable("the media worker is not running")
-        return await self._request(op, **args)
-
-    async def _request(self, op: str, **args: Any) -> dict[str, Any]:
-        writer = self._writer
-        if writer is None or writer.is_closing():
-            raise Unavailable("the media worker is not running")
-        self._next_id += 1
-        request_id = self._next_id
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._pending[request_id] = future
-        try:
-            writer.write(control.encode_frame({"id": request_id, "op": op, "args": args}))
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                await writer.drain()
-                return await future
-        except (TimeoutError, ConnectionError, control.ControlError) as error:
-            raise Unavailable("the media worker does not answer") from error
-        finally:
-            self._pending.pop(request_id, None)
+        return await self.child.ask(op, **args)

@@ -8,14 +8,15 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import os
 import secrets
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from conf.line import ServerGone, Tell, serve_requests
 from conf.media import control, rtcp
 from conf.media.addresses import candidates
 from conf.media.answer import AnswerPlan, Endpoint, build_answer, plan_streams
@@ -38,7 +39,7 @@ from conf.media.tcp import TcpListener
 from conf.media.ticker import Ticker
 from conf.media.udp import open_port
 from conf.settings import MediaSettings
-from core.errors import AppError, Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound
 
 PACE_S: Final = 0.005
 MAX_QUEUED_EVENTS: Final = 10_000
@@ -303,7 +304,7 @@ class Worker:
 
 
 async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, Any]:
-    """One request. Raises: AppError for the wire; ControlError: the server broke the protocol."""
+    """One request. Raises: AppError for the wire; LineError: the server broke the protocol."""
     match op:
         case "open_room":
             worker.open_room(str(args["room_id"]))
@@ -331,26 +332,9 @@ async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, An
     return {}
 
 
-async def _serve_requests(
-    worker: Worker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Answer requests in order until the server hangs up."""
-    while (message := await control.read_frame(reader)) is not None:
-        reply: dict[str, Any] = {"id": message.get("id")}
-        try:
-            reply["ok"] = await _handle(worker, str(message.get("op")), message.get("args") or {})
-        except AppError as error:
-            reply["error"] = error.as_wire()
-        except KeyError as error:
-            reply["error"] = InvalidInput("missing argument", field=str(error)).as_wire()
-        writer.write(control.encode_frame(reply))
-        await writer.drain()
-
-
-async def _send_events(worker: Worker, writer: asyncio.StreamWriter) -> None:
+async def _send_events(worker: Worker, tell: Tell) -> None:
     while True:
-        writer.write(control.encode_frame(control.event_to_wire(await worker.events.get())))
-        await writer.drain()
+        await tell(*control.event_to_wire(await worker.events.get()))
 
 
 def _spare_collections() -> None:
@@ -363,35 +347,30 @@ def _spare_collections() -> None:
     gc.set_threshold(5_000, 20, 50)
 
 
-class _ServerGone(Exception):
-    """The control connection ended: so does the worker."""
-
-
 async def run_worker(settings: MediaSettings, index: int, socket_path: Path) -> None:
     """Serve media until the server hangs up.
 
     Raises: OSError: the port is taken, or nobody listens at `socket_path`.
     """
-    reader, writer = await asyncio.open_unix_connection(str(socket_path), limit=control.MAX_FRAME)
     worker: Worker | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             worker = Worker(settings, index, tasks, socket_path.parent)
             await worker.open_tcp()
-            hello = {"version": control.VERSION, "index": index, "pid": os.getpid()}
-            hello["port"] = worker.udp_port
-            writer.write(control.encode_frame({"hello": hello}))
             tasks.create_task(worker.ticker.run(), name="timers")
-            tasks.create_task(_send_events(worker, writer), name="events")
             _spare_collections()
-            await _serve_requests(worker, reader, writer)
-            raise _ServerGone
-    except* (_ServerGone, ConnectionError):
+            await serve_requests(
+                socket_path,
+                partial(_handle, worker),
+                partial(_send_events, worker),
+                {"port": worker.udp_port},
+            )
+            raise ServerGone
+    except* ServerGone:
         pass
     finally:
         if worker is not None:
             await worker.close()
-        writer.close()
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import structlog
 
-from conf.child import serve_requests
+from conf.line import Tell, serve_requests
 from conf.media.tap import PACKET, TRACK, read_packet
 from conf.recording.files import TrackWriter
 from conf.recording.frames import Piece
@@ -289,12 +289,12 @@ async def run_recorder(
     intake = Intake(data_socket, recorder.take)
     loop = asyncio.get_running_loop()
 
-    async def keep(tell: Callable[[str, dict[str, Any]], None]) -> None:
+    async def keep(tell: Tell) -> None:
         synced_at = 0.0
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             recorder.tick()
-            tell("bytes", recorder.told())
+            await tell("bytes", recorder.told())
             if loop.time() - synced_at >= SYNC_EVERY_S:
                 synced_at = loop.time()
                 await asyncio.to_thread(_sync, recorder.file_numbers())

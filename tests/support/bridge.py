@@ -70,7 +70,7 @@ async def running_bridge(
         try:
             yield bridge
         finally:
-            await worker.stop()
+            worker.stop()
             collector.cancel()
             waiter.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -68,7 +68,7 @@ async def test_an_order_given_while_rooms_are_put_back_holds(tmp_path: Path) -> 
             await bridge.open(room, "a", "b")
         os.kill(bridge.worker.process_id, signal.SIGKILL)
         for is_there in (False, True):
-            await eventually(lambda at=is_there: (bridge.worker._writer is not None) == at)
+            await eventually(lambda at=is_there: bridge.worker.child.is_connected == at)
         muted = {"a": ParticipantState(may_audio=False), "b": ParticipantState()}
         asked = rooms[0], rooms[-1]
         for room in asked:
@@ -83,6 +83,24 @@ async def test_an_order_given_while_rooms_are_put_back_holds(tmp_path: Path) -> 
             for site in (a, b):
                 await site.close()
         assert bridge.worker.restarts == 1
+
+
+async def test_a_worker_killed_while_rooms_are_put_back_comes_back_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """Half told what it must know, it never counts as there; the next one knows it all."""
+    async with running_bridge(tmp_path) as bridge:
+        rooms = [f"room{n}" for n in range(200)]
+        for room in rooms:
+            await bridge.worker.open_room(room)
+        child = bridge.worker.child
+        os.kill(bridge.worker.process_id, signal.SIGKILL)
+        for is_there in (False, True):
+            await eventually(lambda at=is_there: child.is_connected == at)
+        os.kill(bridge.worker.process_id, signal.SIGKILL)
+        back = await bridge.until(lambda event: isinstance(event, WorkerRestarted))
+        assert back == WorkerRestarted(0, 2)
+        assert (await bridge.worker.stats())["rooms"] == len(rooms)
 
 
 async def test_a_hung_worker_is_replaced(tmp_path: Path) -> None:

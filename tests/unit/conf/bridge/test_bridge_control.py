@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf import line
 from conf.media import control, model
 
 SLOT = model.SlotFigures(
@@ -18,13 +19,13 @@ async def read(data: bytes) -> dict[str, object] | None:
     reader = asyncio.StreamReader()
     reader.feed_data(data)
     reader.feed_eof()
-    return await control.read_frame(reader)
+    return await line.read_frame(reader)
 
 
 async def test_a_frame_comes_out_as_it_went_in() -> None:
     """Chinese included; a clean end is None."""
     message = {"id": 1, "op": "join", "args": {"name": "青石镇"}}
-    assert await read(control.encode_frame(message)) == message
+    assert await read(line.encode_frame(message)) == message
     assert await read(b"") is None
 
 
@@ -34,14 +35,14 @@ async def test_a_frame_comes_out_as_it_went_in() -> None:
 )
 async def test_a_broken_frame_ends_the_connection(data: bytes) -> None:
     """Cut, over-long, not JSON, not an object."""
-    with pytest.raises(control.ControlError):
+    with pytest.raises(line.LineError):
         await read(data)
 
 
 def test_too_much_is_not_sent() -> None:
     """A megabyte is the limit on both ends."""
-    with pytest.raises(control.ControlError):
-        control.encode_frame({"x": "y" * control.MAX_FRAME})
+    with pytest.raises(line.LineError):
+        line.encode_frame({"x": "y" * line.MAX_FRAME})
 
 
 @given(
@@ -81,21 +82,22 @@ def test_a_room_state_survives(state: model.RoomState) -> None:
 )
 async def test_an_event_survives(event: model.WorkerEvent) -> None:
     """Through a frame and back."""
-    message = await read(control.encode_frame(control.event_to_wire(event)))
+    name, data = control.event_to_wire(event)
+    message = await read(line.encode_frame(data))
     assert message is not None
-    assert control.event_from_wire(message) == event
+    assert control.event_from_wire(name, message) == event
 
 
-@pytest.mark.parametrize("wire", [{}, {"event": "Nope"}, {"event": "SpeakerChanged", "data": 3}])
-def test_an_unknown_event_is_refused(wire: dict[str, object]) -> None:
+@pytest.mark.parametrize(("name", "data"), [("", {}), ("Nope", {}), ("SpeakerChanged", {"x": 3})])
+def test_an_unknown_event_is_refused(name: str, data: dict[str, object]) -> None:
     """Rather than passed on half understood."""
-    with pytest.raises(control.ControlError):
-        control.event_from_wire(wire)
+    with pytest.raises(line.LineError):
+        control.event_from_wire(name, data)
 
 
 def test_a_malformed_state_or_slot_map_is_refused() -> None:
     """With a count of faults, not with the data."""
-    with pytest.raises(control.ControlError):
+    with pytest.raises(line.LineError):
         control.state_from_wire({"version": "x"})
-    with pytest.raises(control.ControlError):
+    with pytest.raises(line.LineError):
         control.slots_from_wire([{"mid": 1}])

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import pytest
 
-from conf.media import control
+from conf import line
 from conf.media.tap import PACKET, TRACK
 from conf.recording.files import TrackWriter
 from conf.recording.frames import Piece
@@ -67,8 +67,8 @@ async def test_an_open_file_is_synced_while_it_grows(tmp_path: Path, synced: lis
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         args = {"recording_id": "r", "room_id": "m", "folder": "m/r"}
-        writer.write(control.encode_frame({"id": 1, "op": "start", "args": args}))
-        while (message := await control.read_frame(reader)) is not None:
+        writer.write(line.encode_frame({"id": 1, "op": "start", "args": args}))
+        while (message := await line.read_frame(reader)) is not None:
             if message.get("id") == 1:
                 break
         came.set()
