@@ -91,7 +91,10 @@ class Forwarder:
                 if picture.is_key:
                     layer.last_key_at = now
                     layer.nack.on_key_frame(packet.sequence)
-        if not track.is_allowed:
+        is_early = ext <= layer.onset.until  # soon after a permission: it may hold what is older
+        if not track.is_allowed or (
+            is_early and not layer.onset.admits(ext, packet, memory, codec)
+        ):
             return
         if layer.waiting and (picture is None or picture.is_key):
             self._switch_waiting(layer, ext, packet, picture, now)

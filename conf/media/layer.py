@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from conf.media.demand import Demand
 from conf.media.model import SourceKind
 from conf.media.nack import NackGenerator
+from conf.media.onset import Onset
 from conf.media.picture import Picture
 from conf.media.reception import Reception
 from conf.media.rtp import HeaderForm, Packet
@@ -95,6 +96,7 @@ class Layer:
         self._given_up = 0
         self.reception = Reception(0, track.clock_hz)
         self.demand = Demand()
+        self.onset = Onset()
         self.anchor: Anchor | None = None  # of the last sender report
         self.ask: Callable[[Layer], None] | None = None
 
@@ -106,6 +108,7 @@ class Layer:
         self._given_up = 0
         self.reception = Reception(ssrc, self.track.clock_hz)
         self.anchor = None
+        self.onset.begin(-1)
         self.seen = [-1] * HISTORY
         self.rings = {}
         for slots in list(self.groups.values()):

@@ -62,6 +62,13 @@ class Track:
         self.wall_clock = PublisherClock()  # one for all tracks of a participant
         self.layers = [Layer(self, rid, i) for i, rid in enumerate(section.layers or ("",))]
 
+    def allow(self, *, is_allowed: bool) -> None:
+        """May it be forwarded and recorded? What has come before it may never."""
+        if is_allowed and not self.is_allowed:
+            for layer in self.layers:
+                layer.onset.begin(layer.highest)
+        self.is_allowed = is_allowed
+
     @property
     def clock_hz(self) -> int:
         """RTP clock of the track (RFC 7587, RFC 7741)."""
@@ -184,8 +191,11 @@ class Publisher:
 
     def _record(self, layer: Layer, packet: Packet, memory: memoryview) -> None:
         """What the forwarder may not forward is not recorded either."""
-        record = self.recorded.get(layer)
-        if record is not None and layer.track.is_allowed:
+        record, codec = self.recorded.get(layer), layer.track.codecs.get(packet.payload_type)
+        if record is None or codec is None or not layer.track.is_allowed:
+            return
+        ext = layer.extend(packet.sequence)
+        if ext > layer.onset.until or layer.onset.admits(ext, packet, memory, codec):
             record(packet, memory)
 
     def _learn(self, packet: Packet) -> Layer | Repair | None:

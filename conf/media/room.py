@@ -103,7 +103,7 @@ class Room:
         """Let it send and be sent what the orders allow."""
         seat.limit()
         for kind, track in seat.publisher.tracks.items():
-            track.is_allowed = may_send(self.state, seat.participant_id, kind)
+            track.allow(is_allowed=may_send(self.state, seat.participant_id, kind))
 
     def _facts(self) -> RoomFacts:
         loudest = self._speakers.loudest

@@ -166,3 +166,13 @@ def vp8(number: int, *, temporal: int = 0, key: bool = False) -> bytes:
     descriptor += bytes((temporal << 6 | 0x20 * (temporal == 1),))
     head = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01" if key else b"\x11" + bytes(9)
     return descriptor + head + bytes(40)
+
+
+def red(*voices: bytes) -> bytes:
+    """A RED payload of voices 20 ms apart, oldest first."""
+    back = range(960 * (len(voices) - 1), 0, -960)
+    heads = [
+        bytes((0x80 | OPUS, at >> 6, at << 2 & 0xFF | len(old) >> 8, len(old) & 0xFF))
+        for at, old in zip(back, voices, strict=False)
+    ]
+    return b"".join((*heads, bytes((OPUS,)), *voices))

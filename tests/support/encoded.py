@@ -58,11 +58,11 @@ def h264_frames(**more: int) -> list[bytes]:
 
 
 @cache
-def opus_packets(count: int = 100) -> list[bytes]:
-    """Two seconds of a tone, 20 ms each."""
+def opus_packets(count: int = 100, bit_rate: int = 32_000, **options: str) -> list[bytes]:
+    """Two seconds of a tone, 20 ms each; `options`: the encoder's."""
     encoder: Any = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.format, encoder.layout = 48_000, "s16", "stereo"
-    encoder.bit_rate = 32_000
+    encoder.bit_rate, encoder.options = bit_rate, options
     packets = []
     for number in range(count):
         times = range(960 * number, 960 * (number + 1))

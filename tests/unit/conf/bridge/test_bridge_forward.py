@@ -6,12 +6,13 @@ from itertools import pairwise
 import pytest
 
 from conf.media.layers import ALL_TEMPORAL
+from conf.media.onset import MOST_PACKETS
 from conf.media.sdp import Role
 from conf.media.shaper import Shaper
 from conf.media.timeline import Anchor
 from conf.media.voiceguard import VoiceGuard, unhealed
 from tests.support.bridge_client import H264, OPUS, RED, VP8
-from tests.support.bridge_stage import Stage, vp8
+from tests.support.bridge_stage import Stage, red, vp8
 
 
 @pytest.fixture
@@ -142,7 +143,9 @@ def test_red_is_passed_on_and_taken_off_for_those_who_lack_it(voices: Stage) -> 
     plain = voices.add_slot(Role.AUDIO_DOWN, ssrc=99)
     plain.types = {name: kind for name, kind in plain.types.items() if kind != RED}
     block = bytes((0x80 | OPUS, 960 << 2 >> 8 & 0xFF, (960 << 2 & 0xFF), 3, OPUS))
-    voices.say(1, block + b"old" + b"new", kind=RED)
+    voices.voice(1, b"old")
+    voices.read()
+    voices.say(2, block + b"old" + b"new", timestamp=1920, kind=RED)
     got = {a.kind: a.payload for a in voices.read()}
     assert got == {RED: block + b"oldnew", OPUS: b"new"}
 
@@ -160,16 +163,6 @@ def test_a_lossy_link_gets_each_voice_three_times(voices: Stage) -> None:
     assert got[3].payload.endswith(b"voice2voice3voice4")
     assert got[1].payload.endswith(b"voice1voice2")
     assert voices.slot.voice(got[3].number) is not None
-
-
-def red(*voices: bytes) -> bytes:
-    """A payload of voices 20 ms apart, oldest first."""
-    back = range(960 * (len(voices) - 1), 0, -960)
-    heads = [
-        bytes((0x80 | OPUS, at >> 6, at << 2 & 0xFF | len(old) >> 8, len(old) & 0xFF))
-        for at, old in zip(back, voices, strict=False)
-    ]
-    return b"".join((*heads, bytes((OPUS,)), *voices))
 
 
 def test_a_lossy_link_gets_the_voices_of_a_browser_three_times_too(voices: Stage) -> None:
@@ -195,9 +188,12 @@ def test_red_that_cannot_be_read_goes_as_it_came(voices: Stage) -> None:
     guard.set_loss(0.3, 1.0)
     voices.slot.shaper = guard
     broken = bytes((0x80 | OPUS, 0, 3, 255, OPUS)) + b"short"
-    voices.voice(1, b"voice1")
-    voices.say(2, broken, timestamp=1920, kind=RED)
-    assert [a.payload for a in voices.read()] == [b"voice1", broken]
+    for n in range(MOST_PACKETS + 1):  # at first it may hold what was said while muted
+        voices.voice(n, b"voice")
+    voices.read()
+    n = MOST_PACKETS + 1
+    voices.say(n, broken, timestamp=960 * n, kind=RED)
+    assert [a.payload for a in voices.read()] == [broken]
 
 
 @pytest.mark.parametrize(
