@@ -128,6 +128,19 @@ class Seat:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What the chair has ordered about one participant; one who is away finds it so.
+
+    `muted`: its tracks that are shut; `is_heard`: its voice is open though the room is muted.
+    """
+
+    muted: tuple[str, ...] = ()
+    is_heard: bool = False
+    has_floor: bool = False
+    view: ParticipantId | None = None
+
+
+@dataclass(frozen=True)
 class ChatLine:
     """One line everybody in the room reads."""
 
@@ -141,7 +154,8 @@ class ChatLine:
 class RoomView:
     """The whole state of a room. `version` counts every change the forwarder must know.
 
-    `mutes`: tracks the chair muted of participants who are away; they find them so.
+    `standing`: the orders about participants who are away.
+    `poll_dwell_s`: how long each site is shown while the chair has the sites polled.
     `cameras`: the cameras among the seats, by participant; they come back after a restart.
     `is_recording`: what was ordered; `recording`: what really reaches the disk.
     """
@@ -159,11 +173,12 @@ class RoomView:
     recording: Lamp = Lamp.OFF
     broadcast: ParticipantId | None = None
     called: ParticipantId | None = None
+    poll_dwell_s: int | None = None
     poll_source: ParticipantId | None = None
     speaker: ParticipantId | None = None
     seats: Mapping[ParticipantId, Seat] = field(default_factory=dict)
     removed: frozenset[ParticipantId] = frozenset()
-    mutes: Mapping[ParticipantId, tuple[str, ...]] = field(default_factory=dict)
+    standing: Mapping[ParticipantId, Standing] = field(default_factory=dict)
     cameras: Mapping[ParticipantId, str] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from conf.media.model import ParticipantState
 from conf.media.model import RoomState as MediaState
-from conf.model import LineCaps, Order, OrderKind, RoomView, Seat, SiteRole, TrackState
+from conf.model import LineCaps, Order, OrderKind, RoomView, Seat, SiteRole, Standing, TrackState
 from conf.recording.lamp import Lamp
 from core.errors import Conflict, InvalidInput, NotFound
 from core.ids import ParticipantId
@@ -42,7 +42,10 @@ def with_seat(state: RoomView, seat: Seat) -> RoomView:
 
 
 def seated(state: RoomView, seat: Seat) -> RoomView:
-    """The room once `seat` has been taken; a newcomer to a muted room is muted."""
+    """The room once `seat` has been taken; a newcomer to a muted room is muted.
+
+    Who was away finds what was ordered about it.
+    """
     known = state.seats.get(seat.participant_id)
     if known is not None:
         seat = replace(
@@ -53,11 +56,13 @@ def seated(state: RoomView, seat: Seat) -> RoomView:
             screen=TrackState(is_muted=known.screen.is_muted),
         )  # fmt: skip
     else:
-        tracks = set(state.mutes.get(seat.participant_id, ()))
-        if state.is_muting_all and not seat.role.may_order:
+        kept = state.standing.get(seat.participant_id, Standing())
+        tracks = set(kept.muted)
+        if state.is_muting_all and not (seat.role.may_order or kept.is_heard):
             tracks.add("audio")
         for track in tracks:
             seat = _mute_track(seat, track, is_muted=True)
+        seat = replace(seat, has_floor=kept.has_floor, view=kept.view)
     return replace(with_seat(state, seat), version=state.version + 1)
 
 
@@ -73,21 +78,49 @@ def capped(state: RoomView, caps: Mapping[str, LineCaps]) -> RoomView:
 
 
 def vacated(state: RoomView, participant_id: ParticipantId) -> RoomView:
-    """The room after a participant has left for good."""
-    seats = {key: seat for key, seat in state.seats.items() if key != participant_id}
-    mutes = {key: tracks for key, tracks in muted_tracks(state).items() if key not in seats}
+    """The room after a participant has left: of the orders about it only its mutes stay."""
+    orders = standing(state)
+    left = orders.get(participant_id, Standing())
+    orders[participant_id] = Standing(left.muted)
     cameras = {key: camera for key, camera in state.cameras.items() if key != participant_id}
-    state = _forget(replace(state, seats=seats, mutes=mutes, cameras=cameras), participant_id)
-    return replace(state, version=state.version + 1)
+    state = _without(replace(state, standing=orders, cameras=cameras), participant_id)
+    return _forget(state, participant_id)
 
 
-def muted_tracks(state: RoomView) -> dict[ParticipantId, tuple[str, ...]]:
-    """What the chair has muted, of those present and those away."""
+def missed(state: RoomView, participant_id: ParticipantId) -> RoomView:
+    """The room whose forwarder waits no longer for a participant whose line broke.
+
+    Every order about it stands: it may return and did not want to go.
+    """
+    return _without(replace(state, standing=standing(state)), participant_id)
+
+
+def _without(state: RoomView, participant_id: ParticipantId) -> RoomView:
+    """`state.standing` is that of all; afterwards of those away."""
+    seats = {key: seat for key, seat in state.seats.items() if key != participant_id}
+    return replace(
+        state,
+        seats=seats,
+        standing={key: one for key, one in state.standing.items() if key not in seats},
+        poll_source=None if state.poll_source == participant_id else state.poll_source,
+        speaker=None if state.speaker == participant_id else state.speaker,
+        version=state.version + 1,
+    )
+
+
+def standing(state: RoomView) -> dict[ParticipantId, Standing]:
+    """What is ordered about each, present or away; who is not in it is as any newcomer."""
     present = {
-        key: tuple(track for track in TRACKS if getattr(seat, track).is_muted)
+        key: Standing(
+            tuple(track for track in TRACKS if getattr(seat, track).is_muted),
+            is_heard=state.is_muting_all and not seat.audio.is_muted,
+            has_floor=seat.has_floor,
+            view=seat.view,
+        )
         for key, seat in state.seats.items()
     }
-    return {key: tracks for key, tracks in {**state.mutes, **present}.items() if tracks}
+    known = {**state.standing, **present}
+    return {key: one for key, one in known.items() if one != Standing()}
 
 
 def switched(seat: Seat, is_on: tuple[bool, bool, bool]) -> Seat:
@@ -192,18 +225,19 @@ def _mute_track(seat: Seat, track: str, *, is_muted: bool) -> Seat:
 
 
 def _forget(state: RoomView, participant_id: ParticipantId) -> RoomView:
-    """Nothing points at this participant any more."""
-    seats = {
-        key: replace(seat, view=None) if seat.view == participant_id else seat
-        for key, seat in state.seats.items()
-    }
+    """No order points at this participant any more."""
     return replace(
         state,
-        seats=seats,
+        seats={
+            key: replace(seat, view=None) if seat.view == participant_id else seat
+            for key, seat in state.seats.items()
+        },
+        standing={
+            key: replace(one, view=None) if one.view == participant_id else one
+            for key, one in state.standing.items()
+        },
         broadcast=None if state.broadcast == participant_id else state.broadcast,
         called=None if state.called == participant_id else state.called,
-        poll_source=None if state.poll_source == participant_id else state.poll_source,
-        speaker=None if state.speaker == participant_id else state.speaker,
     )
 
 
@@ -226,13 +260,20 @@ def _mute_all(state: RoomView, order: Order, now: datetime) -> RoomView:
         else replace(_mute_track(seat, "audio", is_muted=True), has_floor=False)
         for key, seat in state.seats.items()
     }
-    state = replace(state, seats=seats, is_muting_all=True)
+    away = {
+        key: replace(one, is_heard=False, has_floor=False) for key, one in state.standing.items()
+    }
+    state = replace(state, seats=seats, standing=away, is_muting_all=True)
     return state if state.called is None else _call_over(state, state.called)
 
 
 def _unmute_all(state: RoomView, order: Order, now: datetime) -> RoomView:
     seats = {key: _mute_track(seat, "audio", is_muted=False) for key, seat in state.seats.items()}
-    return replace(state, seats=seats, is_muting_all=False)
+    away = {
+        key: replace(one, muted=tuple(track for track in one.muted if track != "audio"))
+        for key, one in state.standing.items()
+    }
+    return replace(state, seats=seats, standing=away, is_muting_all=False)
 
 
 def _broadcast(state: RoomView, order: Order, now: datetime) -> RoomView:
@@ -314,15 +355,15 @@ def _lecture(state: RoomView, order: Order, now: datetime) -> RoomView:
 
 
 def _poll_start(state: RoomView, order: Order, now: datetime) -> RoomView:
-    _number(order, least=5, most=600)
+    dwell_s = _number(order, least=5, most=600)
     first = next_in_poll(state)
     if first is None:
         raise Conflict("no site shows a picture")
-    return replace(state, poll_source=first)
+    return replace(state, poll_dwell_s=dwell_s, poll_source=first)
 
 
 def _poll_stop(state: RoomView, order: Order, now: datetime) -> RoomView:
-    return replace(state, poll_source=None)
+    return replace(state, poll_dwell_s=None, poll_source=None)
 
 
 def _allow_takeover(state: RoomView, order: Order, now: datetime) -> RoomView:

@@ -8,6 +8,7 @@ conf.room_topic, owned by the room and called in its turn.
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -126,13 +127,13 @@ class Room(Turns):
             raise Conflict("this meeting is over", code="meeting_over")
         seat, secret = await self._seating.take(self.state, applicant, resume)
         state = orders.seated(self.state, seat)
-        await self._worker.open_room(self.meeting_id)
-        await self._worker.apply(self.meeting_id, orders.media_state(state))
-        self._become(state)
         try:
+            await self._worker.open_room(self.meeting_id)
+            await self._worker.apply(self.meeting_id, orders.media_state(state))
+            self._become(state)
             answer = await self._worker.join(self.meeting_id, seat.participant_id, offer)
         except AppError:
-            await self.leave(seat.participant_id, "no_media")
+            await self._lose(seat.participant_id, "no_media")
             raise
         await self._pages.enter(seat.participant_id, connection, emit)
         return Joined(seat.participant_id, secret, answer.answer_sdp, answer.slots)
@@ -142,15 +143,25 @@ class Room(Turns):
         self._seat(participant_id)
         return (await self._worker.restart(participant_id, offer)).answer_sdp
 
-    async def leave(self, participant_id: ParticipantId, reason: str = "left") -> None:
-        """Free the seat; idempotent."""
-        self._pages.forget(participant_id)
-        self.page_stats.pop(participant_id, None)
-        if participant_id in self.state.seats:
-            self._become(orders.vacated(self.state, participant_id))
-            await self._worker.apply(self.meeting_id, orders.media_state(self.state))
+    async def leave(self, participant_id: ParticipantId) -> None:
+        """It goes by its own will: the orders about it end, but for its mutes. Idempotent."""
+        if participant_id in self.state.seats and self.state.is_open:
+            state = orders.vacated(self.state, participant_id)
+            await self._book.save(state)
+            await self._enforce(state)
+        await self._free(participant_id, "left")
+
+    async def _lose(self, participant_id: ParticipantId, reason: str) -> None:
+        """Its line has been away too long; what was ordered about it waits for it."""
+        if participant_id in self.state.seats and self.state.is_open:
+            await self._enforce(orders.missed(self.state, participant_id))
+        await self._free(participant_id, reason)
+
+    async def _free(self, participant_id: ParticipantId, reason: str) -> None:
         await self._worker.leave(participant_id)
         await self._seating.end_stay(participant_id, reason)
+        self._pages.forget(participant_id)
+        self.page_stats.pop(participant_id, None)
 
     async def connection_lost(self, participant_id: ParticipantId, connection: object) -> None:
         """The browser's connection has gone; its seat waits for it."""
@@ -172,7 +183,7 @@ class Room(Turns):
         await self.recap()  # they may have been changed through another node
         await self.close_if_over()
         for participant_id in self._pages.gone():
-            await self.leave(participant_id, "lost")
+            await self._lose(participant_id, "lost")
         is_empty = all(seat.role is SiteRole.CAMERA for seat in self.state.seats.values())
         if self.state.is_open and is_empty and self._clock.now() > self.state.ends_at:
             await self._end("over")
@@ -189,7 +200,7 @@ class Room(Turns):
         return seat
 
     async def add_camera(self, camera_id: str) -> ParticipantId:
-        """Bring a camera in as a participant. Raises: Conflict, NotFound, Unavailable."""
+        """Bring a camera in as a participant. Raises: Conflict, NotFound."""
         if not self.state.is_open:
             raise Conflict("this meeting is over", code="meeting_over")
         if camera_id in self.state.cameras.values():
@@ -199,15 +210,20 @@ class Room(Turns):
         cameras = {**self.state.cameras, participant_id: camera_id}
         state = replace(self.state, cameras=cameras)
         state = orders.seated(state, self._cameras.seat(participant_id, row))
-        await self._worker.open_room(self.meeting_id)
-        await self._worker.apply(self.meeting_id, orders.media_state(state))
-        await self._cameras.start(participant_id, row)
         await self._book.save(state)
-        self._become(state)
+        await self._open(state)
+        await self._cameras.start(participant_id, row)
         return participant_id
 
-    async def bring_back_cameras(self) -> None:
-        """After the server was restarted: the cameras that were in the meeting."""
+    async def go_on(self) -> None:
+        """After the server was restarted: who does not return is lost; cameras and poll go on."""
+        for participant_id in await self._seating.staying():
+            self._pages.miss(participant_id)
+        self._go_on_polling()
+        if self.state.cameras:
+            await self._bring_back_cameras()
+
+    async def _bring_back_cameras(self) -> None:
         state = self.state
         for participant_id, camera_id in self.state.cameras.items():
             try:
@@ -215,10 +231,14 @@ class Room(Turns):
             except NotFound:
                 continue
             state = orders.seated(state, self._cameras.seat(participant_id, row))
-        await self._worker.open_room(self.meeting_id)
-        await self._worker.apply(self.meeting_id, orders.media_state(state))
-        self._become(state)
+        await self._open(state)
         await self._cameras.start_again(state)
+
+    async def _open(self, state: RoomView) -> None:
+        """As `_enforce`, where nobody may have joined yet."""
+        with suppress(Unavailable):  # it opens the room when it is back
+            await self._worker.open_room(self.meeting_id)
+        await self._enforce(state)
 
     async def show_camera(self, participant_id: ParticipantId, stream: StreamState) -> None:
         """What the camera process says of a stream."""
@@ -332,11 +352,8 @@ class Room(Turns):
                 await self._seating.end_stay(order.target, "removed")
             case OrderKind.END:
                 await self._end("ended")
-            case OrderKind.POLL_START:
-                self._stop_poll()
-                self._poll = asyncio.create_task(self._turn_pages(float(order.value or "15")))
-            case OrderKind.POLL_STOP:
-                self._stop_poll()
+            case OrderKind.POLL_START | OrderKind.POLL_STOP:
+                self._go_on_polling()
             case OrderKind.RECORD_START:
                 await self._recordings.start(self.meeting_id, by)
             case OrderKind.RECORD_STOP:
@@ -355,10 +372,16 @@ class Room(Turns):
             await self._cameras.stop(participant_id)
         await self._worker.close_room(self.meeting_id)
 
+    def _go_on_polling(self) -> None:
+        """As ordered; anew from the site shown now."""
+        self._stop_poll()
+        if self.state.poll_dwell_s is not None:
+            self._poll = asyncio.create_task(self._turn_pages(self.state.poll_dwell_s))
+
     async def _turn_pages(self, dwell_s: float) -> None:
         while True:
             await self._clock.sleep(dwell_s)
-            await self.ask(self._next_page)
+            self.tell(self._next_page)
 
     async def _next_page(self) -> None:
         shown = orders.next_in_poll(self.state)

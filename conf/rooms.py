@@ -188,8 +188,7 @@ class Rooms:
         self._tasks.create_task(room.run(), name=f"room:{meeting_id}")
         if room.state.is_recording:  # as ordered before the server was restarted
             await self.recordings.start(meeting_id, "server")
-        if room.state.cameras:
-            room.tell(room.bring_back_cameras)
+        room.tell(room.go_on)
         return room
 
     # -- upgrades ----------------------------------------------------------------------------------

@@ -93,6 +93,12 @@ class Seating:
         async with self._database.read() as uow:
             return await self._meetings.caps(uow, {seat.unit_id for seat in state.seats.values()})
 
+    async def staying(self) -> set[ParticipantId]:
+        """Whose stay has not ended."""
+        async with self._database.read() as uow:
+            stays = await store.open_stays(uow, self._meeting_id)
+            return {ParticipantId(stay.participant_id) for stay in stays}
+
     async def end_stay(self, participant_id: ParticipantId, reason: str) -> None:
         """The stay is over; idempotent."""
         async with self._database.write() as uow:

@@ -1,12 +1,12 @@
 """A room as browsers see it (docs/protocol.md) and as the database keeps it (pure)."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from conf.media import model as media
-from conf.model import ChatLine, RoomView, Seat, TrackState
-from conf.orders import muted_tracks
+from conf.model import ChatLine, RoomView, Seat, Standing, TrackState
+from conf.orders import standing
 from conf.recording.lamp import Lamp
 from core.ids import ParticipantId
 
@@ -110,7 +110,8 @@ def state_to_store(state: RoomView) -> dict[str, Any]:
         "is_recording": state.is_recording,
         "cameras": dict(state.cameras),
         "removed": sorted(state.removed),
-        "mutes": {key: list(tracks) for key, tracks in muted_tracks(state).items()},
+        "poll_dwell_s": state.poll_dwell_s,
+        "standing": {key: asdict(one) for key, one in standing(state).items()},
     }
 
 
@@ -130,8 +131,10 @@ def stored_into(state: RoomView, stored: dict[str, Any]) -> RoomView:
         cameras={
             ParticipantId(key): str(camera) for key, camera in stored.get("cameras", {}).items()
         },
-        mutes={
-            ParticipantId(key): tuple(tracks) for key, tracks in stored.get("mutes", {}).items()
+        poll_dwell_s=stored.get("poll_dwell_s"),
+        standing={
+            ParticipantId(key): Standing(**{**one, "muted": tuple(one["muted"])})
+            for key, one in stored.get("standing", {}).items()
         },
     )
 

@@ -394,6 +394,96 @@ async def test_a_restarted_server_knows_orders_mutes_and_seats(
         assert await refused_join(await second.page("west")) == "removed"
 
 
+async def test_who_left_is_off_the_air_after_a_restart_and_whose_line_broke_is_on_it(
+    database_url: str, house_settings: Callable[..., Settings], clock: MovableClock
+) -> None:
+    """Nobody is put on the air without an order, and an order outlives a line and a server.
+
+    Who does not come back to the new server is no longer counted as present.
+    """
+    settings = house_settings(database_url)
+    async with running_house(settings, clock=clock) as first:
+        await first.open()
+        meeting_id, tokens = first.meeting_id, first.tokens
+        hall, east, west = await first.joined("hall", "east", "west")
+        await hall.order("broadcast", east.pid)
+        await east.ask("room.leave")
+        assert (await hall.room())["broadcast"] is None
+        other_id, other_tokens = await _another_meeting(first)
+        other_hall, other_east = await first.joined("hall", "east")
+        await other_hall.order("call_on", other_east.pid)
+        await other_east.drop()
+        gone = {"participant_id": other_east.pid, "is_connected": False}
+        assert await other_hall.change("participant.changed", **gone)
+    async with running_house(settings, clock=clock) as second:
+        second.meeting_id, second.tokens = meeting_id, tokens
+        east = await (await second.page("east")).join()
+        assert (await east.room())["broadcast"] is None
+        left = asyncio.create_task(_reason(second, west.pid))
+        while not left.done():
+            clock.advance(6)
+            await asyncio.wait([left], timeout=0.05)
+        assert await left == "lost"
+        second.meeting_id, second.tokens = other_id, other_tokens
+        other_east = await (await second.page("east")).join(resume=other_east.joined["resume"])
+        room = await other_east.room()
+        assert (room["broadcast"], room["called"]) == (other_east.pid, other_east.pid)
+        seat = await other_east.seat(other_east.pid)
+        assert (seat["has_floor"], seat["audio"]["is_muted"]) == (True, False)
+
+
+async def _another_meeting(house: House) -> tuple[str, dict[str, str]]:
+    await house.open()
+    return house.meeting_id, house.tokens
+
+
+async def _reason(house: House, participant_id: str) -> str | None:
+    """How this participant's stay came to its end."""
+    while True:
+        async with house.app.database.read() as uow:
+            for stay in await house.app.meetings.attendance(uow, house.meeting_id):
+                if stay.participant_id == participant_id and stay.left_at is not None:
+                    return stay.reason
+        await asyncio.sleep(0.02)
+
+
+async def test_a_poll_goes_on_after_a_restart(
+    sqlite_url: str, house_settings: Callable[..., Settings], clock: MovableClock
+) -> None:
+    settings = house_settings(sqlite_url)
+    async with running_house(settings, clock=clock) as first:
+        await first.open()
+        meeting_id, tokens = first.meeting_id, first.tokens
+        hall, east = await first.joined("hall", "east")
+        async with first.streaming(east):
+            await hall.until(
+                "change", lambda c: c["data"].get("participant_id") == east.pid
+                and c["data"].get("camera", {}).get("is_published"),
+            )  # fmt: skip
+            await hall.order("poll_start", value="15")
+    async with running_house(settings, clock=clock) as second:
+        second.meeting_id, second.tokens = meeting_id, tokens
+        hall, east = await second.joined("hall", "east")
+        async with second.streaming(east):
+            shown = asyncio.create_task(hall.change("room.changed", poll_source=east.pid))
+            while not shown.done():
+                clock.advance(6)
+                await asyncio.wait([shown], timeout=0.1)
+            assert await shown
+
+
+async def test_a_site_may_leave_while_the_worker_is_away(house: House) -> None:
+    """Its page is not told of a fault, and attendance says that it left."""
+    hall, east = await house.joined("hall", "east")
+    os.kill(house.worker.process_id, signal.SIGKILL)
+    await eventually(lambda: not house.worker.child.is_connected)
+    await east.ask("room.leave")
+    assert await _reason(house, east.pid) == "left"
+    await hall.until("room.rejoin")
+    await hall.join(resume=hall.joined["resume"])
+    assert [who["site"] for who in (await hall.room())["participants"]] == ["hall"]
+
+
 async def test_a_link_opens_a_day_before_and_no_sooner(house: House) -> None:
     async with house.app.database.read() as uow:
         meeting = await house.app.meetings.meeting(uow, house.meeting_id)

@@ -1,5 +1,6 @@
 """Chair control: what each order makes of the room, and of what the forwarder must enforce."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf import orders
+from conf.media.model import RoomState as MediaState
 from conf.model import Order, OrderKind, RoomView, Seat, SiteRole, TrackState
 from conf.wire import room_state, state_to_store, stored_into
 from core.errors import AppError, Conflict, InvalidInput, NotFound
@@ -239,6 +241,79 @@ def test_whatever_is_ordered_nothing_points_at_somebody_who_is_gone(given: list[
     pointed_at |= {who.view for who in state.seats.values()}
     assert pointed_at - {None} <= state.seats.keys()
     assert room_state(state, ())["participants"]
+
+
+def after(given: list[Order]) -> RoomView:
+    """The room once those of the orders that make sense have been given."""
+    state = room()
+    for order in given:
+        with suppress(AppError):
+            state = orders.obey(state, order, NOW)
+    return state
+
+
+def enforced(state: RoomView) -> MediaState:
+    """What the forwarder enforces, but for its number and where the poll happens to be."""
+    return replace(orders.media_state(state), version=0, poll_source=None)
+
+
+@given(st.lists(ORDERS, max_size=30), st.sampled_from([CHAIR, EAST, WEST]))
+def test_a_line_that_breaks_changes_no_order(given: list[Order], who: ParticipantId) -> None:
+    """Nothing of what is stored, and nothing for who returns when its seat was given up."""
+    state = after(given)
+    if who in state.seats:
+        away = orders.missed(state, who)
+        assert who not in orders.media_state(away).participants
+        assert state_to_store(away) | {"version": 0} == state_to_store(state) | {"version": 0}
+        back = orders.seated(away, seat(who, state.seats[who].role))
+        assert enforced(back) == enforced(state)
+        assert back.seats[who].has_floor == state.seats[who].has_floor
+
+
+@given(st.lists(ORDERS, max_size=30))
+def test_a_restart_changes_no_order(given: list[Order]) -> None:
+    """Whoever comes back finds the room, and itself, as it was ordered."""
+    state = after(given)
+    back = stored_into(replace(room(), seats={}), state_to_store(state))
+    for who in state.seats.values():
+        back = orders.seated(back, seat(who.participant_id, who.role))
+    assert enforced(back) == enforced(state)
+    assert (back.called, back.poll_dwell_s) == (state.called, state.poll_dwell_s)
+    assert {key: who.has_floor for key, who in back.seats.items()} == {
+        key: who.has_floor for key, who in state.seats.items()
+    }
+
+
+@given(st.lists(ORDERS, max_size=30), st.sampled_from([EAST, WEST]))
+def test_who_leaves_ends_the_orders_about_it_but_not_its_mutes(
+    given: list[Order], who: ParticipantId
+) -> None:
+    """It does not come back on the air, nor heard where all are muted; muted it stays muted."""
+    state = after(given)
+    if who in state.seats:
+        left = orders.vacated(state, who)
+        stored = stored_into(replace(room(), seats={}), state_to_store(left))
+        for room_now in (left, stored):
+            assert who not in {room_now.broadcast, room_now.called}
+            assert who not in {one.view for one in orders.standing(room_now).values()}
+            back = orders.seated(room_now, seat(who)).seats[who]
+            assert (back.has_floor, back.view) == (False, None)
+            before = state.seats[who]
+            assert back.audio.is_muted == (before.audio.is_muted or state.is_muting_all)
+            assert back.camera.is_muted == before.camera.is_muted
+
+
+def test_an_order_to_all_is_one_to_those_away_too() -> None:
+    """Let speak, then away: a new silence is for it as well. Muted, then away: all may speak."""
+    called = orders.missed(obey(room(), OrderKind.CALL_ON, EAST), EAST)
+    assert not orders.seated(called, seat(EAST)).seats[EAST].audio.is_muted
+    silent = obey(called, OrderKind.MUTE_ALL)
+    assert silent.broadcast is None
+    back = orders.seated(silent, seat(EAST)).seats[EAST]
+    assert (back.audio.is_muted, back.has_floor) == (True, False)
+    muted = orders.missed(obey(obey(room(), OrderKind.MUTE_ALL), OrderKind.MUTE, EAST), EAST)
+    open_again = obey(muted, OrderKind.UNMUTE_ALL)
+    assert not orders.seated(open_again, seat(EAST)).seats[EAST].audio.is_muted
 
 
 def test_orders_outlive_a_restart() -> None:
