@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import structlog
+
 from conf.cameras.service import Cameras
 from conf.cameras.store import CameraRow
 from conf.media.client import MediaWorker
 from conf.model import RoomView, Seat, SiteRole, TrackState
 from core.clock import Clock
 from core.database import Database
-from core.errors import NotFound
+from core.errors import NotFound, Unavailable
 from core.ids import ParticipantId
+
+log = structlog.get_logger(__name__)
 
 
 class CameraSeats:
@@ -39,8 +43,15 @@ class CameraSeats:
         )  # fmt: skip
 
     async def start(self, participant_id: ParticipantId, row: CameraRow) -> None:
-        """Read it into its seat, which the room's orders must name already. Raises: Unavailable."""
-        key = await self._worker.join_plain(self._meeting_id, participant_id)
+        """Read it into its seat, which the room's orders must name already.
+
+        Where the worker is away, `start_again` follows when it is back.
+        """
+        try:
+            key = await self._worker.join_plain(self._meeting_id, participant_id)
+        except Unavailable as error:
+            log.warning("camera_waits_for_worker", participant_id=participant_id, cause=str(error))
+            return
         socket: Path = self._worker.plain_socket
         await self._cameras.open(self._meeting_id, participant_id, row, key, socket)
 

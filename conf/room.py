@@ -303,8 +303,8 @@ class Room(Turns):
         before, self._worker = self._worker, worker
         self._cameras.move(worker)
         await self._pages.emit_all("room.rejoin", {"reason": "moved"})
-        await self._cameras.start_again(self.state)
         await before.close_room(self.meeting_id)
+        await self._cameras.start_again(self.state)
 
     @property
     def is_attended(self) -> bool:
@@ -399,8 +399,10 @@ class Room(Turns):
 
     # -- what the bridge says --------------------------------------------------------------------
 
-    async def media_event(self, event: media.WorkerEvent) -> None:
-        """Facts from the worker about this room."""
+    async def media_event(self, worker: MediaWorker, event: media.WorkerEvent) -> None:
+        """Facts from the worker about this room; not what one says that it has moved from."""
+        if worker is not self._worker:
+            return
         match event:
             case media.SlotMapChanged():
                 slots = [slot_wire(slot) for slot in event.slots]

@@ -100,18 +100,19 @@ class Rooms:
     async def run(self, ready: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            pumps = []
-            for worker in self.workers:
-                is_ready = asyncio.Event()
+            helpers = []
+            are_ready = [asyncio.Event() for _ in self.workers]
+            for worker, is_ready in zip(self.workers, are_ready, strict=True):
                 tasks.create_task(worker.run(is_ready), name=worker.name)
-                pumps.append(tasks.create_task(self._pump(worker), name=f"{worker.name}:events"))
+                helpers.append(tasks.create_task(self._pump(worker), name=f"{worker.name}:events"))
+            for is_ready in are_ready:
                 await is_ready.wait()
-            tidying = tasks.create_task(self._tidy(), name="rooms:tidy")
+            helpers.append(tasks.create_task(self._tidy(), name="rooms:tidy"))
+            helpers.append(tasks.create_task(self._keep_rooms(), name="rooms:keep"))
             ready.set()
             await self._stopping.wait()
-            tidying.cancel()
-            for pump in pumps:
-                pump.cancel()
+            for helper in helpers:
+                helper.cancel()
             for room in self._rooms.values():
                 room.close()
             for worker in self.workers:
@@ -294,12 +295,11 @@ class Rooms:
                 self._note(worker.index, event)
             elif isinstance(event, media.WorkerRestarted):
                 for room in list(self._rooms.values()):
-                    if room.worker.index == event.index:
-                        self._tell(room, event)
+                    self._tell(room, worker, event)
             else:
                 known = self._rooms.get(event.room_id)
                 if known is not None:
-                    self._tell(known, event)
+                    self._tell(known, worker, event)
 
     async def add_camera(self, meeting_id: str, camera_id: str) -> ParticipantId:
         """Bring a camera into a room; the caller has checked the permission.
@@ -319,13 +319,12 @@ class Rooms:
         if room is not None:
             room.tell(lambda: room.show_lamp(lamp))
 
-    def _tell(self, room: Room, event: media.WorkerEvent) -> None:
-        room.tell(lambda: room.media_event(event))
+    def _tell(self, room: Room, worker: MediaWorker, event: media.WorkerEvent) -> None:
+        room.tell(lambda: room.media_event(worker, event))
 
     async def _tidy(self) -> None:
         while True:
             await self._clock.sleep(_TIDY_EVERY_S)
-            await self._keep_rooms()
             for meeting_id, room in list(self._rooms.items()):
                 try:
                     await room.ask(room.tidy)
@@ -337,10 +336,13 @@ class Rooms:
                     self._forget(meeting_id)
 
     async def _keep_rooms(self) -> None:
-        try:
-            await self._placement.keep(tuple(self._rooms))
-        except AppError as error:
-            log.warning("room_leases_not_renewed", cause=error.message)
+        """Beside the tidying, which waits for workers: no other node may take a room meanwhile."""
+        while True:
+            await self._clock.sleep(_TIDY_EVERY_S)
+            try:
+                await self._placement.keep(tuple(self._rooms))
+            except AppError as error:
+                log.warning("room_leases_not_renewed", cause=error.message)
 
     def _forget(self, meeting_id: str) -> None:
         room = self._rooms.pop(meeting_id)

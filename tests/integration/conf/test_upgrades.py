@@ -11,9 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from conf.media.model import ParticipantLost, SlotMapChanged
 from core.auth.model import Role
 from signaling.settings import Settings
-from tests.support.bridge import kernel_drops
+from tests.support.bridge import eventually, kernel_drops
 from tests.support.meeting import House, Page, Refused, running_house
 
 pytestmark = pytest.mark.timeout(60)
@@ -53,6 +54,13 @@ async def test_rooms_keep_to_their_worker_and_move_when_it_is_drained(
         assert hall.media.mid(VOICE).packets == 0  # still muted
         assert (await second.stats())["participants"] == 4
         assert (await first.stats())["rooms"] == 0
+        moved = hall.joined["topic"].removeprefix("room:")
+        first._put(SlotMapChanged(moved, hall.pid, 1000, ()))  # said before it knew of the move
+        first._put(ParticipantLost(moved, east.pid, "closed"))
+        await eventually(first._events.empty)
+        await hall.order("lock")  # in its turn after them
+        assert (await hall.seat(east.pid))["quality"] != "lost"
+        assert all(told["revision"] < 1000 for name, told in hall.heard if name == "slots")
         with pytest.raises(Refused, match="conflict"):
             await admin.post("/system/media/1/drain", {})
         names = ("is_draining", "may_drain", "rooms", "sites")
