@@ -1,15 +1,32 @@
 import type { Socket } from 'socket.io-client'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LocalMedia } from '@/features/meeting/localMedia'
 import { RoomSession } from '@/features/meeting/roomSession'
 import { Live } from '@/protocol/live'
 
+interface FakePeer {
+  relays: RTCIceServer[]
+  isReached: boolean
+  connection: { iceServers: RTCIceServer[] }
+}
+const peers = vi.hoisted(() => ({ made: [] as FakePeer[], reach: true }))
+
 // No browser, no media: the peer is the one part that needs them.
 vi.mock('@/features/meeting/media/peer', () => ({
   Peer: class {
-    connection = { connectionState: 'connected', setConfiguration: () => undefined }
+    isReached = peers.reach
+    constructor(_device: string, readonly relays: RTCIceServer[]) {
+      peers.made.push(this)
+    }
+    connection = {
+      connectionState: 'connected',
+      iceServers: [] as RTCIceServer[],
+      setConfiguration(told: { iceServers: RTCIceServer[] }) {
+        this.iceServers = told.iceServers
+      },
+    }
     streams = new Map()
-    offer = async () => 'offer'
+    offer = async (anew = false) => (anew ? 'offer anew' : 'offer')
     accept = async () => undefined
     send = async () => undefined
     close = () => undefined
@@ -19,13 +36,18 @@ vi.mock('@/features/meeting/media/peer', () => ({
 class Wire {
   connected = true
   readonly emitted: string[] = []
+  readonly asked: [string, { offer?: string }][] = []
+  relays: RTCIceServer[] = []
   private readonly handlers = new Map<string, (data: unknown) => void>()
   on = (event: string, handler: (data: unknown) => void): void => void this.handlers.set(event, handler)
   off = (): void => undefined
   emit = (event: string): void => void this.emitted.push(event)
   receive = (event: string, data?: unknown): void => this.handlers.get(event)?.(data)
   timeout = () => ({
-    emitWithAck: async (event: string) => (event === 'room.join' ? { ok: joined } : { ok: {} }),
+    emitWithAck: async (event: string, data: { offer?: string }) => {
+      this.asked.push([event, data])
+      return { ok: event === 'room.join' ? { ...joined, ice_servers: this.relays } : {} }
+    },
   })
 }
 
@@ -47,6 +69,51 @@ describe('a seat taken again', () => {
     wire.receive('change', { topic: 'room:m1', epoch: 'e', seq: 2, kind: 'room.changed', data: { is_locked: true }, at: '2026-01-01T00:00:00Z' })
     expect(session.room.value?.facts.is_locked).toBe(true)
     expect(wire.emitted).not.toContain('topic.unsubscribe')
+    session.close()
+  })
+})
+
+describe('a relay told at the join', () => {
+  const relays = [{ urls: ['turns:relay.example:443?transport=tcp'], username: '1:me', credential: 'c' }]
+  const restarts = (wire: Wire): unknown[] => wire.asked.filter(([event]) => event === 'room.restart').map(([, data]) => data.offer)
+
+  const joinWith = async (told: RTCIceServer[], isReached: boolean): Promise<{ wire: Wire; session: RoomSession }> => {
+    peers.made.length = 0
+    peers.reach = isReached
+    const wire = new Wire()
+    wire.relays = told
+    const session = new RoomSession(new Live({ socket: wire as unknown as Socket }), local, { roomKey: 'm1', device: 'pc' })
+    wire.receive('connect')
+    await session.join({})
+    return { wire, session }
+  }
+
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  // setConfiguration alone asks it never: browsers gather once, when the offer is made.
+  it('is asked after two seconds without a way to the server', async () => {
+    const { wire, session } = await joinWith(relays, false)
+    expect(peers.made[0]?.connection.iceServers).toEqual(relays)
+    await vi.advanceTimersByTimeAsync(1900)
+    expect(restarts(wire)).toEqual([])
+    await vi.advanceTimersByTimeAsync(200)
+    expect(restarts(wire)).toEqual(['offer anew'])
+    session.close()
+  })
+
+  it.each([[relays, true], [[], false]] as const)('is not asked where it is not needed, or not there', async (told, isReached) => {
+    const { wire, session } = await joinWith([...told], isReached)
+    await vi.advanceTimersByTimeAsync(2500)
+    expect(restarts(wire)).toEqual([])
+    session.close()
+  })
+
+  it('is asked from the start when the seat is taken again', async () => {
+    const { wire, session } = await joinWith(relays, true)
+    wire.receive('room.rejoin')
+    await vi.waitFor(() => expect(peers.made).toHaveLength(2))
+    expect(peers.made.map((peer) => peer.relays)).toEqual([[], relays])
     session.close()
   })
 })

@@ -24,6 +24,7 @@ interface Layers {
 
 const RESTART_AFTER_MS = 2000
 const REJOIN_AFTER_MS = 5000
+const RELAY_AFTER_MS = 2000
 const STATS_EVERY_MS = 5000
 
 /**
@@ -45,6 +46,8 @@ export class RoomSession {
   private isJoining = false
   /** A slot map that overtook the answer to `room.join`. */
   private earlySlots: SlotMap | null = null
+  /** As told at the last join; a seat taken again asks them from the start. */
+  private relays: RTCIceServer[] = []
   private readonly undo: (() => void)[] = []
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
   private statsTimer: ReturnType<typeof setInterval> | undefined
@@ -107,7 +110,7 @@ export class RoomSession {
   }
 
   private async takeSeat(): Promise<void> {
-    const peer = new Peer(this.entry.device)
+    const peer = new Peer(this.entry.device, this.relays)
     this.earlySlots = null
     try {
       const offer = await peer.offer()
@@ -128,10 +131,10 @@ export class RoomSession {
   }
 
   private async use(peer: Peer, answer: JoinAnswer): Promise<void> {
-    if (answer.ice_servers?.length) peer.connection.setConfiguration({ iceServers: answer.ice_servers, bundlePolicy: 'max-bundle' })
     await peer.accept(answer.answer)
     this.stopMedia()
     this.peer = peer
+    if (answer.ice_servers?.length) this.relay(peer, answer.ice_servers)
     peer.onState = (state) => this.mediaChanged(peer, state)
     this.media.value = peer.connection.connectionState
     this.streams.value = new Map(peer.streams)
@@ -176,6 +179,13 @@ export class RoomSession {
     const isStillBroken = (): boolean => this.peer === peer && peer.connection.connectionState !== 'connected'
     this.later(state === 'failed' ? 0 : RESTART_AFTER_MS, () => isStillBroken() && void this.restart(peer))
     this.later(RESTART_AFTER_MS + REJOIN_AFTER_MS, () => isStillBroken() && this.rejoin())
+  }
+
+  /** Relays told after the offer are asked only when ICE begins anew (RFC 8829 §4.1.18): so it does, if no direct way is found soon. */
+  private relay(peer: Peer, relays: RTCIceServer[]): void {
+    this.relays = relays
+    peer.connection.setConfiguration({ iceServers: relays, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
+    this.later(RELAY_AFTER_MS, () => this.peer === peer && !peer.isReached && void this.restart(peer))
   }
 
   private async restart(peer: Peer): Promise<void> {

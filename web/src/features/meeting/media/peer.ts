@@ -60,6 +60,11 @@ export class Peer {
     await this.transceivers[UP[source]]?.sender.replaceTrack(track)
   }
 
+  /** Has a way to the server been found? The handshake over it may be under way yet. */
+  get isReached(): boolean {
+    return ['connected', 'completed'].includes(this.connection.iceConnectionState)
+  }
+
   /** The server asks for no more than it forwards: unused layers of the camera stop at the source. */
   async setActiveLayers(source: Exclude<Source, 'audio'>, rids: readonly string[]): Promise<void> {
     const sender = this.transceivers[UP[source]]?.sender
