@@ -50,6 +50,7 @@ class Arrived:
     timestamp: int
     kind: int
     payload: bytes
+    transport: int = -1  # its transport-wide number
 
     @property
     def picture(self) -> int:
@@ -89,6 +90,7 @@ class Stage:
         self.slot = self.add_slot(down)
         self._packet = Packet()
         self.table = extension_table({})
+        self.down_table = extension_table({Extension.TRANSPORT_CC: 3})
 
     def add_slot(self, down: Role, ssrc: int = 77) -> DownSlot:
         """A slot that waits for the layer."""
@@ -148,11 +150,11 @@ class Stage:
         context: Any = self._receiver.receive
         assert unprotect(context, buffer, size) == OK
         plain = bytes(ffi.buffer(buffer, size[0]))
-        table = extension_table({Extension.TRANSPORT_CC: 3})
         packet = Packet()
-        packet.read(bytearray(plain), 0, len(plain), table)
+        packet.read(bytearray(plain), 0, len(plain), self.down_table)
         payload = plain[packet.payload : packet.payload_end]
-        return Arrived(packet.sequence, packet.timestamp, packet.payload_type, payload)
+        kind, number = packet.payload_type, packet.transport_sequence
+        return Arrived(packet.sequence, packet.timestamp, kind, payload, number)
 
     def close(self) -> None:
         """Free the ports."""

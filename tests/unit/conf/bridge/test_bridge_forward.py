@@ -7,7 +7,8 @@ import pytest
 
 from conf.media.layers import ALL_TEMPORAL
 from conf.media.onset import MOST_PACKETS
-from conf.media.sdp import Role
+from conf.media.rtp import HeaderForm, extension_table
+from conf.media.sdp import Extension, Role
 from conf.media.shaper import Shaper
 from conf.media.timeline import Anchor
 from conf.media.voiceguard import VoiceGuard, unhealed
@@ -136,6 +137,20 @@ def test_two_slots_of_two_header_forms_both_read_the_pictures(stage: Stage) -> N
     got = stage.read()
     assert len(got) == 4
     assert steps([a.picture for a in got[:2]]) == steps([a.picture for a in got[2:]]) == [1]
+
+
+@pytest.mark.parametrize("number", [3, 16], ids=["one-byte", "two-byte"])
+def test_every_packet_bears_the_next_transport_wide_number(stage: Stage, number: int) -> None:
+    """In either form of header extensions (RFC 8285); the payload behind it is whole."""
+    ids = {Extension.TRANSPORT_CC: number, Extension.PLAYOUT_DELAY: number + 1}
+    stage.slot.form, stage.down_table = HeaderForm(ids), extension_table(ids)
+    for n in (1, 2):
+        stage.picture(n, n, key=n == 1)
+    stage.say(3, b"\x65\x88" + bytes(50), kind=H264)
+    got = stage.read()
+    assert [len(a.payload) for a in got] == [len(vp8(1, key=True))] * 2 + [52]
+    assert steps([a.picture for a in got[:2]], 1 << 15) == [1]
+    assert steps([a.transport for a in got]) == [1, 1]
 
 
 def test_red_is_passed_on_and_taken_off_for_those_who_lack_it(voices: Stage) -> None:

@@ -5,8 +5,9 @@ import pytest
 from conf.media.layer import Layer
 from conf.media.publisher import Publisher
 from conf.media.rtp import Packet, extension_table
-from conf.media.sdp import parse_offer
+from conf.media.sdp import CodecName, Offer, parse_offer
 from tests.support.bridge_client import MID, RID, RRID, RTX, VP8, Site
+from tests.support.offers import read_offer
 
 CAMERA = "1"
 
@@ -14,10 +15,11 @@ CAMERA = "1"
 class Camera:
     """Sends packets to a real publisher; `came`: layer, number, payload type, payload."""
 
-    def __init__(self) -> None:
-        site = Site("a")
-        offer = parse_offer(site.offer())
-        site.socket.close()
+    def __init__(self, offer: Offer | None = None) -> None:
+        if offer is None:
+            site = Site("a")
+            offer = parse_offer(site.offer())
+            site.socket.close()
         self.publisher = Publisher("a", offer, self._forward)
         self.came: list[tuple[str, int, int, bytes]] = []
         self._table = extension_table(offer.extensions)
@@ -77,3 +79,20 @@ def test_what_names_no_source_of_ours_goes_nowhere(names: dict[str, str]) -> Non
     camera.say(31, VP8, 1, b"whose", **names)
     assert camera.came == []
     assert camera.publisher.unknown_packets == 1
+
+
+def test_a_camera_of_one_layer_is_known_by_the_sources_its_offer_names() -> None:
+    """An old Safari puts no name on its packets."""
+    offer = parse_offer(read_offer("safari13-phone-single"))
+    section = offer.sections[1]
+    ((media, repair),) = section.ssrcs
+    vp8 = section.codec(CodecName.VP8)
+    assert repair is not None
+    assert vp8 is not None
+    assert vp8.rtx_payload_type is not None
+    camera = Camera(offer)
+    camera.say(media, vp8.payload_type, 7, b"picture")
+    camera.say(repair, vp8.rtx_payload_type, 1, (6).to_bytes(2, "big") + b"lost")
+    assert camera.came == [
+        ("", 7, vp8.payload_type, b"picture"), ("", 6, vp8.payload_type, b"lost"),
+    ]  # fmt: skip

@@ -121,6 +121,17 @@ def test_the_first_codec_is_the_one_wanted() -> None:
     assert formats == ["63 111", "96 97 108 109"]
 
 
+def test_each_repair_names_the_pictures_it_repairs() -> None:
+    """RFC 4588 §8.6: apt of the RTX type is the media type."""
+    offer = offer_of("chromium156-pc-simulcast")
+    for section, lines in zip(
+        offer.sections, sections_of(build_answer(offer, plan_for(offer))), strict=True
+    ):
+        pairs = {f"{c.rtx_payload_type} apt={c.payload_type}" for c in section.codecs}
+        told = {value for value in values(lines, "fmtp") if "apt=" in value}
+        assert told == (pairs if section.kind == "video" else set())
+
+
 def test_each_down_section_has_one_source_and_its_repair() -> None:
     offer = offer_of("chromium156-pc-simulcast")
     plan = plan_for(offer)

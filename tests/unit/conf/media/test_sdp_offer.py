@@ -196,6 +196,16 @@ def test_a_site_without_a_camera_offers_it_inactive() -> None:
     assert offer.sections[1].direction == "inactive"
 
 
+def test_of_one_codec_under_two_numbers_the_one_offered_first_is_used() -> None:
+    lines = read(SIMULCAST).split("\r\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith("m=video"))
+    lines[at] += " 120"
+    lines.insert(at + 1, "a=rtpmap:120 VP8/90000")
+    vp8 = parse_offer("\r\n".join(lines)).sections[1].codec(CodecName.VP8)
+    assert vp8 is not None
+    assert vp8.payload_type == 96
+
+
 def test_red_of_something_else_is_not_used() -> None:
     offer = parse_offer(edited("a=fmtp:63 111/111", "a=fmtp:63 9/9", count=99))
     assert offer.sections[0].codec(CodecName.RED) is None
