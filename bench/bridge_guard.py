@@ -3,12 +3,12 @@
     python -m bench.bridge_guard --seconds 60 [--rate 10000] [--kind NAME …]
 
 One site's voice goes to another through the bridge. Floods come from a process of their own:
-`random` noise, `integrity` checks with a member's ufrag and a wrong signature, `spoofed` media and
-`dtls` records from a member's address, `replayed` a member's own check again and again, TCP
-`connect`s, `stub`s that begin a frame and stop, and whole `frame`s. Printed: the worker's CPU
-beyond what the voice alone costs, and the largest gap between two voices, by the kernel's time of
-arrival and as if the speaker had been punctual. Exit 1 when a flood costs a tenth of a core or
-more, or opens a gap of over 100 ms.
+`random` noise, `integrity` checks with a member's ufrag and a wrong signature, `long` checks of
+hundreds of attributes, `reports` of nobody, `spoofed` media and `dtls` records from a member's
+address, `replayed` a member's own check again and again, TCP `connect`s, `stub`s that begin a frame
+and stop, and whole `frame`s. Printed: the worker's CPU beyond what the voice alone costs, and the
+largest gap between two voices, by the kernel's time of arrival and as if the speaker had been
+punctual. Exit 1 when a flood costs a tenth of a core or more, or opens a gap of over 100 ms.
 """
 
 import argparse
@@ -27,7 +27,16 @@ from tests.support import bridge_flood
 from tests.support.bridge import Bridge, running_bridge, take_seat
 from tests.support.bridge_client import Site
 
-KINDS = ("random", "integrity", "spoofed", "dtls", "replayed", *bridge_flood.TCP_KINDS)
+KINDS = (
+    "random",
+    "integrity",
+    "long",
+    "reports",
+    "spoofed",
+    "dtls",
+    "replayed",
+    *bridge_flood.TCP_KINDS,
+)
 CPU = 0.10
 GAP_S = 0.1
 AUDIO = ("3", "4", "5")
@@ -118,6 +127,8 @@ async def attack(
     rng = random.Random(7)
     pools = {
         "integrity": lambda: bridge_flood.wrong_integrity(site, rng),
+        "long": lambda: bridge_flood.long_checks(rng),
+        "reports": lambda: bridge_flood.strange_reports(rng),
         "spoofed": lambda: bridge_flood.forged_media(site, rng) + bridge_flood.noise(rng),
         "dtls": lambda: bridge_flood.dtls_records(rng),
         "replayed": lambda: [site.binding_request()],

@@ -24,6 +24,7 @@ _INTEGRITY: Final = 0x0008
 _ATTRIBUTE = struct.Struct("!HH")
 _INTEGRITY_HEAD: Final = _ATTRIBUTE.pack(_INTEGRITY, 20)
 _SHA1_BLOCK: Final = 64
+_MAX_ATTRIBUTES: Final = 12  # looked at for one; a datagram has room for 370, a browser sends ten
 _ICE_CHARS: Final = string.ascii_letters + string.digits
 
 
@@ -70,7 +71,9 @@ def requested_ufrag(data: bytes) -> str | None:
 def _find(data: bytes, wanted: int) -> tuple[int, int]:
     """Where the value of the first attribute `wanted` begins, and its size; (0, 0): nowhere."""
     at = 20
-    while at + 4 <= len(data):
+    for _ in range(_MAX_ATTRIBUTES):
+        if at + 4 > len(data):
+            break
         name, size = _ATTRIBUTE.unpack_from(data, at)
         if name == wanted:
             return at + 4, size

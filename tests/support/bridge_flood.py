@@ -50,6 +50,13 @@ def wrong_integrity(site: Site, rng: random.Random) -> list[bytes]:
     return pool
 
 
+def long_checks(rng: random.Random) -> list[bytes]:
+    """Checks of nobody, as long as they may be, of attributes with nothing in them."""
+    body = b"\x80\x22\x00\x00" * 370
+    head = struct.pack("!HHI", 1, len(body), stun.COOKIE)
+    return [head + rng.randbytes(12) + body for _ in range(POOL)]
+
+
 def forged_media(site: Site, rng: random.Random) -> list[bytes]:
     """SRTP and SRTCP with the site's sources and wrong tags."""
     ssrcs = [site.audio.ssrc, *(source.ssrc for source in site.cameras.values())]
@@ -69,6 +76,12 @@ def dtls_records(rng: random.Random) -> list[bytes]:
         head = struct.pack("!BHH", rng.randrange(20, 24), 0xFEFD, rng.randrange(2))
         pool.append(head + rng.randbytes(6) + struct.pack("!H", len(body)) + body)
     return pool
+
+
+def strange_reports(rng: random.Random) -> list[bytes]:
+    """What looks like transport feedback of somebody, and like his NACK."""
+    heads = b"\x8f\xcd\x00\x09", b"\x81\xcd\x00\x09"
+    return [rng.choice(heads) + rng.randbytes(50) for _ in range(POOL)]
 
 
 def write_pool(path: Path, pool: Sequence[bytes]) -> Path:

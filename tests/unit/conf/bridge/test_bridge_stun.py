@@ -64,6 +64,19 @@ def test_the_signature_is_found_wherever_it_is(name: str, is_fingerprinted: bool
     assert stun.requested_ufrag(data) == ("ours" if ":" in name else None)
 
 
+@pytest.mark.parametrize(("before", "is_found"), [(11, True), (12, False), (300, False)])
+def test_who_hides_an_attribute_behind_hundreds_is_not_followed(
+    before: int, is_found: bool
+) -> None:
+    """A datagram of empty attributes cost a stranger's victim a tenth of a millisecond."""
+    asked = request()
+    padding = b"\xc0\x57\x00\x00" * before
+    size = (len(asked) - 20 + len(padding)).to_bytes(2, "big")
+    padded = asked[:2] + size + asked[4:20] + padding + asked[20:]
+    assert stun.requested_ufrag(padded) == ("ours" if is_found else None)
+    assert bool(stun._find(padded, 0x0006)[0]) is is_found
+
+
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])
 def test_the_answer_is_small_and_names_the_source(host: str) -> None:
     """No amplification: never more than the request."""
