@@ -176,15 +176,20 @@ class Mux:
 
     def knows(self, endpoint: Endpoint | None) -> bool:
         """Has a connectivity check passed from there?"""
-        return endpoint is not None and endpoint.key in self._by_key
+        if endpoint is None:
+            return False
+        session = self._by_key.get(endpoint.key)
+        return session is not None and session.candidates.get(endpoint.key) is endpoint
 
     def forget_endpoint(self, endpoint: Endpoint) -> None:
         """A TCP connection ended."""
-        session = self._by_key.pop(endpoint.key, None)
-        if session is not None:
-            session.candidates.pop(endpoint.key, None)
-            if session.endpoint is endpoint:
-                session.endpoint, session.pointer = None, 0
+        session = self._by_key.get(endpoint.key)
+        if session is None:
+            return
+        if session.candidates.get(endpoint.key) is endpoint:  # no other came by its number
+            del self._by_key[endpoint.key], session.candidates[endpoint.key]
+        if session.endpoint is endpoint:
+            session.endpoint, session.pointer = None, 0
 
     def _accept(
         self,
@@ -276,22 +281,45 @@ class Mux:
         if password is None or not stun.is_intact(data, password):
             self.counters.bad_stun += 1
             return
-        owner = self._by_key.get(key)
-        taken = owner is not None and owner is not session and not owner.is_closed
-        if taken and owner is not None and now - owner.heard_at < HIJACK_GUARD_S:
+        if self._is_spoken_for(key, session, now):
             self.counters.bad_stun += 1  # somebody else is talking from there
             return
         is_fresh = session.is_fresh(stun.transaction_of(data))
-        if session.is_replayed(stun.transaction_of(data), key) or not session.checks.take(now):
+        if session.is_replayed(stun.transaction_of(data), key):
+            self.counters.replayed_stun += 1
+            return
+        known = endpoint or session.candidates.get(key) or Endpoint(key)
+        self._take_candidate(session, known, len(data), now, is_fresh=is_fresh)
+        # Too many are not answered; but it has passed, and its connection is a member's.
+        if not session.checks.take(now):
             self.counters.replayed_stun += 1
             return
         check = stun.authenticate(data, password)
         if check is None:
             self.counters.bad_stun += 1
             return
-        known = session.candidates.get(key) or endpoint or Endpoint(key)
-        pushed_out = session.add_candidate(known, len(data), now, is_fresh=is_fresh)
-        if pushed_out is not None and self._by_key.get(pushed_out) is session:
-            del self._by_key[pushed_out]
-        self._by_key[key] = session
         self._port.send(stun.answer(check, known.source, password), known)
+
+    def _is_spoken_for(self, key: bytes, session: Session, now: float) -> bool:
+        """Does another session speak from there, or begin to?
+
+        One that speaks from elsewhere has no claim: its check may have been sent under this
+        address to keep the owner out.
+        """
+        owner = self._by_key.get(key)
+        if owner is None or owner is session or owner.is_closed:
+            return False
+        is_elsewhere = owner.endpoint is not None and owner.endpoint.key != key
+        return not is_elsewhere and now - owner.heard_at < HIJACK_GUARD_S
+
+    def _take_candidate(
+        self, session: Session, known: Endpoint, size: int, now: float, *, is_fresh: bool
+    ) -> None:
+        """Media may come from there; a connection that must make room for it ends."""
+        pushed_out = session.add_candidate(known, size, now, is_fresh=is_fresh)
+        self._by_key[known.key] = session
+        if pushed_out is None:
+            return
+        if self._by_key.get(pushed_out.key) is session:
+            del self._by_key[pushed_out.key]
+        pushed_out.hang_up()

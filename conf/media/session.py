@@ -152,8 +152,8 @@ class Session:
 
     def add_candidate(
         self, endpoint: Endpoint, size: int, now: float, *, is_fresh: bool = True
-    ) -> bytes | None:
-        """A check of `size` bytes is authentic; returns the key pushed out to make room, if any.
+    ) -> Endpoint | None:
+        """A check of `size` bytes is authentic. Returns: who was pushed out to make room, if any.
 
         `is_fresh`: it is no repetition, which anybody could have captured; only then is it consent.
         """
@@ -161,18 +161,17 @@ class Session:
             self.heard_at = now
         if self.srtp is None:
             self._received += size
-        if endpoint.key in self.candidates:
+        if self.candidates.get(endpoint.key) is endpoint:
             self.candidates.move_to_end(endpoint.key)
             if is_fresh and endpoint.key == self._paused_key and self.endpoint is None:
                 self.move_to(endpoint.key)  # it had proved itself before it fell silent
             return None
-        self.candidates[endpoint.key] = endpoint
+        self.candidates[endpoint.key] = endpoint  # in place of a connection that had its number
         if len(self.candidates) <= MAX_CANDIDATES:
             return None
         current = self.endpoint.key if self.endpoint else None
         oldest = next(key for key in self.candidates if key != current)
-        del self.candidates[oldest]
-        return oldest
+        return self.candidates.pop(oldest)
 
     def move_to(self, key: bytes) -> None:
         """An authenticated packet came from candidate `key`: media goes there from now on.

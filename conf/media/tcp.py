@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from conf.media.bucket import Bucket
-from conf.media.udp import MAX_DATAGRAM, Endpoint, pack_sockaddr
+from conf.media.udp import MAX_DATAGRAM, Endpoint, open_socket, pack_sockaddr
 
 MAX_CONNECTIONS: Final = 512
 MAX_STRANGERS: Final = 128  # the oldest goes when one more comes
@@ -128,8 +128,8 @@ class TcpConnection(Endpoint):
             if end - at < 2:
                 break
             size = data[at] << 8 | data[at + 1]
-            if not 1 <= size <= MAX_DATAGRAM:
-                self.cut()
+            if self.is_stranger and not 1 <= size <= MAX_DATAGRAM:
+                self.cut()  # a member's may be empty (RFC 4571 §2) or long: the sink counts it
                 return
             if end - at - 2 < size:
                 break
@@ -249,11 +249,10 @@ class TcpListener:
 
     async def open(self, host: str, port: int) -> None:
         """Listen. Raises: OSError: the port is taken."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock, host = open_socket(host, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
+            if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             _hold_back(sock)
             sock.setblocking(False)

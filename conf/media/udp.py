@@ -89,21 +89,28 @@ def pack_sockaddr(family: int, address: tuple[Any, ...]) -> bytes:
     return _SOCKADDR_IN.pack(family, port, socket.inet_pton(socket.AF_INET, host))
 
 
+def open_socket(host: str, kind: socket.SocketKind) -> tuple[socket.socket, str]:
+    """A socket for `host`, and the host to bind it to: IPv4's spelling of `::` without IPv6.
+
+    Raises: OSError: the family of another address is absent.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.socket(family, kind), host
+    except OSError:
+        if host != "::":
+            raise
+        return socket.socket(socket.AF_INET, kind), "0.0.0.0"  # noqa: S104 - as asked
+
+
 def open_udp(host: str, port: int) -> socket.socket:
     """A bound, non-blocking UDP socket; `::` serves both families, or IPv4 where IPv6 is absent.
 
     Raises: OSError: the address is taken or cannot be bound.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock, host = open_socket(host, socket.SOCK_DGRAM)
     try:
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-    except OSError:
-        if host != "::":
-            raise
-        family, host = socket.AF_INET, "0.0.0.0"  # noqa: S104 - the IPv4 spelling of the asked ::
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        if family == socket.AF_INET6:
+        if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)

@@ -191,6 +191,19 @@ async def test_an_eager_neighbour_locks_nobody_out(tmp_path: Path, how: str) -> 
         assert bridge.worker.restarts == 0
 
 
+async def test_a_members_empty_or_long_frame_is_the_sinks_to_count() -> None:
+    """RFC 4571 §2 allows both; the connection goes on."""
+    async with listening() as (listener, sink):
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        long = bytes(65_535)
+        writer.write(CHECK + b"\0\0" + b"\xff\xff" + long + b"\0\1x")
+        await eventually(lambda: len(sink.taken) == 4)
+        assert sink.taken[1:] == [b"", long, b"x"]
+        assert listener.cut == 0
+        writer.close()
+        await eventually(lambda: sink.gone == sink.known)
+
+
 async def test_a_member_that_floods_its_connection_waits_its_turn() -> None:
     """A quarter of a megabyte of tiny frames at once: all are taken, the loop goes on between."""
     async with listening() as (listener, sink):

@@ -63,7 +63,7 @@ def test_the_oldest_candidate_makes_room_but_never_the_one_in_use() -> None:
     it.add_candidate(endpoint(1), 100, 0.0)
     it.move_to(endpoint(1).key)
     pushed = [it.add_candidate(endpoint(n), 100, 0.0) for n in range(2, MAX_CANDIDATES + 3)]
-    assert [key for key in pushed if key] == [endpoint(2).key, endpoint(3).key]
+    assert [out.key for out in pushed if out] == [endpoint(2).key, endpoint(3).key]
 
 
 def test_a_transaction_id_counts_as_replayed_from_another_address_only() -> None:
