@@ -8,11 +8,13 @@ hundreds of attributes, `reports` of nobody, `spoofed` media and `dtls` records 
 address, `replayed` a member's own check again and again, TCP `connect`s, `stub`s that begin a frame
 and stop, and whole `frame`s. Printed: the worker's CPU beyond what the voice alone costs, and the
 largest gap between two voices, by the kernel's time of arrival and as if the speaker had been
-punctual. Exit 1 when a flood costs a tenth of a core or more, or opens a gap of over 100 ms.
+punctual; with `reports` also how many of two hundred that the speaker sends a second are heard.
+Exit 1 when a flood costs a tenth of a core or more, or opens a gap of over 100 ms.
 """
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import socket
@@ -23,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from conf.media import rtcp
 from tests.support import bridge_flood
 from tests.support.bridge import Bridge, running_bridge, take_seat
 from tests.support.bridge_client import Site
@@ -40,6 +43,7 @@ KINDS = (
 CPU = 0.10
 GAP_S = 0.1
 AUDIO = ("3", "4", "5")
+REPORTS = 4  # of the speaker, with each of its voices, where they are counted
 _TIMESTAMP = 35  # SO_TIMESTAMPNS
 _STAMP_AT = 16  # of the sender's time within a voice; see Site._body
 
@@ -89,7 +93,10 @@ class Listener(Site):
 
 @dataclass(frozen=True)
 class Result:
-    """`cpu`: share of a core beyond the quiet run; `gap_s` and `lost`: of the voice."""
+    """`cpu`: share of a core beyond the quiet run; `gap_s` and `lost`: of the voice.
+
+    `heard`: share of the speaker's reports that the worker took; nan where it is not counted.
+    """
 
     kind: str
     sent_hz: float
@@ -97,6 +104,7 @@ class Result:
     gap_s: float
     lost: int
     waited: float
+    heard: float
 
     @property
     def is_good(self) -> bool:
@@ -104,14 +112,23 @@ class Result:
         return self.cpu < CPU and self.gap_s <= GAP_S
 
 
-async def talk(site: Site, seconds: float) -> None:
-    """A voice every 20 ms."""
+async def talk(site: Site, seconds: float, reports: int = 0) -> int:
+    """A voice every 20 ms, and some reports. Returns: how many packets that were."""
     loop = asyncio.get_running_loop()
     start, tick = loop.time(), 0
     while loop.time() - start < seconds:
         tick += 1
         site.send_audio()
+        for _ in range(reports):
+            site.send_rtcp(rtcp.ReceiverReport(1, ()))
         await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
+    return tick * (1 + reports)
+
+
+async def known(bridge: Bridge) -> float:
+    """Datagrams so far from addresses that are somebody's."""
+    stats = await bridge.worker.stats()
+    return stats["datagrams_received_total"] - stats["datagrams_unknown_source_total"]
 
 
 def scheduled(process_id: int) -> tuple[float, float]:
@@ -152,19 +169,24 @@ async def trial(
 ) -> Result:
     """The voice alone for a quarter of the time, then under the flood."""
     process_id = bridge.worker.process_id
-    before = scheduled(process_id)
-    await talk(a, seconds / 4)
+    reports = REPORTS if kind == "reports" else 0
+    before, came = scheduled(process_id), await known(bridge)
+    said = await talk(a, seconds / 4, reports)
     quiet = (scheduled(process_id)[0] - before[0]) / (seconds / 4)
+    others = (await known(bridge) - came - said) / (seconds / 4)  # the listener's own
     b.voices.clear()
-    lost, before = b.lost(), scheduled(process_id)
-    voice = asyncio.create_task(talk(a, seconds))
+    lost, before, came = b.lost(), scheduled(process_id), await known(bridge)
+    voice = asyncio.create_task(talk(a, seconds, reports))
     sent_hz = await attack(kind, a, bridge.worker.port, directory, rate, seconds)
-    await voice
+    said = await voice
     await asyncio.sleep(0.2)
     ran, waited = (x - y for x, y in zip(scheduled(process_id), before, strict=True))
     cpu = ran / seconds - quiet
     lost = b.lost() - lost
-    return Result(kind, sent_hz, cpu, b.gap_s(), lost, waited / seconds)
+    missing = said + others * seconds - (await known(bridge) - came)
+    sent = said * reports / (1 + reports)
+    heard = 1 - missing / sent if reports else float("nan")
+    return Result(kind, sent_hz, cpu, b.gap_s(), lost, waited / seconds, heard)
 
 
 async def run(
@@ -195,9 +217,10 @@ async def run(
 
 def show(r: Result) -> None:
     """A row of the table."""
+    heard = "" if math.isnan(r.heard) else f"{r.heard:.1%}"
     print(
         f"| {r.kind} | {r.sent_hz:.0f} | {r.cpu:.1%} | {r.gap_s * 1000:.0f} | {r.lost} | "
-        f"{r.waited:.1%} | {'' if r.is_good else 'missed'} |",
+        f"{r.waited:.1%} | {heard} | {'' if r.is_good else 'missed'} |",
         flush=True,
     )
 
@@ -209,8 +232,10 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=10_000)
     parser.add_argument("--kind", action="append", choices=KINDS)
     given = parser.parse_args()
-    print("| flood | sent/s | CPU of a core | largest voice gap ms | voices lost | no core | |")
-    print("|" + "---|" * 7, flush=True)
+    print(
+        "| flood | sent/s | CPU | largest voice gap ms | voices lost | no core | reports heard | |"
+    )
+    print("|" + "---|" * 8, flush=True)
     results = asyncio.run(run(tuple(given.kind or KINDS), given.rate, given.seconds, show))
     print(f"\nload {os.getloadavg()[0]:.1f}")
     return 0 if all(r.is_good for r in results) else 1

@@ -10,6 +10,7 @@ Layout relied upon and checked at import: 64-bit little-endian, `mmsghdr` of 64 
 import socket
 import struct
 import sys
+from array import array
 from typing import Any, Final
 
 import cffi
@@ -101,6 +102,7 @@ class RxSlots(SlotArray):
         self._control_sizes = words.cast("Q")  # [8*i + 5]
         self._controls = ffi.new("char[]", RX_SLOTS * _STAMP.size) if is_stamped else None
         self._control_bytes = ffi.buffer(self._controls) if is_stamped else b""
+        self._rooms = array("Q", [_STAMP.size] * RX_SLOTS)
         self._used = RX_SLOTS if is_stamped else 0  # slots whose room for a stamp is to be told
         for i in range(RX_SLOTS):
             header = self.headers[i].msg_hdr
@@ -110,8 +112,8 @@ class RxSlots(SlotArray):
 
     def receive(self) -> int:
         """Fill the slots with what has arrived; returns how many, 0 when nothing."""
-        for i in range(self._used):
-            self._control_sizes[8 * i + 5] = _STAMP.size  # the kernel wrote what it used
+        if used := self._used:  # where the kernel wrote how much it needed
+            self._control_sizes[5 : 8 * used : 8] = memoryview(self._rooms)[:used]
         n: int = self._lib.recvmmsg(self.descriptor, self.headers, RX_SLOTS, MSG_DONTWAIT, ffi.NULL)
         n = max(n, 0)
         if self._controls is not None:
@@ -127,6 +129,12 @@ class RxSlots(SlotArray):
         at = i * self.name_size
         key: bytes = self._name_bytes[at : at + self.name_size]
         return key
+
+    def keys(self, count: int) -> list[bytes]:
+        """Raw source addresses of the first `count` datagrams."""
+        size = self.name_size
+        names = self._name_bytes[: count * size]
+        return [names[at : at + size] for at in range(0, count * size, size)]
 
     def came_at(self, i: int) -> float | None:
         """When the kernel had datagram i, by the wall clock; None where it does not tell."""

@@ -30,11 +30,6 @@ SIZES = (0, 1, 2, 11, 12, 13, 19, 20, 28, 1499, 1500, 1501, 2047, 2048, 2049, 90
 STAGE_AUDIO = "3"
 
 
-def cpu_seconds(process_id: int) -> float:
-    """CPU time a process has used, from the scheduler, in seconds."""
-    return int(Path(f"/proc/{process_id}/schedstat").read_text().split()[0]) / 1e9
-
-
 async def test_noise_of_any_size_disturbs_nobody(tmp_path: Path) -> None:
     """Every size from 0 to 65507, every first byte, from a stranger and from a member's address."""
     rng = random.Random(7)
@@ -68,8 +63,11 @@ async def test_noise_of_any_size_disturbs_nobody(tmp_path: Path) -> None:
         await b.close()
 
 
-async def test_a_flood_costs_little(tmp_path: Path) -> None:
-    """10 000 random datagrams a second: below 10 % of a core, and no gap in the voice."""
+async def test_a_flood_costs_no_voice(tmp_path: Path) -> None:
+    """10 000 random datagrams a second, all answered for and none of the voice lost.
+
+    What one costs: test_bridge_strangers.py; what all cost: bench/bridge_guard.py.
+    """
     rng = random.Random(3)
     noise = [random_datagram(rng) for _ in range(500)]
     async with running_bridge(tmp_path) as bridge:
@@ -77,24 +75,20 @@ async def test_a_flood_costs_little(tmp_path: Path) -> None:
         a = await take_seat(bridge, "room", Site("a"))
         b = await take_seat(bridge, "room", Site("b", keep=True))
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        await stream([a], 1)
-        quiet = asyncio.create_task(stream([a], 3))
-        before = cpu_seconds(bridge.worker.process_id)
-        await quiet
-        idle = cpu_seconds(bridge.worker.process_id) - before
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > 0)
         dropped = kernel_drops()
-        sending = asyncio.create_task(stream([a], 3))
-        before, start, sent = cpu_seconds(bridge.worker.process_id), time.monotonic(), 0
-        while time.monotonic() - start < 3:
+        sending = asyncio.create_task(stream([a], 2))
+        start, sent = time.monotonic(), 0
+        while time.monotonic() - start < 2:
             while sent < 10_000 * (time.monotonic() - start):
                 stranger.sendto(noise[sent % 500], a.remote)
                 sent += 1
             await asyncio.sleep(0.002)
-        used = cpu_seconds(bridge.worker.process_id) - before - idle
         await sending
-        print(f"flood of {sent / 3:.0f}/s costs {used / 3:.1%} of a core")
-        assert used / 3 < 0.10
+        heard = b.mid(STAGE_AUDIO).packets
+        await stream_until([a], lambda: b.mid(STAGE_AUDIO).packets > heard)
         assert b.mid(STAGE_AUDIO).lost <= kernel_drops() - dropped
+        assert bridge.worker.restarts == 0
         stranger.close()
         await a.close()
         await b.close()
