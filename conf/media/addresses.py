@@ -1,6 +1,7 @@
 """The addresses told to clients: the configured ones (1:1 NAT), else those of this machine."""
 
 import socket
+import time
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -11,10 +12,11 @@ from conf.media.answer import Candidate
 from conf.settings import MediaSettings
 
 MAX_ADDRESSES: Final = 8
+LOOK_EVERY_S: Final = 10  # sixty sites that join at once look once; a new lease is told soon
 
 
 @lru_cache(maxsize=1)
-def _of_this_machine() -> tuple[str, ...]:
+def _of_this_machine(_: int) -> tuple[str, ...]:
     """Addresses of all interfaces: IPv4 first, loopback last, link-local left out."""
     found: list[str] = []
     for adapter in get_adapters():
@@ -32,7 +34,7 @@ def candidates(settings: MediaSettings, port: int, tcp_port: int = 0) -> tuple[C
     if settings.addresses:
         hosts = tuple(str(address) for address in settings.addresses)
     elif settings.listen in ("::", "0.0.0.0"):  # noqa: S104 - comparing, not binding
-        hosts = _of_this_machine()
+        hosts = _of_this_machine(int(time.monotonic() // LOOK_EVERY_S))
         if settings.listen != "::" or not socket.has_ipv6:
             hosts = tuple(host for host in hosts if ":" not in host)
     else:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
+from ifaddr import IP, Adapter
 
-from conf.media import udp
+from conf.media import addresses, udp
 from conf.settings import MediaSettings
 from tests.support.bridge import (
     LOOPBACK,
@@ -117,6 +118,23 @@ async def test_the_advertised_address_may_be_another(tmp_path: Path) -> None:
         assert "203.0.113.9" in answer.answer_sdp
         assert " 127.0.0.1 " not in answer.answer_sdp.split("m=", 1)[1]
         site.socket.close()
+
+
+def test_an_address_that_comes_later_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that starts before its network does, or gets another lease, needs no restart."""
+    everywhere = MediaSettings.model_validate({"port": 0, "listen": "0.0.0.0"})
+    now, there = 1000.0, ["192.0.2.1"]
+    monkeypatch.setattr("conf.media.addresses.time.monotonic", lambda: now)
+    monkeypatch.setattr(
+        addresses,
+        "get_adapters",
+        lambda: [Adapter("eth0", "eth0", [IP(host, 24, "eth0") for host in there])],
+    )
+    for host in ("192.0.2.1", "192.0.2.2"):
+        there = [host]
+        assert [one.host for one in addresses.candidates(everywhere, 7000)] == [host]
+        now += addresses.LOOK_EVERY_S
+    addresses._of_this_machine.cache_clear()  # what was told here is nobody else's
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::"])
