@@ -237,9 +237,19 @@ class Rooms:
         return loads
 
     def _worker_for(self, meeting_id: str) -> MediaWorker:
-        """A room stays where its id puts it, as long as that worker takes rooms."""
+        """Of those that take rooms: one that runs, with the fewest sites, then rooms.
+
+        Among equals the meeting's id decides. A room stays where it began, until it is moved.
+        """
+        loads = self.worker_loads()
         willing = [worker for worker in self.workers if worker.index not in self._draining]
-        return willing[zlib.crc32(meeting_id.encode()) % len(willing)]
+        start = zlib.crc32(meeting_id.encode()) % len(willing)
+
+        def burden(worker: MediaWorker) -> tuple[bool, int, int]:
+            load = loads[worker.index]
+            return not worker.is_serving, load.sites, load.rooms
+
+        return min(willing[start:] + willing[:start], key=burden)
 
     # -- figures -----------------------------------------------------------------------------------
 

@@ -140,6 +140,11 @@ class MediaWorker:
         self.child.stop()
 
     @property
+    def is_serving(self) -> bool:
+        """Whether it runs and knows its orders."""
+        return self._has_orders and self.child.is_connected
+
+    @property
     def port(self) -> int:
         """Of the running worker, UDP and TCP."""
         return int(self.child.hello.get("port", 0))

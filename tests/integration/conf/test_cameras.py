@@ -12,6 +12,7 @@ import pytest
 
 from core.auth.model import Role
 from signaling.settings import Settings
+from tests.support.bridge import eventually
 from tests.support.meeting import Desk, House, Refused, running_house
 from tests.support.rtsp_server import Camera, running_camera, with_b_frames
 
@@ -81,6 +82,22 @@ async def test_a_camera_is_seen_recorded_and_comes_back(house: House, settings: 
     (file,) = (settings.data.dir / "recordings").rglob("*.mkv")
     with av.open(io.BytesIO(file.read_bytes())) as container:
         assert sum(1 for _ in container.decode(video=0)) > 20
+
+
+async def test_a_camera_brought_in_while_the_worker_is_away_comes_with_it(house: House) -> None:
+    """It is in the meeting at once, dark; its picture follows."""
+    (hall,) = await house.joined("hall")
+    staff = await house.desk("staff", Role.MEETING_STAFF)
+    async with running_camera() as camera:
+        os.kill(house.worker.process_id, signal.SIGKILL)
+        await eventually(lambda: not house.worker.is_serving)
+        pid = await bring_in(house, staff, camera.url)
+        await hall.until("room.rejoin")
+        await hall.join(resume=hall.joined["resume"])
+        assert await hall.change("participant.changed", participant_id=pid, is_connected=True)
+        assert await hall.until(
+            "slots", lambda d: any(s["participant_id"] == pid for s in d["slots"])
+        )
 
 
 async def test_a_hung_camera_process_is_named_and_replaced(house: House) -> None:

@@ -73,6 +73,28 @@ async def test_rooms_keep_to_their_worker_and_move_when_it_is_drained(
         assert not any(name == "room.rejoin" for name, _ in pages[1][0].heard)
 
 
+async def test_meetings_spread_over_the_workers_that_run(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    """Each core has its part, whatever the ids; a new meeting does not wait for a dead worker."""
+    async with running_house(house_settings(sqlite_url, media={"workers": 2})) as house:
+
+        async def one_more() -> None:
+            """All of them would go to the first by their ids alone."""
+            await house.open()
+            while zlib.crc32(house.meeting_id.encode()) % 2:
+                await house.open()
+            await (await house.page("hall")).join(with_media=False)
+
+        for _ in range(4):
+            await one_more()
+        assert [load.rooms for load in house.app.rooms.worker_loads()] == [2, 2]
+        first = house.app.rooms.workers[0]
+        os.kill(first.process_id, signal.SIGKILL)
+        await eventually(lambda: not first.is_serving)
+        await one_more()
+
+
 async def test_a_worker_that_dies_takes_nothing_else_with_it(
     sqlite_url: str, house_settings: Callable[..., Settings]
 ) -> None:
