@@ -39,6 +39,9 @@ describe('times', () => {
     expect(relative(noon - 3000, noon).unit).toBe('now')
     expect(relative(noon - 180_000, noon)).toEqual({ unit: 'minutes', n: 3, isFuture: false })
     expect(relative(noon + 7_200_000, noon)).toEqual({ unit: 'hours', n: 2, isFuture: true })
+    expect(relative(noon + 4 * 3_600_000 - 5000, noon)).toEqual({ unit: 'hours', n: 4, isFuture: true })
+    expect(relative(noon - 4 * 3_600_000 + 5000, noon)).toEqual({ unit: 'hours', n: 3, isFuture: false })
+    expect(relative(noon + 1_795_000, noon)).toEqual({ unit: 'minutes', n: 30, isFuture: true })
   })
 })
 

@@ -62,8 +62,10 @@ export function relative(at: number, now: number): Relative {
   const s = Math.abs(Math.round((at - now) / 1000))
   if (s < 5) return { unit: 'now', n: 0, isFuture }
   if (s < 60) return { unit: 'seconds', n: s, isFuture }
-  if (s < 3600) return { unit: 'minutes', n: Math.floor(s / 60), isFuture }
-  if (s < 86_400) return { unit: 'hours', n: Math.floor(s / 3600), isFuture }
+  // What ends in 3:59:50 ends in four hours, not in three.
+  const minutes = isFuture ? Math.round(s / 60) : Math.floor(s / 60)
+  if (minutes < 60) return { unit: 'minutes', n: minutes, isFuture }
+  if (s < 86_400) return { unit: 'hours', n: Math.floor((minutes + (isFuture ? 5 : 0)) / 60), isFuture }
   return { unit: 'days', n: Math.floor(s / 86_400), isFuture }
 }
 

@@ -8,9 +8,14 @@ describe('a picture on the meeting page', () => {
     ['waiting_key_frame', '等待对方画面'],
     ['line_too_weak', '网络太慢'],
   ] as const)('says why it is dark: %s', (reason, words) => {
-    const view = show(MediaTile, { stream: null, participant: null, hasPicture: true, reason })
+    const view = show(MediaTile, { stream: null, participant: null, hasPicture: true, reason, fit: 'contain' })
     expect(view.get('[data-test=dark]').text()).toContain(words)
     expect(view.get('video').isVisible()).toBe(false)
+  })
+
+  it('says it in few words where the picture is small', () => {
+    const view = show(MediaTile, { stream: null, participant: null, hasPicture: true, reason: 'line_too_weak' })
+    expect(view.get('[data-test=dark]').text()).toBe('网络慢，只保声音')
   })
 
   it('says nothing once the picture shows', () => {

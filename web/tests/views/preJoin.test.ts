@@ -23,6 +23,14 @@ describe('before joining', () => {
     await view.find('form').trigger('submit')
     expect(view.emitted('join')![0]).toEqual([{ name: '李镇长', pin: '246810' }])
   })
+  it('does not spend one of five tries on a PIN that was not typed', async () => {
+    vi.spyOn(globalThis, 'fetch').mockRejectedValue(new Error('no network'))
+    const view = show(PreJoin, props())
+    await view.find('form').trigger('submit')
+    expect(view.emitted('join')).toBeUndefined()
+    expect(view.find('[name="pin"]').attributes('aria-invalid')).toBe('true')
+    expect(view.text()).toContain('请先填写 6 位会场密码')
+  })
   it('asks for no PIN from who still has his seat', () => {
     vi.spyOn(globalThis, 'fetch').mockRejectedValue(new Error('no network'))
     expect(show(PreJoin, props({ hasSeat: true })).find('[name="pin"]').exists()).toBe(false)

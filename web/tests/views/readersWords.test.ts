@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { flushPromises } from '@vue/test-utils'
+import { defineComponent } from 'vue'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import CalloutMatrix from '@/features/command/CalloutMatrix.vue'
 import IncidentTable from '@/features/command/IncidentTable.vue'
@@ -9,6 +10,8 @@ import ProposalPanel from '@/features/command/ProposalPanel.vue'
 import RosterPage from '@/features/command/RosterPage.vue'
 import StateRoad from '@/features/command/StateRoad.vue'
 import SuggestionPanel from '@/features/command/SuggestionPanel.vue'
+import { useGrading } from '@/features/command/useGrading'
+import zhCommand from '@/i18n/zh-CN/command'
 import en from '@/i18n/en/kinds'
 import enSaid from '@/i18n/en/said'
 import zh from '@/i18n/zh-CN/kinds'
@@ -38,7 +41,7 @@ describe('what the server says in Chinese', () => {
     expect(Object.keys(en.incidentKind)).toEqual(Object.keys(zh.incidentKind))
   })
   it.each([
-    ['+CMS ERROR: 38', 'Network'], ['+CME ERROR: 10', 'SIM'], ['有效期内没有送到(关机或不在服务区)', 'switched off'], ['not sent in time', 'in time'], ['blocked: stop_word', 'notices'],
+    ['+CMS ERROR: 38', 'Network'], ['+CME ERROR: 10', 'SIM'], ['有效期内没有送到(关机或不在服务区)', 'switched off'], ['not sent in time', 'in time'], ['blocked: stop_word', 'notices'], ['not a phone number', 'directory'], ['the text needs 12 segments, 6 are allowed', 'too long'],
     ['+CMS ERROR: 999', '+CMS ERROR: 999'],
   ])('says why a text did not arrive: %s', (failure, said) => {
     const assignment = { state: 'failed', failure, submitted_at: null, delivered_at: null, acknowledged_at: null } as unknown as Assignment
@@ -66,6 +69,17 @@ describe('what the server explains', () => {
     expect(rows.length).toBeGreaterThan(20)
     expect(zhSaid.figureName).toEqual(Object.fromEntries(rows.map(([, key, name]) => [key, name])))
     expect(zhSaid.figureDenied).toEqual(Object.fromEntries(rows.filter((row) => row[4]).map(([, key, , , denial]) => [key, denial])))
+  })
+
+  it('has words for every reason a source has no grade and a role no one to call', () => {
+    const grading = readFileSync(join(root, 'command/grading.py'), 'utf8')
+    const reasons = [...grading.matchAll(/InvalidInput\(\s*"([^"]+)"/g)].map(([, words]) => words!)
+    expect(reasons.length).toBeGreaterThan(4)
+    const unknown: string[] = []
+    show(defineComponent({ setup: () => (unknown.push(...reasons.filter((one) => useGrading().problem(one) === one)), () => null) }))
+    expect(unknown).toEqual([])
+    const called = source('command')
+    for (const words of Object.values(zhCommand.activate.problem)) expect(called).toContain(words)
   })
 
   it('is said without a Chinese word on an English page, but for what people and plans say', () => {

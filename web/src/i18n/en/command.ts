@@ -202,6 +202,8 @@ export default {
     chain: 'Order of calling',
     text: 'SMS text',
     firstAlert: 'first alert',
+    cannotCall: '{who}: {why}',
+    problem: { township: 'the place lies in no township', company: 'no hazard source is named, so the company is not known', unit: 'its unit is not in the directory', nobody: 'nobody there can be told by SMS' },
     wait: 'wait {n} min',
     cost: 'segments: {segments} · units: {units}',
     dueAt: 'by {time}',

@@ -5,7 +5,7 @@ export default {
     lineFigures: 'round trip {ms} ms, down about {down}, lost {lost}/{asked}',
     verdict: { high: 'Network good: full picture', standard: 'Network usable: smaller picture', voice: 'Network poor: sound first', none: 'No network: check the cable or Wi-Fi' },
     site: 'Your site', joinAs: 'Join as this site', title: 'Before you join', name: 'Your name', namePlaceholder: 'Shown to the chair', pin: 'Site PIN (6 digits)',
-    pinHint: 'Kept by your unit; never in an SMS.', join: 'Join the meeting', joining: 'Joining…', resume: 'Back to my seat', camera: 'Camera', microphone: 'Microphone',
+    pinHint: 'Kept by your unit; never in an SMS.', pinMissing: 'Enter the 6 digits of the site PIN; your unit keeps them.', join: 'Join the meeting', joining: 'Joining…', resume: 'Back to my seat', camera: 'Camera', microphone: 'Microphone',
     level: 'Say something: the green bar should move', noLevel: 'Nothing heard; is the microphone muted?', cameraOff: 'Camera is off', noCamera: 'You can join without a picture',
     noDevice: 'No device found', checking: 'Opening camera and microphone; please choose “Allow” when the browser asks', starts: 'Time', meeting: 'Meeting',
     notYet: 'The meeting has not begun; you can check your devices.', loading: 'Checking the link…', recheck: 'Check again', signIn: 'Sign in to join', toggleCamera: 'Camera on or off', toggleMic: 'Microphone on or off',
@@ -31,6 +31,7 @@ export default {
   main: {
     pictureComing: 'Picture to come',
     dark: { no_common_codec: 'This browser cannot show this site\'s picture format; use Chrome or Edge', waiting_key_frame: 'Waiting for the other side\'s picture', line_too_weak: 'Network too slow: sound only; the picture returns by itself' },
+    darkShort: { no_common_codec: 'Format not shown here', waiting_key_frame: 'Waiting for its picture', line_too_weak: 'Network slow: sound only' },
     polling: 'Polling',
     waiting: 'Waiting for a picture', waitingHint: 'It appears here as soon as a site turns its camera on or the chair broadcasts one.', alone: 'You are the only site so far', aloneHint: 'Others appear by themselves when they join.',
     onAir: 'On air', called: 'Called on', sharing: '{site} is sharing', you: 'This site', cameraOff: 'Camera off', speaking: 'Speaking', audioBlocked: 'Click here to turn the sound on',
@@ -40,6 +41,7 @@ export default {
   chat: { title: 'Messages', empty: 'No messages yet. Write below to reach all sites.', placeholder: 'Write a message, Enter sends', send: 'Send' },
   chair: {
     figures: 'up {up} kbit/s, loss {upLoss}; down {down} kbit/s, loss {downLoss}; round trip {ms} ms',
+    cameraFigures: 'up {up} kbit/s, loss {upLoss}',
     pollStart: 'Poll', pollStop: 'Stop polling', pollHint: 'Shows one site after the other', pollDwell: 'Each site stays', polled: 'polled', seconds: '{n} s', recordStart: 'Record', recordStop: 'Stop recording',
     absent: 'Absent {n} of {all}', notHere: 'absent', linkLocked: 'link locked', unlockLink: 'Unlock link', mayBeTaken: 'waits for another device', takeoverHint: 'Lets this site join from another device; the first one leaves', lines: 'Lines',
     title: 'Site control', all: 'All sites', muteAll: 'Mute all', unmuteAll: 'Unmute all', lock: 'Lock', unlock: 'Unlock', lecture: 'Lecture mode', free: 'Free mode', end: 'End meeting', endHold: 'Hold 1.5 s to end the meeting',

@@ -202,6 +202,8 @@ export default {
     chain: '呼叫次序',
     text: '短信内容',
     firstAlert: '首报',
+    cannotCall: '{who}：{why}',
+    problem: { township: '事发地不属于任何乡镇', company: '未关联危险源,不知道涉事单位', unit: '没有单位', nobody: '没有可用短信通知的人员' },
     wait: '等 {n} 分钟',
     cost: '{segments} 条 · {units} 字',
     dueAt: '{time} 前',

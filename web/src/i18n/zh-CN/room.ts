@@ -5,7 +5,7 @@ export default {
     lineFigures: '往返 {ms} 毫秒，下行约 {down}，丢失 {lost}/{asked}',
     verdict: { high: '网络良好，可看高清', standard: '网络可用，画面为标清', voice: '网络较差，先保声音', none: '网络不通，请检查网线或 Wi-Fi' },
     site: '您所在的会场', joinAs: '以此会场身份入会', title: '会前检查', name: '参会人姓名', namePlaceholder: '请填写，主席端会显示', pin: '会场密码（6 位）',
-    pinHint: '由本单位保管，不会出现在短信里。', join: '进入会议', joining: '正在进入…', resume: '回到我的座位', camera: '摄像头', microphone: '麦克风',
+    pinHint: '由本单位保管，不会出现在短信里。', pinMissing: '请先填写 6 位会场密码（由本单位保管）。', join: '进入会议', joining: '正在进入…', resume: '回到我的座位', camera: '摄像头', microphone: '麦克风',
     level: '说句话，看到绿条跳动即正常', noLevel: '没有听到声音，请检查麦克风是否静音', cameraOff: '摄像头已关闭', noCamera: '没有画面也可以入会',
     noDevice: '未检测到设备', checking: '正在打开摄像头和麦克风，请在浏览器提示中选择“允许”', starts: '会议时间', meeting: '会议',
     notYet: '会议尚未开始，可以先调试设备。', loading: '正在核对入会链接…', recheck: '重新检测', signIn: '登录后入会', toggleCamera: '开关摄像头', toggleMic: '开关麦克风',
@@ -31,6 +31,7 @@ export default {
   main: {
     pictureComing: '画面稍候',
     dark: { no_common_codec: '本机浏览器不支持该会场的画面格式，请换用 Chrome 或 Edge', waiting_key_frame: '正在等待对方画面', line_too_weak: '网络太慢，已停画面、保声音；网络好转后自动恢复' },
+    darkShort: { no_common_codec: '画面格式不支持', waiting_key_frame: '正在等待画面', line_too_weak: '网络慢，只保声音' },
     polling: '轮询中',
     waiting: '等待会场画面', waitingHint: '有会场打开摄像头，或主席广播会场后，画面会显示在这里。', alone: '目前只有您一个会场', aloneHint: '其他会场入会后会自动显示，请稍候。',
     onAir: '广播中', called: '点名发言', sharing: '{site} 正在共享', you: '本会场', cameraOff: '未开摄像头', speaking: '正在发言', audioBlocked: '点此处打开声音',
@@ -40,6 +41,7 @@ export default {
   chat: { title: '会议消息', empty: '还没有消息。在下方输入，发送给全体会场。', placeholder: '输入消息，按回车发送', send: '发送' },
   chair: {
     figures: '上行 {up} kbit/s，丢包 {upLoss}；下行 {down} kbit/s，丢包 {downLoss}；往返 {ms} 毫秒',
+    cameraFigures: '上行 {up} kbit/s，丢包 {upLoss}',
     pollStart: '轮询', pollStop: '停止轮询', pollHint: '依次显示各会场画面', pollDwell: '每个会场停留', polled: '轮询中', seconds: '{n} 秒', recordStart: '开始录制', recordStop: '停止录制',
     absent: '未到 {n} / 应到 {all}', notHere: '未到', linkLocked: '链接已锁定', unlockLink: '解锁链接', mayBeTaken: '等待新设备', takeoverHint: '准许这个会场从另一台设备入会，原设备退出', lines: '线路',
     title: '会场控制', all: '全部会场', muteAll: '全场静音', unmuteAll: '解除全场静音', lock: '锁定会议', unlock: '解除锁定', lecture: '讲座模式', free: '自由模式', end: '结束会议', endHold: '按住 1.5 秒结束会议',
