@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { beside, countsAfter, funnel, withChange } from '@/features/sms/boardRows'
 import { bars } from '@/features/sms/delivery'
 import { sharedVariables, withoutDoubles } from '@/features/sms/listed'
+import { codeOfReason } from '@/features/sms/modemReason'
 import { cost } from '@/features/sms/segments'
 import type { MessageRecipient } from '@/protocol/api/sms'
 import type { Listed } from '@/protocol/api/smsDraft'
@@ -58,4 +59,13 @@ describe('delivery board', () => {
   it('shows bars for a signal', () => {
     expect([null, -113, -100, -90, -80, -60].map(bars)).toEqual([0, 0, 1, 2, 3, 4])
   })
+})
+
+describe('why a modem does not work', () => {
+  it.each([
+    ['/dev/ttyUSB0 is missing', 'gone'], ['/dev/ttyUSB0: No such device: is the modem plugged in?', 'gone'], ['no permission on /dev/ttyUSB0: add the user to the group dialout', 'denied'],
+    ['/dev/ttyUSB0 is in use by another process', 'busy'], ['/dev/ttyUSB0: no answer to AT', 'silent'], ['does not answer, or its port is gone', 'gone'], ['no SIM in the modem', 'no_sim'],
+    ['the SIM wants a PIN: set it for this modem', 'pin'], ['this PIN was refused: correct it, then restart', 'pin_wrong'], ['SIM failure: +CME ERROR: 13', 'sim'],
+    ['the carrier refused to bind (status 0xe)', 'line'], ['driven by node-2', 'elsewhere'], ['something new', ''],
+  ])('is told by %s', (sentence, code) => expect(codeOfReason(sentence)).toBe(code))
 })
