@@ -41,6 +41,7 @@ export default {
   chat: { title: 'Messages', empty: 'No messages yet. Write below to reach all sites.', placeholder: 'Write a message, Enter sends', send: 'Send' },
   chair: {
     figures: 'up {up} kbit/s, loss {upLoss}; down {down} kbit/s, loss {downLoss}; round trip {ms} ms',
+    hasFloor: 'has the floor',
     cameraFigures: 'up {up} kbit/s, loss {upLoss}',
     pollStart: 'Poll', pollStop: 'Stop polling', pollHint: 'Shows one site after the other', pollDwell: 'Each site stays', polled: 'polled', seconds: '{n} s', recordStart: 'Record', recordStop: 'Stop recording',
     absent: 'Absent {n} of {all}', notHere: 'absent', linkLocked: 'link locked', unlockLink: 'Unlock link', mayBeTaken: 'waits for another device', takeoverHint: 'Lets this site join from another device; the first one leaves', lines: 'Lines',

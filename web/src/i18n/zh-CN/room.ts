@@ -41,6 +41,7 @@ export default {
   chat: { title: '会议消息', empty: '还没有消息。在下方输入，发送给全体会场。', placeholder: '输入消息，按回车发送', send: '发送' },
   chair: {
     figures: '上行 {up} kbit/s，丢包 {upLoss}；下行 {down} kbit/s，丢包 {downLoss}；往返 {ms} 毫秒',
+    hasFloor: '已准发言',
     cameraFigures: '上行 {up} kbit/s，丢包 {upLoss}',
     pollStart: '轮询', pollStop: '停止轮询', pollHint: '依次显示各会场画面', pollDwell: '每个会场停留', polled: '轮询中', seconds: '{n} 秒', recordStart: '开始录制', recordStop: '停止录制',
     absent: '未到 {n} / 应到 {all}', notHere: '未到', linkLocked: '链接已锁定', unlockLink: '解锁链接', mayBeTaken: '等待新设备', takeoverHint: '准许这个会场从另一台设备入会，原设备退出', lines: '线路',
