@@ -32,6 +32,7 @@ export default {
     pictureComing: 'Picture to come',
     dark: { no_common_codec: 'This browser cannot show this site\'s picture format; use Chrome or Edge', waiting_key_frame: 'Waiting for the other side\'s picture', line_too_weak: 'Network too slow: sound only; the picture returns by itself' },
     darkShort: { no_common_codec: 'Format not shown here', waiting_key_frame: 'Waiting for its picture', line_too_weak: 'Network slow: sound only' },
+    selfOnAir: 'All sites see you',
     polling: 'Polling',
     waiting: 'Waiting for a picture', waitingHint: 'It appears here as soon as a site turns its camera on or the chair broadcasts one.', alone: 'You are the only site so far', aloneHint: 'Others appear by themselves when they join.',
     onAir: 'On air', called: 'Called on', sharing: '{site} is sharing', you: 'This site', cameraOff: 'Camera off', speaking: 'Speaking', audioBlocked: 'Click here to turn the sound on',

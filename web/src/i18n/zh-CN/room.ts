@@ -32,6 +32,7 @@ export default {
     pictureComing: '画面稍候',
     dark: { no_common_codec: '本机浏览器不支持该会场的画面格式，请换用 Chrome 或 Edge', waiting_key_frame: '正在等待对方画面', line_too_weak: '网络太慢，已停画面、保声音；网络好转后自动恢复' },
     darkShort: { no_common_codec: '画面格式不支持', waiting_key_frame: '正在等待画面', line_too_weak: '网络慢，只保声音' },
+    selfOnAir: '各会场正在看您',
     polling: '轮询中',
     waiting: '等待会场画面', waitingHint: '有会场打开摄像头，或主席广播会场后，画面会显示在这里。', alone: '目前只有您一个会场', aloneHint: '其他会场入会后会自动显示，请稍候。',
     onAir: '广播中', called: '点名发言', sharing: '{site} 正在共享', you: '本会场', cameraOff: '未开摄像头', speaking: '正在发言', audioBlocked: '点此处打开声音',
