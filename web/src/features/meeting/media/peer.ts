@@ -13,6 +13,7 @@ export class Peer {
   readonly streams = new Map<string, MediaStream>()
   onState: ((state: RTCPeerConnectionState) => void) | null = null
   private readonly transceivers: RTCRtpTransceiver[] = []
+  private setting: Promise<void> = Promise.resolve()
 
   constructor(device: Device, iceServers: RTCIceServer[] = []) {
     this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
@@ -66,8 +67,13 @@ export class Peer {
   }
 
   /** The server asks for no more than it forwards: unused layers of the camera stop at the source. */
-  async setActiveLayers(source: Exclude<Source, 'audio'>, rids: readonly string[]): Promise<void> {
-    const sender = this.transceivers[UP[source]]?.sender
+  setActiveLayers(source: Exclude<Source, 'audio'>, rids: readonly string[]): Promise<void> {
+    // One at a time: what is set while another setting is under way is refused, and the layers would stay as they are.
+    const earlier = this.setting.catch(() => undefined)
+    return (this.setting = earlier.then(() => this.applyLayers(this.transceivers[UP[source]]?.sender, rids)))
+  }
+
+  private async applyLayers(sender: RTCRtpSender | undefined, rids: readonly string[]): Promise<void> {
     if (!sender) return
     const parameters = sender.getParameters()
     parameters.encodings.forEach((encoding) => (encoding.active = rids.includes(encoding.rid ?? '')))
