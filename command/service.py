@@ -229,8 +229,11 @@ class CommandService:
         """Somebody's answer names none of several questions: each incident's log says so."""
         told = "已请其带编号重发" if reply.is_asked_back else "请打电话核实"
         asked = [await responses.by_message(uow, each) for each in reply.message_ids]
-        for known in sorted(each for each in asked if each):  # locked in one order everywhere
-            found, assignment = await self._assigned(uow, *known)
+        first_of: dict[IncidentId, AssignmentId] = {}
+        for incident_id, assignment_id in sorted(each for each in asked if each):
+            first_of.setdefault(incident_id, assignment_id)  # one answer is one line of a log
+        for incident_id, assignment_id in first_of.items():  # locked in one order everywhere
+            found, assignment = await self._assigned(uow, incident_id, assignment_id)
             found.journal.actor = Actor(f"person:{assignment.person_id}", assignment.name)
             await found.journal.note(
                 LogKind.REPLIED,

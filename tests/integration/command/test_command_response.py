@@ -253,6 +253,19 @@ async def test_a_bare_answer_to_two_alarms_confirms_neither_and_both_boards_say_
     assert (await county.assignment(incidents[1].id, "消防队长"))["state"] == "acknowledged"
 
 
+async def test_a_bare_answer_to_several_roles_of_one_alarm_is_one_line_of_its_log(
+    county: Any,
+) -> None:
+    incident = await county.record()
+    await county.activate(incident)
+    await county.fast_forward(minutes=6)  # the leader is called for whoever has not answered
+    called = (await county.board(incident.id))["assignments"]
+    assert len([one for one in called if one["person"] == "副县长"]) > 1
+    await county.village_writes(await county.number_of("副县长", incident.id), "1")
+    log = (await county.board(incident.id))["log"]
+    assert len([line for line in log if "未说明是哪一条" in line["text"]]) == 1
+
+
 async def test_an_acknowledgement_without_work_is_asked_for_again(county: Any) -> None:
     incident = await county.record()
     await county.activate(incident)

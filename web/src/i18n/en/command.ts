@@ -155,6 +155,7 @@ export default {
     ackNote: 'How the person was reached, what was said',
     tasks: 'Tasks',
     tasksDone: 'tasks {done}/{all}',
+    system: 'the system',
     log: 'Log',
     logHint: 'Append-only; correct by a new entry',
     logPlaceholder: 'Note a call, an order, progress…',
@@ -225,6 +226,7 @@ export default {
     calling: 'Calling',
     acknowledged: 'Confirmed',
     exhausted: 'Nobody answered: phone them',
+    unanswered: 'Nobody answered',
     stopped: 'Stopped',
   },
   task: {

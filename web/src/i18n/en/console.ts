@@ -3,6 +3,7 @@ export default {
     text: '{n} waiting: {title}',
     mute: 'Mute 1 min',
     muted: 'Muted',
+    silent: 'click the page to hear it ring',
     seen: 'Seen',
   },
   version: {

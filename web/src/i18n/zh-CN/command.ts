@@ -155,6 +155,7 @@ export default {
     ackNote: '怎样联系上的，说了什么',
     tasks: '任务',
     tasksDone: '任务 {done}/{all}',
+    system: '系统',
     log: '处置日志',
     logHint: '只增不改，更正请另起一条',
     logPlaceholder: '记一条：来电、指令、现场进展……',
@@ -225,6 +226,7 @@ export default {
     calling: '呼叫中',
     acknowledged: '已确认',
     exhausted: '无人应答，请电话联系',
+    unanswered: '无人应答',
     stopped: '已停止',
   },
   task: {

@@ -3,6 +3,7 @@ export default {
     text: '{n} 件事等待处理：{title}',
     mute: '静音 1 分钟',
     muted: '已静音',
+    silent: '点一下页面才会响铃',
     seen: '知道了',
   },
   version: {
