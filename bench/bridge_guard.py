@@ -185,7 +185,7 @@ async def trial(
     lost = b.lost() - lost
     missing = said + others * seconds - (await known(bridge) - came)
     sent = said * reports / (1 + reports)
-    heard = 1 - missing / sent if reports else float("nan")
+    heard = min(1.0, 1 - missing / sent) if reports else float("nan")
     return Result(kind, sent_hz, cpu, b.gap_s(), lost, waited / seconds, heard)
 
 

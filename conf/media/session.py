@@ -155,9 +155,10 @@ class Session:
     ) -> Endpoint | None:
         """A check of `size` bytes is authentic. Returns: who was pushed out to make room, if any.
 
-        `is_fresh`: it is no repetition, which anybody could have captured; only then is it consent.
+        `is_fresh`: it is no repetition, which anybody could have captured. Only then is it consent,
+        and only from where media goes (RFC 7675 §5.1): there it would be missed.
         """
-        if is_fresh:
+        if is_fresh and (self.endpoint is None or self.endpoint.key == endpoint.key):
             self.heard_at = now
         if self.srtp is None:
             self._received += size

@@ -21,7 +21,8 @@ def answers(sock: socket.socket) -> int:
     count = 0
     while True:
         try:
-            sock.recv(2000)
+            if not sock.recv(2000):
+                return count
         except BlockingIOError:
             return count
         count += 1

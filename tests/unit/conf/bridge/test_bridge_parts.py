@@ -58,6 +58,21 @@ def test_a_check_makes_a_candidate_and_moves_nothing() -> None:
     assert it.endpoint.key == endpoint(1).key
 
 
+def test_a_check_from_elsewhere_is_no_consent_to_media_here() -> None:
+    """Whoever has moved says so with media; an old check may be anybody's, captured long ago."""
+    it = session()
+    it.add_candidate(endpoint(1), 100, 1.0)
+    it.move_to(endpoint(1).key)
+    it.add_candidate(endpoint(2), 100, 5.0)
+    assert it.heard_at == 1.0
+    it.add_candidate(endpoint(1), 100, 6.0)
+    assert it.heard_at == 6.0
+    it.pause()
+    it.add_candidate(endpoint(2), 100, 9.0)
+    assert it.heard_at == 9.0
+    assert it.endpoint is None
+
+
 def test_the_oldest_candidate_makes_room_but_never_the_one_in_use() -> None:
     it = session()
     it.add_candidate(endpoint(1), 100, 0.0)
