@@ -5,12 +5,14 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from conf import store
 from conf.cameras.service import Cameras, StreamState
 from conf.media import model as media
 from conf.media.client import MediaWorker
@@ -36,6 +38,8 @@ from core.ids import ParticipantId
 log = structlog.get_logger(__name__)
 
 _TIDY_EVERY_S = 5.0
+_SWEEP_EVERY_S = 60.0
+_FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ class Rooms:
                 await is_ready.wait()
             helpers.append(tasks.create_task(self._tidy(), name="rooms:tidy"))
             helpers.append(tasks.create_task(self._keep_rooms(), name="rooms:keep"))
+            helpers.append(tasks.create_task(self._sweep(), name="rooms:sweep"))
             ready.set()
             await self._stopping.wait()
             for helper in helpers:
@@ -353,6 +358,25 @@ class Rooms:
                 await self._placement.keep(tuple(self._rooms))
             except AppError as error:
                 log.warning("room_leases_not_renewed", cause=error.message)
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(_SWEEP_EVERY_S)
+            try:
+                await self._end_forgotten()
+            except AppError as error:
+                log.warning("meetings_not_swept", cause=error.message)
+
+    async def _end_forgotten(self) -> None:
+        """End meetings past their time that nobody came to, or came back to after a restart."""
+        before = self._clock.now() - _FORGOTTEN_AFTER
+        async with self._database.read() as uow:
+            overdue = await store.overdue(uow, before)
+        for meeting_id in overdue:
+            if meeting_id not in self._rooms:
+                async with self._database.write() as uow:
+                    await self._meetings.end(uow, meeting_id)
+                await self.recordings.finish(meeting_id, "ended")
 
     def _forget(self, meeting_id: str) -> None:
         room = self._rooms.pop(meeting_id)

@@ -168,6 +168,18 @@ async def renew_lease(
     )
 
 
+async def overdue(uow: UnitOfWork, before: datetime) -> list[str]:
+    """Meetings that should have ended before then, and that no node holds a room of."""
+    ids = await uow.session.scalars(
+        select(MeetingRow.id).where(
+            MeetingRow.state != MeetingState.ENDED,
+            MeetingRow.ends_at < before,
+            or_(MeetingRow.node_until.is_(None), MeetingRow.node_until < uow.now),
+        )
+    )
+    return list(ids)
+
+
 async def meeting_by_key(uow: UnitOfWork, key: str) -> MeetingRow | None:
     """The meeting ordered with this key."""
     found: MeetingRow | None = await uow.session.scalar(

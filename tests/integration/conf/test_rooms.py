@@ -447,6 +447,40 @@ async def _reason(house: House, participant_id: str) -> str | None:
         await asyncio.sleep(0.02)
 
 
+async def test_a_meeting_nobody_came_back_to_ends_all_the_same(
+    database_url: str, house_settings: Callable[..., Settings], clock: MovableClock
+) -> None:
+    """No room holds it after the restart; nor was there ever one of that to which nobody came."""
+    settings = house_settings(database_url)
+    async with running_house(settings, clock=clock) as first:
+        await first.open()
+        missed = first.meeting_id
+        await first.open()
+        (hall,) = await first.joined("hall")
+        await hall.order("record_start")
+    clock.advance(3600 + 660)
+    async with running_house(settings, clock=clock) as second:
+        second.meeting_id = first.meeting_id
+        over = asyncio.create_task(_over(second, missed, second.meeting_id))
+        while not over.done():
+            clock.advance(6)
+            await asyncio.wait([over], timeout=0.05)
+        assert await over == ["ended"]
+        assert await _reason(second, hall.pid) == "ended"
+
+
+async def _over(house: House, *meeting_ids: str) -> list[str | None]:
+    """Wait until they have ended. Returns: how the recordings of the last did."""
+    while True:
+        async with house.app.database.read() as uow:
+            states = {(await house.app.meetings.meeting(uow, one)).state for one in meeting_ids}
+            rows = await house.app.rooms.recordings.of_meeting(uow, meeting_ids[-1])
+        causes = [row.end_cause for row in rows]
+        if states == {"ended"} and all(causes):
+            return causes
+        await asyncio.sleep(0.02)
+
+
 async def test_a_poll_goes_on_after_a_restart(
     sqlite_url: str, house_settings: Callable[..., Settings], clock: MovableClock
 ) -> None:
