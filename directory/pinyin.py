@@ -1,6 +1,8 @@
 """How a name is typed on a Latin keyboard: full reading and initials, surnames read as surnames."""
 
-from pypinyin import Style, lazy_pinyin
+import importlib
+from functools import cache
+from typing import Any
 
 _SURNAMES = {
     "尉迟": ("yu", "chi"),
@@ -42,7 +44,8 @@ def readings(name: str) -> str:
 
     A surname with a reading of its own gives both, since people type either (解 xie, jie).
     """
-    plain = lazy_pinyin(name, style=Style.NORMAL, errors=_letters)
+    library = _library()
+    plain = library.lazy_pinyin(name, style=library.Style.NORMAL, errors=_letters)
     variants = [plain]
     for length in (2, 1):
         surname = _SURNAMES.get(name[:length])
@@ -53,6 +56,12 @@ def readings(name: str) -> str:
     for syllables in variants:
         keys += ["".join(syllables), "".join(syllable[:1] for syllable in syllables)]
     return " ".join(dict.fromkeys(key for key in keys if key))[:_LONGEST]
+
+
+@cache
+def _library() -> Any:
+    """Pypinyin, when the first name is written: its dictionary is a tenth of a server's start."""
+    return importlib.import_module("pypinyin")
 
 
 def _letters(text: str) -> str:

@@ -34,7 +34,6 @@ class Passwords:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
         self._slots = asyncio.Semaphore(workers)
         self._waiting = 0
-        self._unknown_user = self._hasher.hash(secrets.token_hex(8))
 
     async def hash(self, password: str) -> str:
         """The encoded hash of `password`."""
@@ -42,8 +41,10 @@ class Passwords:
 
     async def verify(self, encoded: str | None, password: str) -> bool:
         """Whether `password` fits; with `encoded` None, takes as long and says no."""
-        fits = await self._run(self._fits, encoded or self._unknown_user, password)
-        return fits and encoded is not None
+        if encoded is None:
+            await self._run(self._hasher.hash, password)  # what a comparison costs is the hash
+            return False
+        return await self._run(self._fits, encoded, password)
 
     def needs_rehash(self, encoded: str) -> bool:
         """Whether `encoded` was made with weaker parameters than today's."""

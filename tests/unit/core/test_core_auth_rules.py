@@ -155,6 +155,27 @@ async def test_a_hash_fits_its_password_only() -> None:
         passwords.close()
 
 
+class Counting(PasswordHasher):
+    """Counts what takes its time."""
+
+    hashes = 0
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.hashes += 1
+        return super().hash(password, salt=salt)
+
+
+async def test_an_unknown_user_takes_a_hash_and_a_start_takes_none() -> None:
+    hasher = Counting(time_cost=1, memory_cost=64, parallelism=1)
+    passwords = Passwords(hasher)
+    try:
+        assert hasher.hashes == 0
+        assert not await passwords.verify(None, "烽火连三月")
+        assert hasher.hashes == 1
+    finally:
+        passwords.close()
+
+
 def test_ids_sort_by_time_and_have_the_form_of_ids() -> None:
     made = [new_id() for _ in range(100)]
     assert len(set(made)) == 100

@@ -1,11 +1,13 @@
 """Pages: hashed assets are kept for good, entries are asked for again, join links open the room."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from signaling.http import Route
 from signaling.pages import FRESH, IMMUTABLE, add_pages
 
 Client = TestClient[web.Request, web.Application]
@@ -63,3 +65,25 @@ async def test_pages_that_are_not_built_say_so(tmp_path: Path) -> None:
     status, text, _ = await _ask(tmp_path, "/")
     assert status == 503
     assert "make web" in text
+
+
+class Table(list[Route]):
+    """Counts who looks through it."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Route]:
+        self.looks += 1
+        return super().__iter__()
+
+
+async def test_the_api_is_described_once_when_it_is_asked_for(static: Path) -> None:
+    application, table = web.Application(), Table()
+    add_pages(application, table, static)
+    assert table.looks == 0, "a start has no time for it"
+    async with TestClient(TestServer(application)) as client:
+        first = await (await client.get("/api/openapi.json")).json()
+        looks = table.looks
+        assert first["openapi"] == "3.1.0"
+        assert await (await client.get("/api/openapi.json")).json() == first
+        assert table.looks == looks > 0
