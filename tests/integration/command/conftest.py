@@ -1,9 +1,12 @@
 """A county small enough to know by heart, with the real SMS outbox and the real conference."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,6 +36,8 @@ from core.timers import TimerRow, TimerRunner, TimerState
 from directory.model import PersonDraft, UnitDraft, UnitKind, demo_number
 from directory.service import Directory, Register
 from plans.service import Plans
+from services import databases
+from services.session import Session
 from signaling.adapters import ConferenceOpener, SmsFacts, SmsMessenger
 from sms import calls as ring_out
 from sms.driver import IncomingPdu
@@ -256,10 +261,32 @@ class County:
 
 
 @pytest.fixture
-async def county(database_url: str, tmp_path: Path) -> AsyncIterator[County]:
+def founded(service_session: Session, database_kind: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """A database with the county in it, and who its people are."""
+    with databases.filled_copy(service_session, database_kind, "county", _filled) as copy:
+        yield copy
+
+
+@pytest.fixture
+async def county(founded: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterator[County]:
+    url, note = founded
+    async with _running(url, tmp_path) as made:
+        made.people = json.loads(note["people"])
+        yield made
+
+
+async def _filled(url: str) -> dict[str, str]:
+    with TemporaryDirectory(prefix="fengsui-county-") as folder:
+        async with _running(url, Path(folder)) as made:
+            await _found(made)
+            return {"people": json.dumps(made.people)}
+
+
+@asynccontextmanager
+async def _running(url: str, folder: Path) -> AsyncIterator[County]:
     clock = MovableClock(START, frozen=True)
-    async with Database(database_url, clock=clock) as database:
-        audit = Audit(b"k" * 32, tmp_path / "head")
+    async with Database(url, clock=clock) as database:
+        audit = Audit(b"k" * 32, folder / "head")
         directory, plans = Directory(), Plans(audit)
         sms = SmsPlatform(SmsSettings(), database)
         meetings = Meetings(_nothing, _nothing)
@@ -275,7 +302,6 @@ async def county(database_url: str, tmp_path: Path) -> AsyncIterator[County]:
             database, clock, audit, directory, Register(audit), plans, sms, meetings, command,
             timers, dispatcher,
         )  # fmt: skip
-        await _found(made)
         yield made
 
 
