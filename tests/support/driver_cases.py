@@ -161,7 +161,7 @@ class Bench:
     async def __aexit__(self, *_: object) -> None:
         await self.driver.close()
         assert self._listener is not None
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             await self._listener
 
     async def send(self, text: str, number: str, ticket: str = "") -> SendOutcome:

@@ -142,7 +142,7 @@ def test_the_plain_port_does_what_the_batched_one_does(host: str) -> None:
     """recvfrom and sendto behind the same face."""
     for port in (udp.open_port(host, 0), udp.PlainPort(udp.open_udp(host, 0))):
         peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        peer.settimeout(2)
+        peer.settimeout(10)
         for data in (b"\x80hello" + bytes(16), b"\x80" * 22, b"\x80" * 1500):
             peer.sendto(data, ("127.0.0.1", port.local_port()))
         count = port.rx.receive()

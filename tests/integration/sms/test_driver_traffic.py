@@ -330,7 +330,7 @@ async def test_a_modem_gone_for_good_ends_recover_in_time(sim: ModemSim) -> None
         with pytest.raises(ModemUnavailable) as gone:
             await bench.driver.recover()
         assert gone.value.reason is Reason.PORT_MISSING
-        assert time.monotonic() - started < QUICK.recover_s + 1
+        assert time.monotonic() - started < 2 * QUICK.recover_s  # not for ever
 
 
 @pytest.mark.parametrize("kind", KINDS)
