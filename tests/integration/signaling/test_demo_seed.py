@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from core.auth.model import Grant, Principal, Role
+from core.auth.passwords import Passwords
 from core.auth.service import Visit
 from core.errors import Conflict
 from core.ids import UnitId, UserId
@@ -16,6 +18,11 @@ from signaling.demo import seed
 from signaling.demo.seed import DEMO_PASSWORD, DemoLogin, seed_demo_county
 
 LEADER = Principal(UserId("l"), "leader", None, (Grant(Role.LEADER, "county/"),))
+
+
+def _quick() -> Passwords:
+    """Argon2id at its cheapest: dozens of passwords are made here, none is guarded."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 async def _counts(app: AppContext) -> tuple[int, int, int]:
@@ -35,7 +42,7 @@ async def _signs_in(app: AppContext, login: DemoLogin) -> bool:
 async def test_it_is_seeded_once_and_the_printed_logins_work(
     database_url: str, make_settings: Callable[..., Any]
 ) -> None:
-    async with build(make_settings(database_url), is_demo=True) as app:
+    async with build(make_settings(database_url), is_demo=True, passwords=_quick()) as app:
         first = await seed_demo_county(app, random_passwords=False)
         before = await _counts(app)
         assert before[0] > 350
@@ -60,7 +67,7 @@ async def test_it_is_seeded_once_and_the_printed_logins_work(
 async def test_lan_replaces_every_password_that_was_printed_before(
     sqlite_url: str, make_settings: Callable[..., Any]
 ) -> None:
-    async with build(make_settings(sqlite_url), is_demo=True) as app:
+    async with build(make_settings(sqlite_url), is_demo=True, passwords=_quick()) as app:
         await seed_demo_county(app, random_passwords=False)
         lan = await seed_demo_county(app, random_passwords=True)
         again = await seed_demo_county(app, random_passwords=True)
@@ -77,7 +84,7 @@ async def test_a_first_run_that_dies_half_way_leaves_nothing(
     async def die(*_: Any) -> None:
         raise KeyError("killed here")
 
-    async with build(make_settings(database_url), is_demo=True) as app:
+    async with build(make_settings(database_url), is_demo=True, passwords=_quick()) as app:
         with monkeypatch.context() as patch:
             patch.setattr(seed, "_add_users", die)
             with pytest.raises(KeyError):
