@@ -140,6 +140,7 @@ def fill(cell: Cell, viewer: Viewer, seconds: float, begun: float, spoken: int) 
     """What the viewer noticed since the loop time `begun`, `seconds` ago; `spoken` voices ago."""
     cell.voices = min(1.0, len(viewer.voices) / max(spoken, 1))
     screen = viewer.screen
+    screen.stop(begun, asyncio.get_running_loop().time())
     cell.pictures_hz, cell.freezes = screen.pictures / seconds, screen.freezes
     cell.frozen_s = screen.frozen_s
     layers = [layer_of(size) for at, size in viewer.sizes if at >= begun]

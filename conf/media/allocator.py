@@ -2,7 +2,8 @@
 
 Order, fixed: audio, key-frame repair, main picture, shared screen, thumbnails. Main and share first
 get their lowest rung both, so that a shared page is never black for the sake of a sharper face.
-Down at once; up only to a rate that has been proved, and 10 s after the last step.
+Down at once, but to nothing only when it lasts; up only to a rate that has been proved, and 10 s
+after the last step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,9 @@ HOLD_US: Final = 10_000_000
 MAX_HOLD_US: Final = 30_000_000
 FIRST_HOLD_US: Final = 1_000_000  # until the first fall: a site that joins need not wait
 DARK_HOLD_US: Final = 2_000_000  # a site that sees nothing at all waits no longer for its picture
-TRY_SHARE: Final = 0.4  # of the hold: then a dark site need not prove what it is estimated at
+DIP_US: Final = 3_000_000  # nor is its last picture taken for an estimate low for less than that
+TRY_SHARE: Final = 0.4  # of the hold: then a dark site need not prove what it is estimated at,
+TRY_ABOVE: Final = 1.15  # nor that quite: of voices alone the estimate grows to no more
 PROBE_FIRST_US: Final = 2_000_000  # time for a probe before a lesser rise is taken
 _RELAPSE_US: Final = 20_000_000  # a fall so soon after a rise makes the next hold longer
 _MARGIN: Final = 1.1  # a rise must leave this much room below the estimate
@@ -50,13 +53,14 @@ class Budget:
     """What there is to spend, in bit/s of everything sent.
 
     `proven_bps`: what has arrived of late, or a probe's result; `audio_bps`: what the audio slots
-    use; `loss`: 0..1, the share of packets to be repeated.
+    use; `loss`: 0..1, the share of packets to be repeated; `has_queue`: do packets wait now?
     """
 
     estimate_bps: int
     proven_bps: int
     audio_bps: int
     loss: float = 0.0
+    has_queue: bool = False
 
     def pictures_bps(self, total_bps: int) -> int:
         """What `total_bps` leaves for pictures after audio and repair."""
@@ -121,6 +125,7 @@ class Allocator:
 
     __slots__ = (
         "_caps",
+        "_dip",
         "_fallen_us",
         "_hold_us",
         "_rise_hold_us",
@@ -138,12 +143,15 @@ class Allocator:
         self._hold_us = HOLD_US  # after a fall
         self._risen_us = self._fallen_us = -(1 << 60)
         self._since_us: int | None = None  # when the site joined
+        # Since when the last picture is too dear, and the estimate then.
+        self._dip: tuple[int, int] | None = None
 
     def choose(self, budget: Budget, wants: Sequence[Want], now_us: int) -> Choice:
         """The rung of each slot for now."""
         self._follow(wants)
         capped = [self._capped(want) for want in wants]
         kept = allocate(budget.pictures_bps(budget.estimate_bps), capped)
+        kept = self._keep_last(budget, capped, kept, now_us)
         if any(self._has_fallen(want, kept[want.slot]) for want in capped):
             self._note_fall(now_us)
         probe_bps = 0
@@ -174,6 +182,31 @@ class Allocator:
             if want.rungs:
                 self._caps[want.slot] = _quality(kept[want.slot])
         return Choice(kept, probe_bps)
+
+    def _keep_last(
+        self, budget: Budget, capped: Sequence[Want], kept: dict[str, Rung | None], now_us: int
+    ) -> dict[str, Rung | None]:
+        """The main picture at its lowest, rather than none, while it is not known to be too dear.
+
+        Without room kept for repair; and through a dip. Where a third is lost the estimate of a
+        full link falls far below what it carries, and is back within seconds; that of a link which
+        has become so narrow falls once more, or a queue stands although the voices do not fit.
+        """
+        dark = next((w for w in capped if w.rank is Rank.MAIN and not kept[w.slot]), None)
+        if dark is None or not dark.rungs or dark.slot not in self._caps:
+            self._dip = None
+            return kept
+        last = kept | {w.slot: None for w in capped if w.rank is Rank.THUMBNAIL}
+        last[dark.slot] = dark.rungs[0]
+        if sum(map(_bps, last.values())) <= budget.estimate_bps - budget.audio_bps:
+            self._dip = None
+            return last
+        if self._dip is None:
+            self._dip = (now_us, budget.estimate_bps)
+        since_us, bps = self._dip
+        is_dip = now_us - since_us < DIP_US and budget.estimate_bps >= bps
+        has_room = budget.estimate_bps > budget.audio_bps or not budget.has_queue
+        return last if is_dip and has_room else kept
 
     def _follow(self, wants: Sequence[Want]) -> None:
         now = {want.slot: want.source for want in wants}
@@ -234,10 +267,10 @@ def _light(
     needed = sum(_bps(rung) for rung in kept.values()) + dark.rungs[0].bps
     known = min(budget.estimate_bps, budget.proven_bps)
     if is_tried:
-        known = max(known, int(budget.estimate_bps / _MARGIN))
-    if needed <= budget.pictures_bps(known):
+        known = max(known, int(budget.estimate_bps * TRY_ABOVE))
+    if needed <= known - budget.audio_bps:
         return kept | {dark.slot: dark.rungs[0]}, 0
-    return kept, int(budget.total_bps(needed) * _MARGIN)
+    return kept, int((budget.audio_bps + needed) * _MARGIN)
 
 
 def _next_step(

@@ -150,7 +150,7 @@ class DownBudget:
         if self.has_feedback and octets != self._octets_then:
             self.estimate.on_silence(now_us)
         self._octets_then = octets
-        wants, audio_bps, sources = [], self._audio_bps(self._guard.distance), {}
+        wants, audio_bps, sources = [], self._guarded_bps(now), {}
         for slot in self._slots:
             track = slot.track
             if slot.kind is SlotKind.AUDIO or track is None:
@@ -179,6 +179,7 @@ class DownBudget:
             max(self.estimate.carried_bps, proven),
             audio_bps,
             self.estimate.loss.fraction,
+            has_queue=self.estimate.trend.has_queue,
         )
         choice = self._allocator.choose(budget, wants, now_us)
         self._is_content = not any(
@@ -195,6 +196,15 @@ class DownBudget:
         self.repair_bps = budget.repair_bps(_cost(shown.values()))
         return shown
 
+    def _guarded_bps(self, now: float) -> int:
+        """Of the audio slots, repeated as often as the link of now wants and allows.
+
+        Told first: a repetition there is no room for any more must not cost the last picture.
+        """
+        has_room = self._audio_bps(MOST) <= MAX_VOICE_SHARE * self.estimate.target_bps
+        self._guard.set_loss(self.estimate.loss.fraction, now, has_room=has_room)
+        return self._audio_bps(self._guard.distance)
+
     def _audio_bps(self, distance: int) -> int:
         """Of the audio slots; reserved before the first word, or its picture would fall."""
         return sum(
@@ -209,9 +219,6 @@ class DownBudget:
         is_tight = not self.is_probing and self.estimate.was_full(now_us)
         shaper.set_rates(self.estimate.target_bps, self.sending_bps, is_tight=is_tight)
         guard = self._guard
-        dearest_bps = self._audio_bps(MOST)
-        has_room = dearest_bps <= MAX_VOICE_SHARE * self.estimate.target_bps
-        guard.set_loss(self.estimate.loss.fraction, now_us / 1e6, has_room=has_room)
         for slot in self._slots:
             keeper = guard if slot.kind is SlotKind.AUDIO else shaper
             slot.shaper = keeper if keeper.concerns(slot) else None

@@ -53,6 +53,13 @@ class Screen:
             self._next = min(keys, key=lambda n: (n - self._next) & 0xFFFF)
         return not keys
 
+    def stop(self, begun: float, now: float) -> None:
+        """Nothing is counted any more: a picture that still stands has stood since, too."""
+        since = max(begun, self._shown_at)
+        if now - since > FREEZE_S:
+            self.freezes += 1
+            self.frozen_s += now - since
+
     def _show(self, now: float) -> None:
         self.pictures += 1
         if now - self._shown_at > FREEZE_S:
