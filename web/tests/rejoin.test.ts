@@ -38,6 +38,7 @@ class Wire {
   readonly emitted: string[] = []
   readonly asked: [string, { offer?: string }][] = []
   relays: RTCIceServer[] = []
+  meanwhile = (_event: string): void => undefined
   private readonly handlers = new Map<string, (data: unknown) => void>()
   on = (event: string, handler: (data: unknown) => void): void => void this.handlers.set(event, handler)
   off = (): void => undefined
@@ -46,6 +47,7 @@ class Wire {
   timeout = () => ({
     emitWithAck: async (event: string, data: { offer?: string }) => {
       this.asked.push([event, data])
+      this.meanwhile(event)
       return { ok: event === 'room.join' ? { ...joined, ice_servers: this.relays } : {} }
     },
   })
@@ -69,6 +71,18 @@ describe('a seat taken again', () => {
     wire.receive('change', { topic: 'room:m1', epoch: 'e', seq: 2, kind: 'room.changed', data: { is_locked: true }, at: '2026-01-01T00:00:00Z' })
     expect(session.room.value?.facts.is_locked).toBe(true)
     expect(wire.emitted).not.toContain('topic.unsubscribe')
+    session.close()
+  })
+})
+
+describe('who fills which slot', () => {
+  it.each(['room.join', 'room.publish'])('is not lost when it is told during %s', async (during) => {
+    const wire = new Wire()
+    wire.meanwhile = (event) => event === during && wire.receive('slots', { revision: 3, slots: [] })
+    const session = new RoomSession(new Live({ socket: wire as unknown as Socket }), local, { roomKey: 'm1', device: 'pc' })
+    wire.receive('connect')
+    await session.join({})
+    expect(session.slots.value.revision).toBe(3)
     session.close()
   })
 })

@@ -46,6 +46,8 @@ export class RoomSession {
   private isJoining = false
   /** A slot map that overtook the answer to `room.join`. */
   private earlySlots: SlotMap | null = null
+  /** Until then the maps that come are of the seat asked for; after it they change what is shown, though joining may not have ended. */
+  private awaitsAnswer = false
   /** As told at the last join; a seat taken again asks them from the start. */
   private relays: RTCIceServer[] = []
   private readonly undo: (() => void)[] = []
@@ -105,13 +107,14 @@ export class RoomSession {
       this.step({ kind: 'refused', code })
       if (this.seat.value.phase === 'lost') this.rejoinLater()
     } finally {
-      this.isJoining = false
+      this.isJoining = this.awaitsAnswer = false
     }
   }
 
   private async takeSeat(): Promise<void> {
     const peer = new Peer(this.entry.device, this.relays)
     this.earlySlots = null
+    this.awaitsAnswer = true
     try {
       const offer = await peer.offer()
       const resume = savedResume(this.entry.roomKey)
@@ -140,6 +143,7 @@ export class RoomSession {
     this.streams.value = new Map(peer.streams)
     this.myId.value = answer.participant_id
     this.slots.value = this.earlySlots ?? normaliseSlots(answer.slots)
+    this.awaitsAnswer = false
     // Takes the place of the earlier seat's feed. To stop that one now would unsubscribe us from the room just joined.
     this.live.adopt<RoomSnapshot>(answer, {
       onSnapshot: (snapshot) => (this.room.value = fromSnapshot(snapshot)),
@@ -151,7 +155,7 @@ export class RoomSession {
   }
 
   private slotsChanged(map: SlotMap): void {
-    if (this.isJoining) this.earlySlots = map
+    if (this.awaitsAnswer) this.earlySlots = map
     else this.slots.value = newerSlots(this.slots.value, map)
   }
 
