@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+import pytest
 import socketio
 from argon2 import PasswordHasher
 
@@ -303,3 +304,17 @@ async def running_house(settings: Settings, *, clock: Clock | None = None) -> As
                         await site.close(says_goodbye=False)
                 await exits.aclose()
                 stop.set()
+
+
+async def refusal(page: Page, event: str, **data: Any) -> str:
+    """The code of the error a page gets."""
+    with pytest.raises(Refused) as refused:
+        await page.ask(event, **data)
+    return refused.value.code
+
+
+async def refused_join(page: Page, **more: Any) -> str:
+    """The code with which a page is not let in."""
+    with pytest.raises(Refused) as refused:
+        await page.join(with_media=False, **more)
+    return refused.value.code
