@@ -15,6 +15,7 @@ from conf.media.layer import HISTORY, MAX_JUMP, Layer
 from conf.media.publisher import Track
 from conf.media.sdp import Role
 from conf.media.shaper import Shaper
+from conf.media.timeline import Anchor
 from tests.support.bridge_client import H264, VP8
 from tests.support.bridge_stage import Arrived, Stage, vp8
 
@@ -86,12 +87,14 @@ def test_a_source_under_another_ssrc_begins_anew() -> None:
         for number in (900, 901):
             stage.picture(number, number, key=number == 900)
         before = stage.read()
+        stage.layer.anchor = Anchor(1 << 32, 3000)  # as it told before
         stage.layer.restart(4711)
         stage.picture(20, 1)
         assert stage.read() == []
         stage.picture(21, 2, key=True)
         stage.picture(22, 3)
         after = stage.read()
+        assert stage.slot.report(1 << 32) is None, "its times are others: no lips by the old ones"
         assert steps([a.number for a in (*before, *after)]) == [0, 1, 2, 3]
         found = stage.slot.find(before[-1].number)
         assert found is not None, "what was sent can still be repeated"

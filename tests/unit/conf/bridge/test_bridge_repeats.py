@@ -6,11 +6,14 @@ import pytest
 
 from conf.media import rtcp
 from conf.media.answer import plan_streams
-from conf.media.downslot import DownSlot
+from conf.media.downslot import VOICES, DownSlot
+from conf.media.layer import HISTORY
+from conf.media.publisher import Track
 from conf.media.sdp import Role, parse_offer
-from conf.media.subscriber import Subscriber
+from conf.media.subscriber import MAX_REPAIRS_PER_NACK, Subscriber
 from conf.media.voiceguard import VoiceGuard
-from tests.support.bridge_stage import Stage, vp8
+from tests.support.bridge_client import RTX
+from tests.support.bridge_stage import Arrived, Stage, vp8
 from tests.support.bridge_viewer import FIRST_AUDIO, MAIN, Viewer
 
 
@@ -31,10 +34,17 @@ class Listener:
     def lose(self, *back: int) -> int:
         """Ask for the packets so far back from the newest; how many are sent again."""
         before = self.subscriber.repaired
-        numbers = tuple((self.slot.last - at) & 0xFFFF for at in back)
-        self.subscriber.on_nack(rtcp.Nack(1, self.slot.ssrc, numbers), 2.0)
+        self._ask(tuple((self.slot.last - at) & 0xFFFF for at in back))
         self.stage.outbox.flush()
         return self.subscriber.repaired - before
+
+    def again(self, *lost: Arrived) -> list[Arrived]:
+        """What comes when these are asked for."""
+        self._ask(tuple(arrived.number for arrived in lost))
+        return self.stage.read(2.0)
+
+    def _ask(self, numbers: tuple[int, ...]) -> None:
+        self.subscriber.on_nack(rtcp.Nack(1, self.slot.ssrc, numbers), 2.0)
 
 
 @pytest.fixture
@@ -89,3 +99,67 @@ def test_a_site_with_a_ceiling_is_sent_again_only_a_share_of_it(viewer: Listener
     """Whatever the estimate says."""
     viewer.subscriber.set_ceiling(300_000)
     assert viewer.lose(*range(30, 0, -1)) == 5
+
+
+def test_a_picture_sent_again_is_the_one_first_sent_also_after_a_switch(viewer: Listener) -> None:
+    """RFC 4588 §4: the number it was lost under in front, time and picture as they were then.
+
+    The source shown since has other numbers, times and pictures; RTX counts by itself.
+    """
+    stage = viewer.stage
+    stage.read()
+    stage.picture(60, 700)
+    stage.picture(61, 701)
+    sent = stage.read()
+    other = Track("b", stage.sections[Role.CAMERA_UP])
+    other.is_allowed = True
+    stage.layer = other.layers[0]
+    viewer.slot.want(stage.layer)
+    for n in range(3):
+        stage.picture(9_000 + n, 40 + n, key=n == 0)
+    sent += stage.read()
+    assert len(sent) == 5
+    again = viewer.again(*sent)
+    assert {a.kind for a in again} == {RTX}
+    assert [int.from_bytes(a.payload[:2], "big") for a in again] == [a.number for a in sent]
+    assert [a.payload[2:] for a in again] == [a.payload for a in sent]
+    assert [a.timestamp for a in again] == [a.timestamp for a in sent]
+    first = again[0].number
+    assert [a.number for a in again] == [(first + n) & 0xFFFF for n in range(5)]
+
+
+def test_what_is_no_longer_kept_is_not_taken_for_what_is(viewer: Listener) -> None:
+    """A number of long ago, and one that never came, have another packet in their place."""
+    for n in range(41, 41 + HISTORY):
+        if n != 500:
+            viewer.stage.say(n, vp8(3))
+    viewer.stage.read()
+    newest = 40 + HISTORY
+    assert viewer.lose(newest - 500, newest - 20) == 0
+    assert viewer.lose(newest - 499, newest - 501) == 2
+
+
+def test_a_voice_of_long_ago_is_not_taken_for_a_newer_one(listener: Listener) -> None:
+    for n in range(21, 41 + VOICES):
+        listener.stage.voice(n, bytes(80))
+    listener.stage.read()
+    assert listener.lose(VOICES, VOICES + 5) == 0
+    assert listener.lose(VOICES - 1) == 1
+
+
+def test_nothing_of_before_is_sent_again_once_a_source_was_taken_away(
+    listener: Listener, viewer: Listener
+) -> None:
+    """It may be muted since; nor does another that fills the slot later bring it back."""
+    for it in (listener, viewer):
+        it.slot.assign(None)
+        assert it.lose(3, 2, 1, 0) == 0
+        it.slot.assign(it.stage.track)
+        it.slot.want(it.stage.layer)
+        assert it.lose(3, 2, 1, 0) == 0
+
+
+def test_one_message_repeats_so_many_at_most(viewer: Listener) -> None:
+    """A NACK may name a thousand; who forges none but asks for all is not served before others."""
+    assert viewer.lose(*range(39, -1, -1), *range(39, -1, -1)) <= MAX_REPAIRS_PER_NACK
+    assert viewer.subscriber.nacked == MAX_REPAIRS_PER_NACK

@@ -3,6 +3,7 @@
 import pytest
 
 from conf.media.layer import Layer
+from conf.media.model import SourceKind
 from conf.media.publisher import Publisher
 from conf.media.rtp import Packet, extension_table
 from conf.media.sdp import CodecName, Offer, parse_offer
@@ -96,3 +97,33 @@ def test_a_camera_of_one_layer_is_known_by_the_sources_its_offer_names() -> None
     assert camera.came == [
         ("", 7, vp8.payload_type, b"picture"), ("", 6, vp8.payload_type, b"lost"),
     ]  # fmt: skip
+
+
+def told(camera: Camera, seconds: int) -> list[tuple[str, ...]]:
+    """What the page is told to send meanwhile, by a camera all of whose layers come."""
+    layers, news = camera.publisher.tracks[SourceKind.CAMERA].layers, []
+    for quarter in range(4 * seconds):
+        for layer in layers:
+            layer.last_at = quarter / 4
+        rids = camera.publisher.newly_wanted(quarter / 4)
+        news += [rids] if rids else []
+    return news
+
+
+def test_what_nobody_looks_at_stops_but_for_the_smallest() -> None:
+    """A line that weakens falls to it at once, and a newcomer begins with it."""
+    assert told(Camera(), 20) == [("q",)]
+
+
+def test_what_is_recorded_goes_on_and_so_do_the_smaller_ones() -> None:
+    """A recording is somebody who looks; the layers below are what a weak line falls to."""
+    camera = Camera()
+    largest = camera.publisher.tracks[SourceKind.CAMERA].layers[-1]
+    camera.publisher.recorded[largest] = lambda packet, memory: None
+    assert told(camera, 20) == []
+
+
+def test_a_camera_that_sends_nothing_is_told_nothing() -> None:
+    """It is off: its page has no encoder to stop."""
+    camera = Camera()
+    assert [camera.publisher.newly_wanted(at) for at in range(0, 60, 5)] == [None] * 12
