@@ -6,6 +6,7 @@ import { Live } from '@/protocol/live'
 
 interface FakePeer {
   relays: RTCIceServer[]
+  layers: unknown[]
   isReached: boolean
   connection: { iceServers: RTCIceServer[] }
 }
@@ -26,6 +27,8 @@ vi.mock('@/features/meeting/media/peer', () => ({
       },
     }
     streams = new Map()
+    layers: unknown[] = []
+    setActiveLayers = async (...told: unknown[]) => void this.layers.push(told)
     offer = async (anew = false) => (anew ? 'offer anew' : 'offer')
     accept = async () => undefined
     send = async () => undefined
@@ -128,6 +131,19 @@ describe('a relay told at the join', () => {
     wire.receive('room.rejoin')
     await vi.waitFor(() => expect(peers.made).toHaveLength(2))
     expect(peers.made.map((peer) => peer.relays)).toEqual([[], relays])
+    session.close()
+  })
+})
+
+describe('layers nobody looks at', () => {
+  it('stop and go on as the server says', async () => {
+    peers.made.length = 0
+    const wire = new Wire()
+    const session = new RoomSession(new Live({ socket: wire as unknown as Socket }), local, { roomKey: 'm1', device: 'pc' })
+    wire.receive('connect')
+    await session.join({})
+    for (const rids of [['q'], ['q', 'h']]) wire.receive('layers', { source: 'camera', rids })
+    expect(peers.made[0]?.layers).toEqual([['camera', ['q']], ['camera', ['q', 'h']]])
     session.close()
   })
 })

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conf.media.client import LayersWanted
+from conf.media.client import LayersWanted, SourceKind
+from signaling.settings import Settings
 from tests.support.bridge import Bridge, kernel_drops, running_bridge, speak, take_seat
 from tests.support.bridge_browser import BrowserSite, browsers
 from tests.support.bridge_client import Site
+from tests.support.meeting import running_house
 
 pytestmark = pytest.mark.timeout(90)
 MAIN = "6"
@@ -46,6 +48,22 @@ async def test_a_camera_nobody_looks_at_sends_its_smallest_layer(tmp_path: Path)
             while wanted(bridge, "a") != ("q",):
                 await speak(a, 0.3, wanted(bridge, "a"))
         await a.close()
+
+
+async def test_what_the_worker_wants_is_told_to_that_page_and_no_other(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    async with running_house(house_settings(sqlite_url)) as house:
+        await house.open()
+        hall, east = [
+            await (await house.page(name)).join(with_media=False) for name in ("hall", "east")
+        ]
+        room = house.app.rooms.room_of(east.pid)
+        wanted = LayersWanted(house.meeting_id, east.pid, SourceKind.CAMERA, ("q", "h"))
+        await room.ask(lambda: room.media_event(wanted))
+        assert await east.until("layers") == {"source": "camera", "rids": ["q", "h"]}
+        await hall.room()  # what was sent before has come
+        assert not any(name == "layers" for name, _ in hall.heard)
 
 
 Layers = dict[str, dict[str, float]]

@@ -72,7 +72,10 @@ def test_a_room_state_survives(state: model.RoomState) -> None:
 @pytest.mark.parametrize(
     "event",
     [
+        model.ParticipantConnected("r", "p"),
         model.ParticipantLost("r", "p", "silence"),
+        model.PublishingChanged("r", "p", True, False, True),
+        model.LayersWanted("r", "p", model.SourceKind.CAMERA, ("q", "h")),
         model.SpeakerChanged("r", None),
         model.SlotMapChanged("r", "p", 3, (model.Slot("3", model.SlotKind.AUDIO),)),
         model.QualityChanged("r", "p", model.Quality.POOR),
