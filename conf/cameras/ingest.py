@@ -4,10 +4,13 @@ Runs in a thread of its own, for PyAV blocks. Every wait on the camera has a dea
 stop is heard within seconds.
 """
 
+import errno
+import os
 import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -215,5 +218,11 @@ def trial(url: str) -> News:
 
 
 def _opened(url: str) -> Any:
-    timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
-    return av.open(url, format="rtsp", options=OPTIONS, timeout=timeout)
+    """FFmpeg calls a camera that takes the connection and says nothing one it cannot understand."""
+    timeout, began = (OPEN_TIMEOUT_S, READ_TIMEOUT_S), time.monotonic()
+    try:
+        return av.open(url, format="rtsp", options=OPTIONS, timeout=timeout)
+    except FFmpegError as error:
+        if time.monotonic() - began < OPEN_TIMEOUT_S:
+            raise
+        raise av.error.TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from error

@@ -1,12 +1,19 @@
 """What a camera may be called, and how its pictures become packets."""
 
+import io
+import socket
+from fractions import Fraction
+from typing import Any
+
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.cameras import address
-from conf.cameras.ingest import OPTIONS, trial
+from conf.cameras import address, ingest
+from conf.cameras.ingest import OPTIONS, Unusable, trial, usable_stream
 from conf.cameras.packetize import MAX_PAYLOAD, Packetizer, units
+from conf.cameras.process import Cameras
 from conf.recording.frames import H264Frames, Piece
 from core.errors import InvalidInput
 from tests.support.encoded import h264_frames
@@ -48,6 +55,37 @@ def test_a_camera_leads_to_nothing_but_its_stream() -> None:
 def test_what_is_no_camera_is_not_opened_either(url: str) -> None:
     """Behind the check of the address there is the reader, which takes RTSP only."""
     assert trial(url).state == "retrying"
+
+
+def test_a_camera_that_takes_the_call_and_says_nothing_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every wait has its end, or one dead camera would hold its thread for ever."""
+    monkeypatch.setattr(ingest, "OPEN_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        news = trial(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live")
+    assert (news.state, news.code) == ("retrying", "timeout")
+
+
+def test_pictures_no_browser_shows_are_named() -> None:
+    """H.264 all right, but with colours as fine as its brightness."""
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 64, "yuv444p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.options = {"bf": "0", "preset": "ultrafast"}
+    frames = [*encoder.encode(av.VideoFrame(64, 64, "yuv444p")), *encoder.encode(None)]
+    stream = io.BytesIO(b"".join(map(bytes, frames)))
+    with av.open(stream, format="h264") as container, pytest.raises(Unusable) as refused:
+        usable_stream(container)
+    assert refused.value.code == "pixels"
+
+
+@pytest.mark.parametrize("op", ["open", "try"])
+async def test_the_process_itself_opens_no_other_address(op: str) -> None:
+    """Whoever asks it: the server has checked, and it checks again."""
+    asked = {"camera": "c", "trial": "t", "url": "file:///etc/passwd", "key": "00", "socket": "/s"}
+    with pytest.raises(InvalidInput):
+        await Cameras().handle(op, asked)
 
 
 def test_a_password_is_never_shown() -> None:
