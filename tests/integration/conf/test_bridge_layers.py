@@ -60,7 +60,7 @@ async def test_what_the_worker_wants_is_told_to_that_page_and_no_other(
         ]
         room = house.app.rooms.room_of(east.pid)
         wanted = LayersWanted(house.meeting_id, east.pid, SourceKind.CAMERA, ("q", "h"))
-        await room.ask(lambda: room.media_event(wanted))
+        await room.ask(lambda: room.media_event(house.worker, wanted))
         assert await east.until("layers") == {"source": "camera", "rids": ["q", "h"]}
         await hall.room()  # what was sent before has come
         assert not any(name == "layers" for name, _ in hall.heard)

@@ -184,6 +184,18 @@ async def test_a_draining_server_opens_no_room_and_ends_with_the_last_meeting(
             await draining
 
 
+async def test_a_drain_waits_for_no_meeting_nobody_is_in(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    """It is open still, and goes on with the next server."""
+    async with running_house(house_settings(sqlite_url)) as house:
+        await house.open()
+        hall = await (await house.page("hall")).join(with_media=False)
+        await hall.ask("room.leave")
+        async with asyncio.timeout(20):
+            await house.app.rooms.drain(3600)
+
+
 async def test_sigterm_waits_for_nobody_when_nobody_meets(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:

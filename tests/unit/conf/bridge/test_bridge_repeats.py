@@ -31,6 +31,18 @@ class Listener:
         self.slot.track = stage.track
         self.slot.want(stage.layer)
 
+    def hear(self) -> None:
+        """A voice fills a slot of the same site; it is its packets that get lost from now on."""
+        track = Track("a", self.stage.sections[Role.AUDIO_UP])
+        track.is_allowed = True
+        self.stage.layer = track.layers[0]
+        self.slot = next(s for s in self.subscriber.slots if s.mid == FIRST_AUDIO)
+        self.slot.track = track
+        self.slot.want(self.stage.layer)
+        for n in range(1, 6):
+            self.stage.voice(n, bytes(80))
+        self.stage.forwarder.emit(1.0)
+
     def lose(self, *back: int) -> int:
         """Ask for the packets so far back from the newest; how many are sent again."""
         before = self.subscriber.repaired
@@ -93,6 +105,10 @@ def test_pictures_are_sent_again_within_what_the_budget_leaves(viewer: Listener)
     assert viewer.lose(*range(30, 0, -1)) == 9  # of 1 000 bytes and a header each
     viewer.subscriber.share_bps = 500_000
     assert viewer.lose(*range(18, 0, -1)) == 18
+    viewer.subscriber.share_bps = 8_000
+    assert viewer.lose(*range(39, 18, -1)) == 0
+    viewer.hear()
+    assert viewer.lose(2, 1) == 2
 
 
 def test_a_site_with_a_ceiling_is_sent_again_only_a_share_of_it(viewer: Listener) -> None:

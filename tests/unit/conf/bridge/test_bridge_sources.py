@@ -123,7 +123,8 @@ def test_what_is_recorded_goes_on_and_so_do_the_smaller_ones() -> None:
     assert told(camera, 20) == []
 
 
-def test_a_camera_that_sends_nothing_is_told_nothing() -> None:
-    """It is off: its page has no encoder to stop."""
+def test_a_camera_that_was_switched_off_is_told_nothing() -> None:
+    """Its page has no encoder to stop, and begins with all layers when it is on again."""
     camera = Camera()
-    assert [camera.publisher.newly_wanted(at) for at in range(0, 60, 5)] == [None] * 12
+    assert told(camera, 3) == []
+    assert [camera.publisher.newly_wanted(at) for at in range(6, 60, 3)] == [None] * 18
