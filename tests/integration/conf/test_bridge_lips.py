@@ -3,14 +3,18 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from conf.media import rtcp
-from conf.media.client import ParticipantState, RoomState
-from tests.support.bridge import running_bridge, take_seat
+from conf.media.client import ParticipantState, RoomState, SourceKind
+from conf.media.sdp import Role
+from conf.media.worker import Worker
+from tests.support.bridge import LOOPBACK, running_bridge, take_seat
 from tests.support.bridge_client import Site, Source
+from tests.support.bridge_stage import Stage
 
 pytestmark = pytest.mark.timeout(60)
 STAGE_AUDIO, MAIN = "3", "6"
@@ -145,3 +149,34 @@ async def test_voice_and_picture_stay_in_step_across_switches(tmp_path: Path) ->
         assert max(abs(seconds) for seconds in apart.values()) < IN_STEP_S
         for site in (a, b, ear):
             await site.close()
+
+
+async def test_a_sources_first_report_is_told_to_its_listeners_at_once(tmp_path: Path) -> None:
+    """Until then they cannot put lips in step; the later ones go with the second's reports."""
+    stage = Stage(Role.AUDIO_UP, Role.AUDIO_DOWN)
+    async with asyncio.TaskGroup() as tasks:
+        worker = Worker(LOOPBACK, 0, tasks, tmp_path)
+        worker.open_room("room")
+        site = Site("a")
+        await worker.join("room", "a", site.offer())
+        site.socket.close()
+        seat = worker.seats["a"]
+        track = seat.publisher.tracks[SourceKind.AUDIO]
+        track.is_allowed = True
+        stage.layer = track.layers[0]
+        stage.layer.ssrc = 5
+        seat.publisher._sources[5] = stage.layer
+        stage.slot.assign(track)
+        stage.slot.want(stage.layer)
+        stage.voice(1, bytes(80))
+        assert len(stage.read()) == 1
+        told = []
+        for n in range(2):
+            report = rtcp.SenderReport(5, rtcp.ntp_time(1.8e9 + n), 960, 1, 4)
+            data = rtcp.build([report])
+            seat.on_rtcp(memoryview(bytearray(data)), 0, len(data), worker.clock(), 0.0)
+            with suppress(TimeoutError):
+                told.append((n, stage.socket.recv(2048)[1]))
+        assert told == [(0, 200)]  # RFC 3550 §12.1: SR
+        await worker.close()
+    stage.close()
