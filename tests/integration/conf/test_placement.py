@@ -1,6 +1,6 @@
 """One room, one node: the first that claims it holds it, and others are told where to go."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +12,8 @@ from core.clock import MovableClock
 from core.database import Database
 from core.errors import NotFound
 from core.ids import UnitId
+from signaling.settings import Settings
+from tests.support.meeting import running_house
 
 NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
 EAST, WEST = "https://east.example", "https://west.example"
@@ -83,3 +85,17 @@ async def test_a_node_that_stops_in_order_gives_its_rooms_up_at_once(
 async def test_no_such_meeting(database: Database) -> None:
     with pytest.raises(NotFound):
         await nodes(database)[0].claim("nobody")
+
+
+async def test_a_server_that_was_stopped_holds_no_room(
+    postgresql_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    """Its meetings go on elsewhere as soon as their sites ask there, not when a lease runs out."""
+    async with running_house(house_settings(postgresql_url)) as house:
+        await house.open()
+        await (await house.page("hall")).join(with_media=False)
+        west = Placement(house.app.database, "west", WEST)
+        with pytest.raises(Elsewhere):
+            await west.claim(house.meeting_id)
+    async with Database(postgresql_url, clock=MovableClock()) as database:
+        assert (await Placement(database, "west", WEST).claim(house.meeting_id)).node == "west"

@@ -27,6 +27,15 @@ async def test_a_frame_comes_out_as_it_went_in() -> None:
     message = {"id": 1, "op": "join", "args": {"name": "青石镇"}}
     assert await read(line.encode_frame(message)) == message
     assert await read(b"") is None
+    assert line.encode_frame({}) == b"\0\0\0\2{}"  # by the page: the long end first
+
+
+async def test_a_frame_over_the_limit_is_not_taken_either() -> None:
+    """Though all of it comes, and would be an object."""
+    most = b"{}".ljust(line.MAX_FRAME)
+    assert await read(len(most).to_bytes(4, "big") + most) == {}
+    with pytest.raises(line.LineError):
+        await read((len(most) + 1).to_bytes(4, "big") + most + b" ")
 
 
 @pytest.mark.parametrize(
