@@ -2,17 +2,18 @@
 
     python -m bench.bridge_loop            60 slots, pictures of five packets and voices, GCM and CM
 
-Real SRTP contexts and real sendmmsg to sockets nobody reads; says what share the loop itself has.
+Real SRTP contexts and real sendmmsg to sockets nobody reads; the compiled loop beside Python's.
 """
 
 import argparse
 import socket
 import time
-from types import SimpleNamespace
 from typing import Any
 
+from aiortc.rtcdtlstransport import RTCCertificate
 from pylibsrtp import Policy
 
+from conf.media import copies
 from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot
 from conf.media.forward import Forwarder
@@ -20,10 +21,11 @@ from conf.media.outbox import Outbox
 from conf.media.publisher import Track
 from conf.media.rtp import Packet, extension_table
 from conf.media.sdp import Role, parse_offer
+from conf.media.session import Session
 from conf.media.srtp import Keys, SrtpContexts
-from conf.media.twcc import SendHistory
 from conf.media.udp import Endpoint, open_port, pack_sockaddr
 from tests.support.bridge_client import Site
+from tests.support.bridge_stage import Nobody
 
 PROFILES = {
     "gcm": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 28),
@@ -31,7 +33,9 @@ PROFILES = {
 }
 
 
-def build(slots: int, profile: str) -> tuple[Forwarder, Outbox, Track, list[socket.socket]]:
+def build(
+    slots: int, profile: str, make_copies: Any | None
+) -> tuple[Forwarder, Outbox, Track, list[socket.socket]]:
     """A track of one layer that `slots` down slots show."""
     site = Site("bench", layers=())
     offer = parse_offer(site.offer())
@@ -43,30 +47,29 @@ def build(slots: int, profile: str) -> tuple[Forwarder, Outbox, Track, list[sock
     track = Track("bench", camera)
     track.is_allowed = True
     number, length = PROFILES[profile]
+    certificate = RTCCertificate.generateCertificate()
     sinks = []
     for i in range(slots):
         sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sink.bind(("127.0.0.1", 0))
         sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sinks.append(sink)
-        endpoint = Endpoint(pack_sockaddr(socket.AF_INET, sink.getsockname()))
-        contexts = SrtpContexts(Keys(number, bytes([i]) * length, bytes(length)))
-        session: Any = SimpleNamespace(
-            contexts=contexts,
-            context=contexts.send,
-            pointer=endpoint.pointer,
-            endpoint=endpoint,
-            history=SendHistory(),
-        )
+        session = Session(certificate, (), port.send, Nobody(), 0.0)
+        session.srtp = SrtpContexts(Keys(number, bytes([i]) * length, bytes(length)))
+        session.context = session.srtp.send
+        session.endpoint = Endpoint(pack_sockaddr(socket.AF_INET, sink.getsockname()))
         slot = DownSlot(session, main, DownStream(1000 + i, 2000 + i))
         slot.track = track
         slot.want(track.layers[0])
-    return Forwarder(outbox, lambda *_: None), outbox, track, sinks
+    forwarder = Forwarder(outbox, lambda *_: None, make_copies=make_copies)
+    return forwarder, outbox, track, sinks
 
 
-def measure(slots: int, size: int, burst: int, profile: str, seconds: float) -> float:
+def measure(
+    slots: int, size: int, burst: int, profile: str, seconds: float, make_copies: Any | None
+) -> float:
     """CPU microseconds per copy, `burst` packets at a time; the least of the rounds' thirds."""
-    forwarder, outbox, track, sinks = build(slots, profile)
+    forwarder, outbox, track, sinks = build(slots, profile, make_copies)
     table = extension_table({})
     packet = Packet()
     memory = outbox.port.rx.memory
@@ -104,8 +107,14 @@ def main() -> None:
     arguments = parser.parse_args()
     for profile in PROFILES:
         for size, burst in ((1150, 5), (1150, 1), (80, 1)):
-            cost = measure(arguments.slots, size, burst, profile, arguments.seconds)
-            print(f"{profile:3} {burst} of {size:4} B x{arguments.slots}: {cost:.2f} us per copy")
+            ours, theirs = (
+                measure(arguments.slots, size, burst, profile, arguments.seconds, loop)
+                for loop in (copies.load(), None)
+            )
+            print(
+                f"{profile:3} {burst} of {size:4} B x{arguments.slots}: {ours:.2f} us per copy, "
+                f"in Python {theirs:.2f} ({theirs / ours:.1f} times)"
+            )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import environment, pages, services
+from tools import environment, native, pages, services
 from tools.steps import STAMPS, Stop, fail, say
 
 
@@ -33,6 +33,7 @@ def _prepare(step: str) -> None:
         case "run" | "dev":
             environment.prepare(step)
             environment.compile_sources()
+            native.prepare()
         case "pages":
             pages.prepare()
         case "services":

@@ -231,7 +231,7 @@ class DownBudget:
             self._padded = 0
 
     def _octets(self) -> int:
-        return sum(slot.octets for slot in self._slots)
+        return sum(slot.row.octets for slot in self._slots)
 
     def tick(self, now: float) -> None:
         """Send the padding a running probe wants; every 10 to 20 ms."""
@@ -270,9 +270,9 @@ class DownBudget:
         if slot.form.has_transport:
             number = session.history.add(now_us, stop - base)
             form = slot.form
-            form.stamp(*head, slot.last_ts, slot.rtx_ssrc, word, form.tag, number)
+            form.stamp(*head, slot.row.last_ts, slot.rtx_ssrc, word, form.tag, number)
         else:
-            stamp_plain(*head, slot.last_ts, slot.rtx_ssrc)
+            stamp_plain(*head, slot.row.last_ts, slot.rtx_ssrc)
         return outbox.commit(stop - base, session.context, session.endpoint)
 
 

@@ -12,10 +12,12 @@ from conf.media import rtcp
 from conf.media.answer import DownStream
 from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import Darkness, Slot, SlotKind, SourceKind
+from conf.media.rows import CODECS, Row, new_slot
 from conf.media.rtp import HeaderForm
 from conf.media.sdp import Role, Section
 from conf.media.thinner import Thinner
 from conf.media.timeline import layer_shift
+from conf.media.voices import VoiceRing
 
 if TYPE_CHECKING:
     from conf.media.publisher import Track
@@ -31,7 +33,6 @@ KIND_OF: Final = {
 }
 _M32: Final = 0xFFFFFFFF
 MAX_SEGMENTS: Final = 64  # a thinned slot begins one per packet left out
-VOICES: Final = 128  # ciphertexts kept per audio slot: 2.5 s
 
 
 def _signed(difference: int) -> int:
@@ -57,47 +58,35 @@ class Segment:
 class DownSlot:
     """Owner: the Subscriber; the forwarding loop reads and advances it.
 
-    `layer`: what feeds it now; `wanted`: what shall feed it from the next key frame on.
+    `layer`: what feeds it now; `wanted`: what shall feed it from the next key frame on. `row`: the
+    numbers in force and what has left, as the loop reads and writes them (see rows.h).
     """
 
-    # So many are read per packet and subscriber that a dictionary between would cost.
     __slots__ = (
-        "ciphertexts",
+        "_shaper",
         "clock_hz",
         "form",
-        "from_ext",
         "generation",
         "kind",
-        "last",
-        "last_at",
-        "last_picture",
-        "last_tl0",
-        "last_ts",
         "layer",
         "loss",
         "mid",
-        "newest",
-        "octets",
-        "offset",
-        "packets",
-        "picture_offset",
         "reason",
         "repaired",
+        "row",
         "rtx_number",
         "rtx_ssrc",
         "rtx_types",
         "segments",
         "session",
-        "shaper",
         "skipped_picture",
         "ssrc",
         "suspected",
         "switches",
         "thinner",
-        "tl0_offset",
         "track",
-        "ts_offset",
         "types",
+        "voices",
         "wanted",
     )
 
@@ -118,35 +107,31 @@ class DownSlot:
         self.track: Track | None = None
         self.layer: Layer | None = None
         self.wanted: Layer | None = None
-        self.offset = 0  # out number = incoming extended number + offset
-        self.from_ext = 0  # older incoming packets belong to before the switch
-        self.ts_offset = 0
-        self.last = 65536 + random.randrange(1, 1 << 15)  # libsrtp needs room before a wrap
-        self.last_ts = random.randrange(1 << 32)
-        self.last_at = -1.0
-        self.picture_offset = 0
-        self.tl0_offset = 0
-        self.last_picture = 0  # as last sent, noted when a source is left
-        self.last_tl0 = 0
-        self.newest: Sent | None = None  # what went out under `last`
+        self.row = new_slot(session.row, stream.ssrc, self.types)
+        self.row.last = 65536 + random.randrange(1, 1 << 15)  # libsrtp needs room before a wrap
+        self.row.last_ts = random.randrange(1 << 32)
         self.segments: list[Segment] = []
-        self.shaper: Shaper | VoiceGuard | None = None  # sends in place of the forwarding loop
+        self._shaper: Shaper | VoiceGuard | None = None
         self.thinner = Thinner()
         self.skipped_picture = -1  # the last picture id left out
         self.generation = 0  # counts `detach`: packets held from before it are not sent
         self.rtx_number = random.randrange(1 << 15)
-        # Opus has no RTX in browsers; a lost packet is repeated as the very bytes first sent.
-        # By the low bits of the number, which the bytes name themselves; None where RTX does it.
-        self.ciphertexts: list[bytes | None] | None = (
-            [None] * VOICES if self.kind is SlotKind.AUDIO else None
-        )
-        self.packets = 0
-        self.octets = 0
+        self.voices: VoiceRing | None = None  # of an audio slot that has been used
         self.repaired = 0
         self.loss = 0.0
         self.switches = 0
         self.reason: Darkness | None = None  # why it shows nothing, as its page was told
         self.suspected: Darkness | None = None
+
+    @property
+    def shaper(self) -> "Shaper | VoiceGuard | None":
+        """What sends in place of the forwarding loop, if anything does."""
+        return self._shaper
+
+    @shaper.setter
+    def shaper(self, shaper: "Shaper | VoiceGuard | None") -> None:
+        self._shaper = shaper
+        self.row.is_shaped = shaper is not None
 
     @property
     def fills(self) -> tuple[str, SourceKind] | None:
@@ -166,19 +151,38 @@ class DownSlot:
         self.track = track
         self.reason = self.suspected = None
 
-    def note_sent(self, newest: Sent, out: int, packets: int, octets: int, now: float) -> None:
-        """Packets up to `newest` have left, that one under number `out`."""
-        if out > self.last:
-            self.last = out
-            self.last_ts = (newest.timestamp + self.ts_offset) & _M32
-            self.last_at = now
-            self.newest = newest
-        self.packets += packets
-        self.octets += octets
+    def note_sent(
+        self,
+        newest: Sent,
+        offsets: "Segment | Row",
+        packets: int,
+        octets: int,
+        now: float,
+        numbered: Sent | None = None,
+    ) -> None:
+        """Packets up to `newest` have left, moved by `offsets` (the row, or older ones).
+
+        `numbered`: the newest of them that has picture numbers, if that is another one.
+        """
+        row = self.row
+        if newest.ext + offsets.offset > row.last:
+            row.last = newest.ext + offsets.offset
+            row.last_ts = (newest.timestamp + row.ts_offset) & _M32
+            row.last_at = now
+            row.last_codec = CODECS[newest.codec]
+            picture = (numbered or newest).picture
+            if picture is not None and picture.picture_at >= 0:
+                row.last_picture = picture.picture + offsets.picture_offset
+            if picture is not None and picture.tl0_at >= 0:
+                row.last_tl0 = picture.tl0 + offsets.tl0_offset
+        row.packets += packets
+        row.octets += octets
+        row.payload_octets += octets - packets * newest.header
 
     def find(self, number: int) -> tuple[Sent, Segment] | None:
         """What was sent under the 16-bit `number` lately, with the offsets then in force."""
-        out = self.last - ((self.last - number) & 0xFFFF)
+        last: int = self.row.last
+        out = last - ((last - number) & 0xFFFF)
         segment = next((s for s in reversed(self.segments) if s.first <= out), None)
         if segment is None:
             return None
@@ -189,10 +193,7 @@ class DownSlot:
 
     def voice(self, number: int) -> bytes | None:
         """The ciphertext sent under `number`, or None when it is too old."""
-        kept = self.ciphertexts[number & (VOICES - 1)] if self.ciphertexts is not None else None
-        if kept is None or (kept[2] << 8 | kept[3]) != number:
-            return None
-        return kept
+        return self.voices.find(number) if self.voices is not None else None
 
     def tell_time(self, now_ntp: int) -> None:
         """Send a report, if the source has reported: of the same moment in the slot's own time."""
@@ -210,10 +211,9 @@ class DownSlot:
         if layer is None or layer.anchor is None:
             return None
         source = layer.track.wall_clock.timestamp_at(layer.anchor, now_ntp, self.clock_hz)
-        timestamp = (source + self.ts_offset) & _M32
-        header = self.newest.header if self.newest is not None else 0  # RFC 3550 counts payload
-        octets = max(0, self.octets - self.packets * header)
-        return rtcp.SenderReport(self.ssrc, now_ntp, timestamp, self.packets, octets)
+        row = self.row
+        timestamp = (source + row.ts_offset) & _M32
+        return rtcp.SenderReport(self.ssrc, now_ntp, timestamp, row.packets, row.payload_octets)
 
     def detach(self) -> None:
         """Stop at once; also no repair of what was sent before (it may be muted now)."""
@@ -222,10 +222,9 @@ class DownSlot:
                 layer.remove_slot(self)
         self.layer = self.wanted = None
         self.generation += 1
-        self._note_picture()
         self.segments.clear()
-        if self.ciphertexts is not None:
-            self.ciphertexts = [None] * VOICES
+        if self.voices is not None:
+            self.voices.clear()
 
     def want(self, layer: Layer) -> None:
         """Switch to `layer` at its next key frame; until then the present one goes on."""
@@ -260,7 +259,8 @@ class DownSlot:
         old = self.layer
         if old is None or old.track is not layer.track or not old.anchor or not layer.anchor:
             return None
-        return (self.ts_offset + layer_shift(old.anchor, layer.anchor, self.clock_hz)) & _M32
+        shift = layer_shift(old.anchor, layer.anchor, self.clock_hz)
+        return (int(self.row.ts_offset) + shift) & _M32
 
     def settle(self) -> None:
         """No switch is wanted after all: the present layer stays."""
@@ -272,58 +272,50 @@ class DownSlot:
         self, layer: Layer, ext: int, timestamp: int, picture: tuple[int, int] | None, now: float
     ) -> None:
         """Begin `layer` with the packet numbered `ext`. `picture`: its PictureID and TL0PICIDX."""
-        shifted = self._shifted_offset(layer)
+        row, shifted = self.row, self._shifted_offset(layer)
         if self.layer is not None:
             self.layer.remove_slot(self)
         self.settle()
         self.layer = layer
-        self.from_ext = ext
-        self.offset = self.last + 1 - ext
-        elapsed = max(now - self.last_at, 0.02) if self.last_at >= 0 else 0.0
-        target = self.last_ts + round(min(elapsed, 3600.0) * self.clock_hz)
-        self.ts_offset = (target - timestamp) & _M32
+        row.from_ext = ext
+        row.offset = row.last + 1 - ext
+        elapsed = max(now - row.last_at, 0.02) if row.last_at >= 0 else 0.0
+        target = row.last_ts + round(min(elapsed, 3600.0) * self.clock_hz)
+        row.ts_offset = (target - timestamp) & _M32
         if shifted is not None:
             drift = _signed(timestamp + shifted - target)
             if -self.clock_hz // 2 < drift < self.clock_hz // 2 and (
-                _signed(timestamp + shifted - self.last_ts) > 0
+                _signed(timestamp + shifted - row.last_ts) > 0
             ):
-                self.ts_offset = shifted
-        self._note_picture()
+                row.ts_offset = shifted
         if picture is not None:
-            self.picture_offset = self.last_picture + 1 - picture[0]
-            self.tl0_offset = self.last_tl0 + 1 - picture[1]
+            row.picture_offset = (row.last_picture + 1 - picture[0]) & 0x7FFF
+            row.tl0_offset = (row.last_tl0 + 1 - picture[1]) & 0xFF
+        if self.kind is SlotKind.AUDIO and self.voices is None:
+            self.voices = VoiceRing()
+            row.voices = self.voices.row
         self.switches += 1
         self.thinner.restart()
         layer.add_slot(self)
         self.begin_segment(ext)
 
-    def _note_picture(self) -> None:
-        """The picture numbers `newest` left under: pictures left out since have moved the offsets.
-
-        A source without numbers (H.264) leaves those of the one before it.
-        """
-        picture = self.newest.picture if self.newest is not None else None
-        segment = next((s for s in reversed(self.segments) if s.first <= self.last), None)
-        if picture is not None and picture.has_numbers and segment is not None:
-            self.last_picture = picture.picture + segment.picture_offset
-            self.last_tl0 = picture.tl0 + segment.tl0_offset
-
     def begin_segment(self, ext: int) -> None:
         """The offsets have changed: they hold from incoming number `ext` on."""
         if self.layer is None:
             return
-        first = ext + self.offset
+        row = self.row
+        first = ext + row.offset
         if self.segments and self.segments[-1].first == first:
             del self.segments[-1]  # nothing has left under it, nor can any more
         self.segments.append(
             Segment(
                 first,
                 ext,
-                self.offset,
+                row.offset,
                 self.layer.rings[self.form],
-                self.ts_offset,
-                self.picture_offset,
-                self.tl0_offset,
+                row.ts_offset,
+                row.picture_offset,
+                row.tl0_offset,
             )
         )
         del self.segments[:-MAX_SEGMENTS]

@@ -2,44 +2,37 @@
 
 `on_packet` numbers a packet and keeps it as a `Sent`; `emit` then writes all packets of a wake-up,
 slot by slot, so that a subscriber's packets lie side by side and leave as one segmented send.
-Everything a copy needs is written into a transmit slot in place: copy the composed template, stamp
-the header, move the VP8 picture numbers, protect. No object is made per copy.
+A copy is made in a place of the transmit batch: the composed template, the header stamped, the VP8
+picture numbers moved, protected. `copies.c` does so for nearly all, `_copy` in Python.
 """
 
 import struct
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 from conf.media import rtcp
-from conf.media.downslot import VOICES, DownSlot
+from conf.media.copies import Copies
+from conf.media.downslot import DownSlot
 from conf.media.errors import DecodeError
-from conf.media.layer import HISTORY, Layer, Sent
+from conf.media.layer import HISTORY, Group, Layer, Sent
 from conf.media.model import SourceKind
 from conf.media.opened import OpenPictures
 from conf.media.outbox import Outbox
 from conf.media.picture import Picture, inspect
-from conf.media.rtp import HeaderForm, Packet, read_red
+from conf.media.rtp import HeaderForm, Packet, read_red, stamp_plain
 from conf.media.sdp import CodecName
 from conf.media.srtp import OK, protect
-from conf.media.twcc import HISTORY as TRANSPORT_HISTORY
-from conf.media.udp import TX_SLOTS, pack_message
+from conf.media.udp import TX_SLOTS
 
 _M32: Final = 0xFFFFFFFF
 _MASK: Final = HISTORY - 1
-_VOICE_MASK: Final = VOICES - 1
-_TRANSPORT_MASK: Final = TRANSPORT_HISTORY - 1
 _TOO_LATE: Final = HISTORY - 64  # packets behind the newest that are not worth sending
 _MAX_BURST: Final = TX_SLOTS  # packets of one layer emitted together
 _pack_word = struct.Struct("!H").pack_into
 _pack_picture = struct.Struct("!HB").pack_into
 
 Burst = list[Sent]
-# (number, timestamp, first byte and marker, size, writer, extension word, bytes before the picture
-# numbers, bytes after, picture id, TL0PICIDX); or for what has no wide pair of numbers (number, …,
-# None, all bytes, what `patch_picture` shall move or None, 0).
-Item = tuple[int, int, int, int, Callable[..., None], Any, bytes | None, bytes, Any, int]
 
 
 def _ntp_now() -> int:
@@ -47,17 +40,22 @@ def _ntp_now() -> int:
 
 
 class Forwarder:
-    """Owner: the worker's loop; one for all rooms. `on_level` gets each audio packet's loudness."""
+    """Owner: the worker's loop; one for all rooms.
+
+    `on_level` gets each audio packet's loudness; `make_copies`: of `copies.load`.
+    """
 
     def __init__(
         self,
         outbox: Outbox,
         on_level: Callable[[Layer, Packet, float], None],
         ntp_now: Callable[[], int] = _ntp_now,
+        make_copies: Any | None = None,
     ) -> None:
         self._outbox = outbox
         self._ntp_now = ntp_now
         self._on_level = on_level
+        self._copies = Copies(outbox, make_copies) if make_copies is not None else None
         self._pending: dict[tuple[Layer, HeaderForm, CodecName], Burst] = {}
         self.open = OpenPictures()
         self.forwarded = 0
@@ -98,10 +96,10 @@ class Forwarder:
             return
         if layer.waiting and (picture is None or picture.is_key):
             self._switch_waiting(layer, ext, packet, picture, now)
-        for form, slots in layer.groups.items():
+        for form, group in layer.groups.items():
             self._keep(layer, form, ext, packet, codec, picture, memory, now)
             if picture is not None and ext == layer.highest:
-                self.open.note(layer, len(slots), now, is_last=packet.marker)
+                self.open.note(layer, len(group.slots), now, is_last=packet.marker)
 
     def _switch_waiting(
         self, layer: Layer, ext: int, packet: Packet, picture: Picture | None, now: float
@@ -166,11 +164,22 @@ class Forwarder:
         pending, self._pending = self._pending, {}
         self.open.clear()
         for (layer, form, _), burst in pending.items():
-            slots = layer.groups.get(form)
-            if slots and burst[0].is_stripped:
+            group = layer.groups.get(form)
+            if group is not None:
+                self.send(group, burst, now)
+
+    def send(self, group: Group, burst: Burst, now: float) -> None:
+        """A copy of each packet of `burst` (at most a batch) for each slot of `group`."""
+        if self._copies is None:
+            slots = group.slots
+            if burst[0].is_stripped:
                 slots = [slot for slot in slots if CodecName.RED not in slot.types]
-            if slots:
-                self._copy(slots, burst, now)
+            self._copy(slots, burst, now)
+            return
+        left_out = self._copies.make(group, burst, now)
+        self.forwarded += self._copies.forwarded
+        for place in left_out:
+            self._send_apart(group.slots[place], burst, now)
 
     def _send_apart(self, slot: DownSlot, burst: Burst, now: float) -> None:
         """A slot that cannot be sent the burst as it is: not now, not by us, not all."""
@@ -180,100 +189,70 @@ class Forwarder:
         if slot.shaper is not None:
             self.forwarded += slot.shaper.send(slot, burst, payload_type, now)
             return
-        later = [sent for sent in burst if sent.ext >= slot.from_ext]  # the rest is of before
+        later = [sent for sent in burst if sent.ext >= slot.row.from_ext]  # the rest is of before
         if later:
             self._copy([slot], later, now)
 
     def _copy(self, slots: list[DownSlot], burst: Burst, now: float) -> None:
-        """Each line costs per forwarded packet: what can be is a local, nothing is called twice."""
-        outbox, port, now_us = self._outbox, self._outbox.port, int(now * 1e6)
-        tx, namelen, iov = port.tx, port.name_size, port.tx.first_iovec
-        out, bases, lengths = tx.memory, tx.bases, tx.lengths
-        pointers, sizes, protect_in_place = tx.pointers, tx.sizes, protect
-        form, codec = burst[0].form, burst[0].codec
-        has_transport, tag = form.has_transport, form.tag
-        wide: int | bytes = b""  # the transport-wide number
-        items = [_item(sent) for sent in burst]
+        """The copy loop in Python: for all slots, or for those that copies.c leaves to us."""
+        outbox, codec = self._outbox, burst[0].codec
         newest, oldest_ext = max(burst, key=_ext), min(burst, key=_ext).ext
-        count, octets = len(burst), sum(len(sent.template) for sent in burst)
-        cuts = port.cut([len(sent.template) for sent in burst])
+        numbered = max(filter(_is_numbered, burst), key=_ext, default=None)
+        sizes = [len(sent.template) for sent in burst]
+        octets, cuts = sum(sizes), outbox.port.cut(sizes)
         for slot in slots:
-            session = slot.session
-            context, endpoint, history = session.context, session.endpoint, session.history
-            payload_type, voices = slot.types.get(codec), slot.ciphertexts
-            is_apart = slot.shaper is not None or oldest_ext < slot.from_ext
+            session, row = slot.session, slot.row
+            context, endpoint, payload_type = (
+                session.context,
+                session.endpoint,
+                slot.types.get(codec),
+            )
+            is_apart = slot.shaper is not None or oldest_ext < row.from_ext
             if is_apart or context is None or endpoint is None or payload_type is None:
                 self._send_apart(slot, burst, now)
                 continue
-            if outbox.count + count > TX_SLOTS:
+            if outbox.count + len(burst) > TX_SLOTS:
                 outbox.flush()
-            i = first = outbox.count
-            offset, ts_offset, ssrc = slot.offset, slot.ts_offset, slot.ssrc
-            sequence, sent_us, sent_sizes = history.next_sequence, history.sent_us, history.sizes
-            for ext, ts, head, size, write, word, middle, rest, picture, tl0 in items:
-                base, kind, seq = bases[i], head | payload_type, (ext + offset) & 0xFFFF
-                ts = (ts + ts_offset) & _M32
-                if has_transport:
-                    place, wide = sequence & _TRANSPORT_MASK, sequence & 0xFFFF
-                    sent_us[place], sent_sizes[place] = now_us, size
-                    sequence += 1
-                if middle is None:
-                    write(out, base, kind, seq, ts, ssrc, word, tag, wide, rest)
-                    if picture is not None:
-                        patch_picture(out, base, picture, slot.picture_offset, slot.tl0_offset)
-                else:
-                    pid = 0x8000 | (picture + slot.picture_offset) & 0x7FFF
-                    tl0 = (tl0 + slot.tl0_offset) & 0xFF
-                    write(out, base, kind, seq, ts, ssrc, word, tag, wide, middle, pid, tl0, rest)
-                lengths[2 * i + 1] = size
-                if protect_in_place(context, pointers[i], sizes[i]) != OK:
-                    outbox.failed += 1
-                    continue
-                if voices is not None:
-                    voices[seq & _VOICE_MASK] = bytes(out[base : base + lengths[2 * i + 1]])
-                i += 1
-            history.next_sequence = sequence
-            if i == first:
-                continue
-            if i - first == 1 and endpoint.pointer:  # as outbox.deliver does
-                at = 64 * outbox.messages
-                pack_message(tx.messages, at, endpoint.pointer, namelen, iov + 16 * first, 1, 0, 0)
-                outbox.messages += 1
-                outbox.count = i
-            else:
-                outbox.deliver(i, endpoint, cuts)
-            slot.note_sent(newest, newest.ext + offset, i - first, octets, now)
-            self.forwarded += i - first
+            first = outbox.count
+            stop = self._write_all(slot, burst, payload_type, int(now * 1e6))
+            if stop > first:
+                outbox.deliver(stop, endpoint, cuts)
+                slot.note_sent(newest, row, stop - first, octets, now, numbered)
+                self.forwarded += stop - first
 
-
-@lru_cache(maxsize=8192)
-def _writer(layout: str, middle: int, rest: int) -> Callable[..., None]:
-    """Writes a whole packet at once; `middle`: bytes before the picture numbers, -1 without."""
-    return struct.Struct(
-        f"{layout}{rest}s" if middle < 0 else f"{layout}{middle}sHB{rest}s"
-    ).pack_into
-
-
-def _item(sent: Sent) -> Item:
-    """A packet as the forwarding loop wants it."""
-    form, template, picture = sent.form, sent.template, sent.picture
-    size, start, head = len(template), form.fixed, template[0] << 8 | sent.marker
-    word: int | bytes = sent.word if form.has_transport else b""
-    numbers = (sent.ext, sent.timestamp, head, size)
-    if picture is not None and picture.pair_at:
-        at = picture.pair_at
-        write = _writer(form.layout, at - start, size - at - 3)
-        return (
-            *numbers,
-            write,
-            word,
-            template[start:at],
-            template[at + 3 :],
-            picture.picture,
-            picture.tl0,
+    def _write_all(self, slot: DownSlot, burst: Burst, payload_type: int, now_us: int) -> int:
+        """The burst into the batch from its next place on, as `slot` gets it; one past the last."""
+        outbox, tx, row, history = (
+            self._outbox,
+            self._outbox.port.tx,
+            slot.row,
+            slot.session.history,
         )
-    moved = picture if picture is not None and picture.has_numbers else None
-    return *numbers, _writer(form.layout, -1, size - start), word, None, template[start:], moved, 0
+        out, offset, ts_offset, ssrc = tx.memory, row.offset, row.ts_offset, slot.ssrc
+        i = outbox.count
+        for sent in burst:
+            base, size, form = tx.bases[i], len(sent.template), sent.form
+            out[base : base + size] = sent.template
+            number, timestamp = (sent.ext + offset) & 0xFFFF, (sent.timestamp + ts_offset) & _M32
+            head = (out, base + 1, sent.marker | payload_type, number, timestamp, ssrc)
+            if form.has_transport:
+                form.stamp(*head, sent.word, form.tag, history.add(now_us, size))
+            else:
+                stamp_plain(*head)
+            if sent.picture is not None:
+                patch_picture(out, base, sent.picture, row.picture_offset, row.tl0_offset)
+            tx.lengths[2 * i + 1] = size
+            if protect(slot.session.context, tx.pointers[i], tx.sizes[i]) != OK:
+                outbox.failed += 1
+                continue
+            if slot.voices is not None:
+                slot.voices.keep(out[base : base + tx.lengths[2 * i + 1]])
+            i += 1
+        return i
+
+
+def _is_numbered(sent: Sent) -> bool:
+    return sent.picture is not None and sent.picture.has_numbers
 
 
 def _ext(sent: Sent) -> int:

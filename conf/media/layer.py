@@ -9,6 +9,7 @@ from conf.media.nack import NackGenerator
 from conf.media.onset import Onset
 from conf.media.picture import Picture
 from conf.media.reception import Reception
+from conf.media.rows import list_rows
 from conf.media.rtp import HeaderForm, Packet
 from conf.media.sdp import CodecName
 from conf.media.timeline import Anchor
@@ -67,6 +68,26 @@ class Sent:
         self.is_stripped = False  # only for slots that do not take RED
 
 
+class Group:
+    """The slots of a layer that share a header form; `rows`: theirs, for the copy loop."""
+
+    __slots__ = ("rows", "slots")
+
+    def __init__(self) -> None:
+        self.slots: list[DownSlot] = []
+        self.rows = list_rows([])
+
+    def add(self, slot: "DownSlot") -> None:
+        """One more."""
+        self.slots.append(slot)
+        self.rows = list_rows([one.row for one in self.slots])
+
+    def remove(self, slot: "DownSlot") -> None:
+        """One less. Raises: ValueError: it is not among them."""
+        self.slots.remove(slot)
+        self.rows = list_rows([one.row for one in self.slots])
+
+
 class Layer:
     """Owner: its Track. `slots` and `waiting` are changed by the room only."""
 
@@ -75,7 +96,7 @@ class Layer:
         self.rid = rid
         self.index = index
         self.ssrc = 0
-        self.groups: dict[HeaderForm, list[DownSlot]] = {}
+        self.groups: dict[HeaderForm, Group] = {}
         self.waiting: list[DownSlot] = []
         self.rings: dict[HeaderForm, list[Sent | None]] = {}  # for repair; by extended number
         self.lacks_red = False  # does a slot want this voice without RED?
@@ -111,8 +132,8 @@ class Layer:
         self.onset.begin(-1)
         self.seen = [-1] * HISTORY
         self.rings = {}
-        for slots in list(self.groups.values()):
-            for slot in list(slots):
+        for group in list(self.groups.values()):
+            for slot in list(group.slots):
                 slot.begin_anew(self)
 
     def is_alive(self, now: float, quiet_after_s: float) -> bool:
@@ -164,18 +185,18 @@ class Layer:
     def add_slot(self, slot: "DownSlot") -> None:
         """Forward to this slot from now on."""
         if slot.form not in self.groups:
-            self.groups[slot.form] = []
+            self.groups[slot.form] = Group()
             self.rings[slot.form] = [None] * HISTORY
-        self.groups[slot.form].append(slot)
+        self.groups[slot.form].add(slot)
         if CodecName.RED not in slot.types:
             self.lacks_red = True
 
     def remove_slot(self, slot: "DownSlot") -> None:
         """Forward to it no more; idempotent."""
-        slots = self.groups.get(slot.form)
-        if slots is not None and slot in slots:
-            slots.remove(slot)
-            if not slots:
+        group = self.groups.get(slot.form)
+        if group is not None and slot in group.slots:
+            group.remove(slot)
+            if not group.slots:
                 del self.groups[slot.form]
         if slot in self.waiting:
             self.waiting.remove(slot)

@@ -13,8 +13,9 @@ import sys
 from array import array
 from typing import Any, Final
 
-import cffi
 from pylibsrtp._binding import ffi as srtp_ffi
+
+from conf.media.rows import ffi
 
 SLOT: Final = 2048
 HEADROOM: Final = 64  # before a received packet, so that its header can grow in place
@@ -23,7 +24,6 @@ MSG_DONTWAIT: Final = 0x40
 SO_TIMESTAMPNS: Final = 35
 _STAMP = struct.Struct("=Qiiqq")  # cmsghdr and a timespec
 
-ffi = cffi.FFI()
 ffi.cdef(
     """
     struct iovec { void *iov_base; size_t iov_len; };
@@ -67,7 +67,7 @@ class SlotArray:
         self.count = count
         self._block = ffi.new("char[]", count * SLOT)
         self.memory = memoryview(ffi.buffer(self._block)).cast("B")
-        start = int(ffi.cast("uintptr_t", self._block))
+        start = self.first_byte = int(ffi.cast("uintptr_t", self._block))
         self.bases = [i * SLOT + headroom for i in range(count)]
         self.pointers = [srtp_ffi.cast("char *", start + base) for base in self.bases]
         self._iovecs = ffi.new("struct iovec[]", count)

@@ -197,7 +197,7 @@ class Mux:
         if session.candidates.get(endpoint.key) is endpoint:  # no other came by its number
             del self._by_key[endpoint.key], session.candidates[endpoint.key]
         if session.endpoint is endpoint:
-            session.endpoint, session.pointer = None, 0
+            session.endpoint = None
 
     def _accept(
         self,

@@ -175,8 +175,8 @@ class Seat:
         is_first = layer.anchor is None
         layer.anchor = Anchor(report.ntp, report.timestamp)
         if is_first:
-            for slots in layer.groups.values():
-                for slot in slots:
+            for group in layer.groups.values():
+                for slot in group.slots:
                     slot.tell_time(self._worker.ntp_now())
 
     def limit(self) -> None:

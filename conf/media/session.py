@@ -13,7 +13,8 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from conf.media import stun
 from conf.media.bucket import Bucket
 from conf.media.dtls import DtlsLink, HandshakeFailed
-from conf.media.srtp import SrtpContexts
+from conf.media.rows import ffi, new_peer
+from conf.media.srtp import SrtpContexts, address_of
 from conf.media.twcc import SendHistory
 from conf.media.udp import Endpoint
 
@@ -51,10 +52,12 @@ class PacketSink(Protocol):
 
 
 class Session:
-    """Owner: the worker's loop. `pointer` is 0 while there is no address or it is a TCP one."""
+    """Owner: the worker's loop. `row`: keys and address, as the copy loop reads them."""
 
     __slots__ = (
+        "_context",
         "_dtls",
+        "_endpoint",
         "_fingerprints",
         "_paused_key",
         "_received",
@@ -65,17 +68,15 @@ class Session:
         "candidates",
         "certificate",
         "checks",
-        "context",
         "credentials",
-        "endpoint",
         "has_left",
         "heard_at",
         "history",
         "is_closed",
         "is_handshaking",
-        "pointer",
         "previous_credentials",
         "profile",
+        "row",
         "sink",
         "srtp",
     )
@@ -95,12 +96,12 @@ class Session:
         self.credentials = stun.make_credentials()
         self.previous_credentials: stun.Credentials | None = None
         self.candidates: OrderedDict[bytes, Endpoint] = OrderedDict()
-        self.endpoint: Endpoint | None = None
-        self.pointer = 0
+        self._endpoint: Endpoint | None = None
         self._paused_key = b""  # where media went until consent was lost
         self.srtp: SrtpContexts | None = None
-        self.context: object | None = None  # srtp.send, one look-up less in the forwarding loop
+        self._context: object | None = None
         self.history = SendHistory()
+        self.row = new_peer(self.history)
         self.checks, self._records = Bucket(*CHECKS), Bucket(*DTLS_RECORDS)
         self.heard_at = now
         self.is_closed = False
@@ -111,6 +112,26 @@ class Session:
         self._transactions: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
         self._received = 0
         self._sent = 0
+
+    @property
+    def context(self) -> object | None:
+        """`srtp.send`: what protects the packets it is sent; None while there are no keys."""
+        return self._context
+
+    @context.setter
+    def context(self, context: object | None) -> None:
+        self._context = context
+        self.row.context = ffi.cast("void *", address_of(context)) if context else ffi.NULL
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where media goes; None before an address proved itself and while consent is lost."""
+        return self._endpoint
+
+    @endpoint.setter
+    def endpoint(self, endpoint: Endpoint | None) -> None:
+        self._endpoint = endpoint
+        self.row.name = ffi.cast("void *", endpoint.pointer if endpoint else 0)
 
     def restart(self, fingerprints: tuple[tuple[str, str], ...]) -> stun.Credentials | None:
         """New ICE credentials (RFC 8445 §9), beside which the last ones hold on.
@@ -183,7 +204,6 @@ class Session:
         endpoint = self.candidates.get(key)
         if endpoint is not None and not self.has_left:
             self.endpoint = endpoint
-            self.pointer = endpoint.pointer
             self._paused_key = b""
 
     @property
@@ -195,7 +215,7 @@ class Session:
         """Consent is lost (RFC 7675 §5.1): send nothing until something authentic comes again."""
         if self.endpoint is not None:
             self._paused_key = self.endpoint.key
-        self.endpoint, self.pointer = None, 0
+        self.endpoint = None
 
     def takes_dtls(self, now: float) -> bool:
         """May one more record come? Anybody can send them from a member's address."""
@@ -265,8 +285,7 @@ class Session:
         if link is not None:
             await link.close()
         del self.sink  # whose session this was: nothing reaches it from a closed one
-        self.srtp = self.context = None
-        self.pointer = 0
+        self.context = self.srtp = None
         self.endpoint = None
         for endpoint in list(self.candidates.values()):
             endpoint.hang_up()

@@ -51,7 +51,7 @@ class Shaper:
         """As the forwarding loop does, but leave out and hold back; how many were taken."""
         count = 0
         for sent in burst:
-            if sent.ext < slot.from_ext:
+            if sent.ext < slot.row.from_ext:
                 continue
             segment = slot.segment_of(sent.ext)
             if segment is None:
@@ -67,15 +67,15 @@ class Shaper:
     ) -> None:
         """Close the numbers up; or, when later ones are out or left out already, fill the place."""
         self.thinned += 1
-        if sent.ext + segment.offset <= slot.last or sent.ext < slot.segments[-1].from_ext:
+        if sent.ext + segment.offset <= slot.row.last or sent.ext < slot.segments[-1].from_ext:
             self._copy(slot, sent, segment, payload_type, now, is_empty=True)
             return
         picture = sent.picture
         is_first = picture is not None and slot.skipped_picture != picture.picture
         if picture is not None and is_first:
             slot.skipped_picture = picture.picture
-            slot.picture_offset -= 1
-        slot.offset -= 1
+            slot.row.picture_offset -= 1
+        slot.row.offset -= 1
         slot.begin_segment(sent.ext + 1)
 
     def _copy(
@@ -118,7 +118,7 @@ class Shaper:
         if endpoint is None or protect(session.context, tx.pointers[i], tx.sizes[i]) != OK:
             outbox.failed += 1
             return 0
-        slot.note_sent(sent, out, 1, size, now)
+        slot.note_sent(sent, segment, 1, size, now)
         if leave_us > now_us or self._held:
             self._hold(leave_us, slot, bytes(memory[base : base + tx.lengths[2 * i + 1]]))
         else:

@@ -21,6 +21,14 @@ protect_rtcp: Final[Any] = lib.srtp_protect_rtcp
 unprotect_rtcp: Final[Any] = lib.srtp_unprotect_rtcp
 
 
+def address_of(pointer: object) -> int:
+    """Of one of pylibsrtp's pointers: other cffi instances do not take them."""
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+PROTECT_ADDRESS: Final = address_of(ffi.addressof(lib, "srtp_protect"))
+
+
 @dataclass(frozen=True)
 class Keys:
     """What the DTLS handshake agreed on (RFC 5764 §4.2); keys are master key + master salt."""

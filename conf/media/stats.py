@@ -76,8 +76,8 @@ class SlotMeter:
         }
 
     def _figures(self, slot: "DownSlot", seat: "Seat", now: float) -> SlotFigures:
-        octets, then = self._before.get(slot, (slot.octets, now))
-        self._before[slot] = (slot.octets, now)
+        octets, then = self._before.get(slot, (slot.row.octets, now))
+        self._before[slot] = (slot.row.octets, now)
         owner, source = slot.fills or ("", SourceKind.CAMERA)
         return SlotFigures(
             mid=slot.mid,
@@ -85,7 +85,7 @@ class SlotMeter:
             participant_id=owner,
             source=source,
             layer=slot.layer.index if slot.layer else -1,
-            bps=8 * (slot.octets - octets) / (now - then) if now > then else 0.0,
+            bps=8 * (slot.row.octets - octets) / (now - then) if now > then else 0.0,
             loss=slot.loss,
             jitter_s=seat.subscriber.jitters_s.get(slot.ssrc, 0.0),
             repaired_total=slot.repaired,

@@ -8,6 +8,7 @@ from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot, Segment
 from conf.media.forward import patch_picture
 from conf.media.layer import Sent
+from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
 from conf.media.rtp import stamp_plain, wrap_rtx
 from conf.media.rtx import RepairLimit
@@ -60,7 +61,7 @@ class Subscriber:
             return
         numbers = nack.sequences[:MAX_REPAIRS_PER_NACK]
         self.nacked += len(numbers)
-        if slot.ciphertexts is not None:
+        if slot.kind is SlotKind.AUDIO:
             guard = slot.shaper
             distance = guard.distance if isinstance(guard, VoiceGuard) else 0
             for number in unhealed(numbers, distance):

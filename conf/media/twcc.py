@@ -9,7 +9,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from conf.media.errors import DecodeError
 
@@ -245,23 +245,44 @@ def _chunks(symbols: list[int]) -> bytes:
     return bytes(out)
 
 
-class SendHistory:
-    """Send time and size of the last HISTORY packets to a subscriber, by transport-wide number."""
+class Counter(Protocol):
+    """Where the next transport-wide number stands: the copy loop counts on in a row of its own."""
 
-    __slots__ = ("next_sequence", "sent_us", "sizes")
+    next_sequence: int
+
+
+class _Count:
+    __slots__ = ("next_sequence",)
+
+    def __init__(self, first: int) -> None:
+        self.next_sequence = first
+
+
+class SendHistory:
+    """Send time and size of the last HISTORY packets to a subscriber, by transport-wide number.
+
+    `sent_us` and `sizes` never move in memory: the copy loop (conf.media.copies) writes them too.
+    """
+
+    __slots__ = ("counter", "sent_us", "sizes")
 
     def __init__(self, first_sequence: int = 0) -> None:
-        self.next_sequence = first_sequence  # unwrapped; the wire carries the low 16 bits
+        self.counter: Counter = _Count(first_sequence)
         self.sent_us = array("q", bytes(8 * HISTORY))
         self.sizes = array("i", bytes(4 * HISTORY))  # 0: settled; negative: told lost
 
+    @property
+    def next_sequence(self) -> int:
+        """Unwrapped; the wire carries the low 16 bits."""
+        return self.counter.next_sequence
+
     def add(self, sent_us: int, size: int) -> int:
         """Note a packet of `size` bytes (>0) about to be sent; its number for the wire."""
-        sequence = self.next_sequence
+        sequence = self.counter.next_sequence
         place = sequence & (HISTORY - 1)
         self.sent_us[place] = sent_us
         self.sizes[place] = size
-        self.next_sequence = sequence + 1
+        self.counter.next_sequence = sequence + 1
         return sequence & 0xFFFF
 
     def settle_at_once(self, buffer: Buffer, at: int, end: int) -> Told | None:
@@ -273,9 +294,10 @@ class SendHistory:
         if end - at < _SHORTEST:
             raise DecodeError("twcc: shorter than its header and a chunk")
         base, count, packed, chunk = _FIXED_AND_CHUNK.unpack_from(buffer, at)
-        newest = self.next_sequence - 1
+        following = self.counter.next_sequence
+        newest = following - 1
         number = newest - ((newest - base) & 0xFFFF)
-        if number < max(0, self.next_sequence - HISTORY) or number + count > newest + 1:
+        if number < max(0, following - HISTORY) or number + count > following:
             return None
         ticks, place = (packed >> 8) * _REFERENCE_TICKS, number & (HISTORY - 1)
         if chunk - _ALL_SMALL >= count and chunk <= _ALL_SMALL + _MAX_RUN:
@@ -312,7 +334,7 @@ class SendHistory:
             total += size
         if total:
             bursts.append((burst_sent, burst_ticks * _TICK_US, total))
-        sizes[place:stop] = _SETTLED[:count]
+        sizes[place:stop] = _SETTLED[:count]  # as many: it must not move in memory
         return bursts, received, 0, newest
 
     def _settle_some(

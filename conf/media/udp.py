@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from conf.media import sieve
-from conf.media.mmsg import HEADROOM, MSG_DONTWAIT, RX_SLOTS, SLOT, RxSlots, SlotArray, ffi, libc
+from conf.media.mmsg import HEADROOM, MSG_DONTWAIT, RX_SLOTS, SLOT, RxSlots, SlotArray, libc
+from conf.media.rows import ffi
 from conf.media.steering import open_reports
 
 MAX_DATAGRAM: Final = sieve.LONGEST
@@ -25,10 +26,10 @@ UDP_SEGMENT: Final = 103
 MAX_SEGMENTS: Final = 44  # of 1472 bytes fill one UDP send of at most 65507
 _SOCKADDR_IN6 = struct.Struct("=HHI16sI")  # the port is in network order inside
 _SOCKADDR_IN = struct.Struct("=HH4s8x")
-_CONTROL = struct.Struct("=QiiH6x")  # cmsghdr and a 16-bit size
+CONTROL = struct.Struct("=QiiH6x")  # cmsghdr and a 16-bit size
 CONTROL_SIZE: Final = 18  # CMSG_LEN of a 16-bit size
 # msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen of one mmsghdr.
-pack_message = struct.Struct("=QQQQQQ").pack_into
+_pack_message = struct.Struct("=QQQQQQ").pack_into
 _V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
 
 
@@ -197,13 +198,13 @@ class MmsgPort:
         control = self._control(self.tx.lengths[2 * first + 1]) if count > 1 else 0
         iovec = self.tx.first_iovec + 16 * first
         words = (pointer, self.name_size, iovec, count, control, CONTROL_SIZE if control else 0)
-        pack_message(self.tx.messages, 64 * message, *words)
+        _pack_message(self.tx.messages, 64 * message, *words)
 
     def _control(self, size: int) -> int:
         """Address of the control message that names a segment size; kept for ever."""
         known = self._sizes_named.get(size)
         if known is None:
-            memory = ffi.new("char[]", _CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, size))
+            memory = ffi.new("char[]", CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, size))
             known = self._sizes_named[size] = (memory, int(ffi.cast("uintptr_t", memory)))
         return known[1]
 

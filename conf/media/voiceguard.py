@@ -9,10 +9,11 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from conf.media.downslot import VOICES, DownSlot
+from conf.media.downslot import DownSlot
 from conf.media.errors import DecodeError
 from conf.media.layer import HISTORY, Sent
 from conf.media.outbox import Outbox
+from conf.media.rows import CODECS
 from conf.media.rtp import read_red, stamp_plain
 from conf.media.sdp import CodecName
 from conf.media.srtp import OK, protect
@@ -114,7 +115,7 @@ class VoiceGuard:
         """How much more than arrives is sent; what arrives as RED is a voice and one repeated."""
         if CodecName.RED not in slot.types:
             return 1.0
-        is_red = slot.newest is not None and slot.newest.codec is CodecName.RED
+        is_red = slot.row.last_codec == CODECS[CodecName.RED]
         return max(1.0, (1 + distance) / (2 if is_red else 1))
 
     def send(self, slot: DownSlot, burst: list[Sent], payload_type: int, now: float) -> int:
@@ -122,12 +123,12 @@ class VoiceGuard:
         return sum(self._send(slot, sent, payload_type, now) for sent in burst)
 
     def _send(self, slot: DownSlot, sent: Sent, payload_type: int, now: float) -> int:
-        layer, session, outbox = slot.layer, slot.session, self._outbox
-        if layer is None or session.endpoint is None or sent.ext < slot.from_ext:
+        layer, session, outbox, row = slot.layer, slot.session, self._outbox, slot.row
+        if layer is None or session.endpoint is None or sent.ext < row.from_ext:
             return 0
         template, kind = sent.template, payload_type
         ring = layer.rings[slot.form]
-        numbers = range(max(slot.from_ext, sent.ext - self.distance), sent.ext)
+        numbers = range(max(row.from_ext, sent.ext - self.distance), sent.ext)
         earlier = [ring[n & (HISTORY - 1)] for n in numbers]
         known = [old for old, n in zip(earlier, numbers, strict=True) if old and old.ext == n]
         opus_type = slot.types.get(CodecName.OPUS, -1)
@@ -137,8 +138,8 @@ class VoiceGuard:
         i, tx = outbox.room(), outbox.port.tx
         memory, base, size = tx.memory, tx.bases[i], len(template)
         memory[base : base + size] = template
-        number = (sent.ext + slot.offset) & 0xFFFF
-        timestamp = (sent.timestamp + slot.ts_offset) & _M32
+        number = (sent.ext + row.offset) & 0xFFFF
+        timestamp = (sent.timestamp + row.ts_offset) & _M32
         head = (memory, base + 1, sent.marker | kind, number, timestamp, slot.ssrc)
         if sent.form.has_transport:
             transport = session.history.add(int(now * 1e6), size)
@@ -149,9 +150,8 @@ class VoiceGuard:
         if protect(session.context, tx.pointers[i], tx.sizes[i]) != OK:
             outbox.failed += 1
             return 0
-        if slot.ciphertexts is not None:
-            done = bytes(memory[base : base + tx.lengths[2 * i + 1]])
-            slot.ciphertexts[number & (VOICES - 1)] = done
+        if slot.voices is not None:
+            slot.voices.keep(memory[base : base + tx.lengths[2 * i + 1]])
         outbox.deliver(i + 1, session.endpoint)
-        slot.note_sent(sent, sent.ext + slot.offset, 1, size, now)
+        slot.note_sent(sent, row, 1, size, now)
         return 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conf.line import ServerGone, Tell, serve_requests
-from conf.media import control, rtcp
+from conf.media import control, copies, rtcp
 from conf.media.addresses import candidates
 from conf.media.answer import AnswerPlan, Endpoint, build_answer, plan_streams
 from conf.media.budget import DownBudget
@@ -60,7 +60,7 @@ class Worker:
         self.clock: Callable[[], float] = loop.time
         self.port = open_port(settings.listen, settings.port + index if settings.port else 0)
         self.outbox = Outbox(self.port)
-        self.forwarder = Forwarder(self.outbox, self._on_level)
+        self.forwarder = Forwarder(self.outbox, self._on_level, make_copies=copies.load())
         self.certificates = CertificateStore()
         self.mux = Mux(
             self.port,

@@ -1,20 +1,21 @@
 """A track, its forwarding loop and real down slots whose packets arrive on a socket of ours."""
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi
 
+from conf.media import copies
 from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot
 from conf.media.forward import Forwarder
 from conf.media.outbox import Outbox
 from conf.media.publisher import Track
 from conf.media.rtp import MAX_HEADER, Packet, extension_table
-from conf.media.sdp import Extension, Role, Section, parse_offer
+from conf.media.sdp import CodecName, Extension, Role, Section, parse_offer
 from conf.media.session import Session
 from conf.media.srtp import OK, Keys, SrtpContexts, unprotect
 from conf.media.udp import Endpoint, open_port, pack_sockaddr
@@ -73,7 +74,7 @@ class Stage:
         self.sections: dict[Role, Section] = {s.role: s for s in offer.sections}
         self.port = open_port("127.0.0.1", 0)
         self.outbox = Outbox(self.port)
-        self.forwarder = Forwarder(self.outbox, lambda *_: None)
+        self.forwarder = Forwarder(self.outbox, lambda *_: None, make_copies=copies.load())
         self.track = Track("a", self.sections[role])
         self.track.is_allowed = True
         self.layer = self.track.layers[0]
@@ -92,9 +93,12 @@ class Stage:
         self.table = extension_table({})
         self.down_table = extension_table({Extension.TRANSPORT_CC: 3})
 
-    def add_slot(self, down: Role, ssrc: int = 77) -> DownSlot:
-        """A slot that waits for the layer."""
-        slot = DownSlot(self.session, self.sections[down], DownStream(ssrc, ssrc + 1))
+    def add_slot(self, down: Role, ssrc: int = 77, lacks: CodecName | None = None) -> DownSlot:
+        """A slot that waits for the layer; `lacks`: a codec its site did not offer."""
+        section = self.sections[down]
+        codecs = tuple(codec for codec in section.codecs if codec.name is not lacks)
+        section = replace(section, codecs=codecs)
+        slot = DownSlot(self.session, section, DownStream(ssrc, ssrc + 1))
         slot.track = self.track
         slot.want(self.layer)
         return slot

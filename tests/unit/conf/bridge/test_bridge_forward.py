@@ -8,7 +8,7 @@ import pytest
 from conf.media.layers import ALL_TEMPORAL
 from conf.media.onset import MOST_PACKETS
 from conf.media.rtp import HeaderForm, extension_table
-from conf.media.sdp import Extension, Role
+from conf.media.sdp import CodecName, Extension, Role
 from conf.media.shaper import Shaper
 from conf.media.timeline import Anchor
 from conf.media.voiceguard import VoiceGuard, unhealed
@@ -155,8 +155,7 @@ def test_every_packet_bears_the_next_transport_wide_number(stage: Stage, number:
 
 def test_red_is_passed_on_and_taken_off_for_those_who_lack_it(voices: Stage) -> None:
     """RFC 2198: the primary block is the last, behind a header of one byte."""
-    plain = voices.add_slot(Role.AUDIO_DOWN, ssrc=99)
-    plain.types = {name: kind for name, kind in plain.types.items() if kind != RED}
+    voices.add_slot(Role.AUDIO_DOWN, ssrc=99, lacks=CodecName.RED)
     block = bytes((0x80 | OPUS, 960 << 2 >> 8 & 0xFF, (960 << 2 & 0xFF), 3, OPUS))
     voices.voice(1, b"old")
     voices.read()

@@ -6,12 +6,13 @@ import pytest
 
 from conf.media import rtcp
 from conf.media.answer import plan_streams
-from conf.media.downslot import VOICES, DownSlot
+from conf.media.downslot import DownSlot
 from conf.media.layer import HISTORY
 from conf.media.publisher import Track
 from conf.media.sdp import Role, parse_offer
 from conf.media.subscriber import MAX_REPAIRS_PER_NACK, Subscriber
 from conf.media.voiceguard import VoiceGuard
+from conf.media.voices import VOICES
 from tests.support.bridge_client import RTX
 from tests.support.bridge_stage import Arrived, Stage, vp8
 from tests.support.bridge_viewer import FIRST_AUDIO, MAIN, Viewer
@@ -46,7 +47,7 @@ class Listener:
     def lose(self, *back: int) -> int:
         """Ask for the packets so far back from the newest; how many are sent again."""
         before = self.subscriber.repaired
-        self._ask(tuple((self.slot.last - at) & 0xFFFF for at in back))
+        self._ask(tuple((self.slot.row.last - at) & 0xFFFF for at in back))
         self.stage.outbox.flush()
         return self.subscriber.repaired - before
 

@@ -1,0 +1,51 @@
+"""The bridge's copy loop in compiled form: conf/media/libcopies.so, where a C compiler is.
+
+Not needed: without it the same loop runs in Python (docs/decisions/0020).
+"""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools.steps import ROOT, say
+
+FOLDER = ROOT / "conf" / "media"
+SOURCES = (FOLDER / "rows.h", FOLDER / "copies.c")
+LIBRARY = FOLDER / "libcopies.so"
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-fstack-protector-strong")
+STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+
+
+def digest() -> str:
+    """Of the sources: the loop says which it was made of, and is not used with others."""
+    return hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
+
+
+def prepare() -> None:
+    """Compile when the sources have changed; without a compiler say so and go on."""
+    wanted = digest()
+    if LIBRARY.exists() and wanted.encode() in LIBRARY.read_bytes():
+        return
+    LIBRARY.unlink(missing_ok=True)
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        say("Copy loop: no C compiler (Debian: apt-get install gcc libc6-dev), so Python's serves")
+    elif compile_to(LIBRARY, compiler):
+        say("Copy loop: compiled")
+    else:
+        say("Copy loop: could not be compiled here, so Python's serves")
+
+
+def compile_to(library: Path, compiler: str, *more: str) -> bool:
+    """Whether `compiler` made `library`; it appears whole or not at all. `more`: flags."""
+    unfinished = library.with_suffix(".new")
+    made_of = f'-DMADE_OF="{digest()}"'
+    words = [compiler, *FLAGS, *more, made_of, "-o", str(unfinished), str(SOURCES[-1])]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        unfinished.unlink(missing_ok=True)
+        return False
+    unfinished.rename(library)
+    return True
