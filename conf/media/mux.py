@@ -40,6 +40,7 @@ class Counters:
         "received",
         "replayed_stun",
         "surplus_ssrc",
+        "surplus_stun",
         "unknown_source",
     )
 
@@ -56,6 +57,7 @@ class Counters:
     bad_rtp: int
     bad_rtcp: int
     surplus_ssrc: int
+    surplus_stun: int
 
     def as_dict(self) -> dict[str, float]:
         """Prometheus-ready names."""
@@ -282,7 +284,8 @@ class Mux:
             self.counters.bad_stun += 1
             return
         # What a flood repeats ends before anything is verified, or parsed.
-        if session.is_used_up(stun.transaction_of(data)):
+        transaction_id, known_ids = stun.transaction_of(data), session.transactions
+        if known_ids.is_used_up(transaction_id):
             self.counters.replayed_stun += 1
             return
         password = session.password_of(ufrag)
@@ -292,15 +295,15 @@ class Mux:
         if self._is_spoken_for(key, session, now):
             self.counters.bad_stun += 1  # somebody else is talking from there
             return
-        is_fresh = session.is_fresh(stun.transaction_of(data))
-        if session.is_replayed(stun.transaction_of(data), key):
+        is_fresh = known_ids.is_fresh(transaction_id)
+        if known_ids.is_replayed(transaction_id, key):
             self.counters.replayed_stun += 1
             return
         known = endpoint or session.candidates.get(key) or Endpoint(key)
         self._take_candidate(session, known, len(data), now, is_fresh=is_fresh)
         # Too many are not answered; but it has passed, and its connection is a member's.
         if not session.checks.take(now):
-            self.counters.replayed_stun += 1
+            self.counters.surplus_stun += 1
             return
         check = stun.authenticate(data, password)
         if check is None:

@@ -15,12 +15,11 @@ from conf.media.bucket import Bucket
 from conf.media.dtls import DtlsLink, HandshakeFailed
 from conf.media.rows import ffi, new_peer
 from conf.media.srtp import SrtpContexts, address_of
+from conf.media.transactions import Transactions
 from conf.media.twcc import SendHistory
 from conf.media.udp import Endpoint
 
 MAX_CANDIDATES: Final = 8
-REMEMBERED_TRANSACTIONS: Final = 128
-TRANSMISSIONS: Final = 8  # of one check: seven by RFC 8489 §6.2.1, and one
 AMPLIFICATION: Final = 3  # bytes sent per byte received before the handshake ends
 CHECKS: Final = (100.0, 100.0)  # connectivity checks answered, a second and at once
 DTLS_RECORDS: Final = (100.0, 50.0)  # a handshake has a dozen datagrams, the call after it one
@@ -64,7 +63,6 @@ class Session:
         "_records",
         "_send",
         "_sent",
-        "_transactions",
         "candidates",
         "certificate",
         "checks",
@@ -79,6 +77,7 @@ class Session:
         "row",
         "sink",
         "srtp",
+        "transactions",
     )
 
     def __init__(
@@ -109,7 +108,7 @@ class Session:
         self.is_handshaking = False
         self.profile = 0
         self._dtls: DtlsLink | None = None
-        self._transactions: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
+        self.transactions = Transactions()
         self._received = 0
         self._sent = 0
 
@@ -151,25 +150,6 @@ class Session:
             return self.credentials.password
         previous = self.previous_credentials
         return previous.password if previous and ufrag == previous.ufrag else None
-
-    def is_used_up(self, transaction_id: bytes) -> bool:
-        """Can no check with this id be answered any more? Changes nothing."""
-        known = self._transactions.get(transaction_id)
-        return known is not None and known[1] >= TRANSMISSIONS
-
-    def is_fresh(self, transaction_id: bytes) -> bool:
-        """Has no check with this id come yet? Only such a one shows that the peer is there."""
-        return transaction_id not in self._transactions
-
-    def is_replayed(self, transaction_id: bytes, key: bytes) -> bool:
-        """Has this transaction id been used from another address, or too often? Remembers it."""
-        known, times = self._transactions.get(transaction_id, (key, 0))
-        if known != key or times >= TRANSMISSIONS:
-            return True
-        self._transactions[transaction_id] = known, times + 1
-        if len(self._transactions) > REMEMBERED_TRANSACTIONS:
-            self._transactions.popitem(last=False)
-        return False
 
     def add_candidate(
         self, endpoint: Endpoint, size: int, now: float, *, is_fresh: bool = True

@@ -11,6 +11,7 @@ from conf.media import udp
 from conf.media.mux import HIJACK_GUARD_S
 from conf.media.session import CHECKS, MAX_CANDIDATES, Session
 from conf.media.tcp import TcpListener
+from conf.media.transactions import RECENT
 from conf.media.udp import Endpoint
 from tests.support.bridge import eventually
 from tests.support.bridge_mux import FrontDoor, check, front_door
@@ -88,7 +89,7 @@ async def test_a_check_beyond_the_limit_goes_unanswered_and_ends_no_connection()
             pass
         sock = dial(listener, check(session))
         await _has(session, 1)
-        assert door.mux.counters.replayed_stun == 1
+        assert (door.mux.counters.surplus_stun, door.mux.counters.replayed_stun) == (1, 0)
         assert not is_ended(sock)
         door.now += 2 / CHECKS[0]
         words = check(session)
@@ -139,6 +140,25 @@ def test_a_connection_is_known_by_its_own_check_alone() -> None:
         assert not door.mux.knows(second)
         assert not session.candidates
         assert session.endpoint is None
+
+
+def test_no_captured_check_of_a_long_meeting_is_consent_again() -> None:
+    """However many came after it; it ends before it is verified."""
+    with front_door() as door, door.visitor() as home:
+        session = door.session()
+        captured = [check(session) for _ in range(3 * RECENT)]
+        for data in captured:
+            door.now += 1
+            door.knock(home, data)
+        session.move_to(next(iter(session.candidates)))
+        last = session.heard_at
+        for data in captured[: 2 * RECENT]:
+            door.now += 1
+            door.knock(home, data)
+        assert session.heard_at == last
+        assert door.mux.counters.replayed_stun == 2 * RECENT
+        door.knock(home, check(session))
+        assert session.heard_at == door.now
 
 
 class _Line(Endpoint):

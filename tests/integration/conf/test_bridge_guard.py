@@ -13,7 +13,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from bench.bridge_guard import KINDS, run
 from conf.media.client import ParticipantConnected, ParticipantLost
 from conf.media.dtls import DtlsLink
-from conf.media.session import TRANSMISSIONS
+from conf.media.transactions import TRANSMISSIONS
 from tests.support.bridge import (
     eventually,
     kernel_drops,

@@ -81,13 +81,6 @@ def test_the_oldest_candidate_makes_room_but_never_the_one_in_use() -> None:
     assert [out.key for out in pushed if out] == [endpoint(2).key, endpoint(3).key]
 
 
-def test_a_transaction_id_counts_as_replayed_from_another_address_only() -> None:
-    it = session()
-    assert not it.is_replayed(b"x" * 12, b"here")
-    assert not it.is_replayed(b"x" * 12, b"here")
-    assert it.is_replayed(b"x" * 12, b"there")
-
-
 def test_no_more_than_three_times_the_bytes_heard_before_the_handshake_ends() -> None:
     sent: list[bytes] = []
     it = Session(
