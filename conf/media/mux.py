@@ -271,11 +271,10 @@ class Mux:
         else:
             self.counters.bad_rtp += 1
 
-    @staticmethod
-    def _heard(session: Session, key: bytes, now: float) -> None:
+    def _heard(self, session: Session, key: bytes, now: float) -> None:
         session.heard_at = now
         if session.endpoint is None or session.endpoint.key != key:
-            session.move_to(key)
+            session.follow(key, now - self._waited_s)
 
     def _on_stun(self, data: bytes, key: bytes, endpoint: Endpoint | None, now: float) -> None:
         ufrag = stun.requested_ufrag(data)

@@ -58,6 +58,7 @@ class Session:
         "_dtls",
         "_endpoint",
         "_fingerprints",
+        "_followed_at",
         "_paused_key",
         "_received",
         "_records",
@@ -96,6 +97,7 @@ class Session:
         self.previous_credentials: stun.Credentials | None = None
         self.candidates: OrderedDict[bytes, Endpoint] = OrderedDict()
         self._endpoint: Endpoint | None = None
+        self._followed_at = now  # when that came by which media went where it goes
         self._paused_key = b""  # where media went until consent was lost
         self.srtp: SrtpContexts | None = None
         self._context: object | None = None
@@ -174,6 +176,15 @@ class Session:
         current = self.endpoint.key if self.endpoint else None
         oldest = next(key for key in self.candidates if key != current)
         return self.candidates.pop(oldest)
+
+    def follow(self, key: bytes, came_at: float) -> None:
+        """An authenticated packet has come from elsewhere at `came_at`: media follows it.
+
+        Not to where the peer was before its last move: reports are read later than the rest.
+        """
+        if came_at >= self._followed_at:
+            self._followed_at = came_at
+            self.move_to(key)
 
     def move_to(self, key: bytes) -> None:
         """An authenticated packet came from candidate `key`: media goes there from now on.

@@ -4,17 +4,21 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from pylibsrtp._binding import ffi
 
 from conf.media import udp
 from conf.media.mux import HIJACK_GUARD_S
 from conf.media.session import CHECKS, MAX_CANDIDATES, Session
+from conf.media.srtp import OK, SrtpContexts, protect, protect_rtcp
 from conf.media.tcp import TcpListener
 from conf.media.transactions import RECENT
 from conf.media.udp import Endpoint
 from tests.support.bridge import eventually
 from tests.support.bridge_mux import FrontDoor, check, front_door
+from tests.support.bridge_stage import KEYS
 
 
 def answers(sock: socket.socket) -> int:
@@ -142,6 +146,44 @@ def test_a_connection_is_known_by_its_own_check_alone() -> None:
         assert session.endpoint is None
 
 
+def voice(keys: SrtpContexts, number: int) -> bytes:
+    """One packet of a member with these keys."""
+    return _protected(keys, protect, b"\x80\x6f" + number.to_bytes(2, "big") + bytes(8) + b"voice")
+
+
+def _protected(keys: SrtpContexts, how: Any, packet: bytes) -> bytes:
+    memory, size = ffi.new("char[]", packet.ljust(200, b"\0")), ffi.new("int *", len(packet))
+    assert how(keys.send, memory, size) == OK
+    data: bytes = ffi.buffer(memory, size[0])[:]
+    return data
+
+
+def test_a_report_from_before_a_move_takes_nothing_back() -> None:
+    """Reports lie in a socket of their own; one that came after the move is followed."""
+    with front_door() as door, door.visitor() as old, door.visitor() as new:
+        session, member = door.session(), SrtpContexts(KEYS)
+        session.srtp = SrtpContexts(KEYS)
+        at_old = b"\x80\xc9\x00\x01" + bytes(4)
+        door.knock(old, check(session))
+        door.knock(old, voice(member, 1))
+        first = session.endpoint
+        door.knock(new, check(session))
+        door.now += 1
+        old.send(_protected(member, protect_rtcp, at_old))
+        new.send(voice(member, 2))
+        door.mux.on_readable()
+        moved = session.endpoint
+        assert moved is not None
+        assert moved is not first
+        door.mux.take_reports(door.now)
+        assert session.endpoint is moved
+        assert door.mux.counters.bad_rtcp == 0
+        assert session.heard_at == door.now
+        door.now += 2
+        door.knock(old, _protected(member, protect_rtcp, at_old))
+        assert session.endpoint is first
+
+
 def test_no_captured_check_of_a_long_meeting_is_consent_again() -> None:
     """However many came after it; it ends before it is verified."""
     with front_door() as door, door.visitor() as home:
@@ -150,7 +192,7 @@ def test_no_captured_check_of_a_long_meeting_is_consent_again() -> None:
         for data in captured:
             door.now += 1
             door.knock(home, data)
-        session.move_to(next(iter(session.candidates)))
+        session.follow(next(iter(session.candidates)), door.now)
         last = session.heard_at
         for data in captured[: 2 * RECENT]:
             door.now += 1
