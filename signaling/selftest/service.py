@@ -6,7 +6,13 @@ from signaling.selftest.clocks import check_clock
 from signaling.selftest.model import Finding, good
 from signaling.selftest.modems import check_modems
 from signaling.selftest.network import check_ports, check_redis, is_serving
-from signaling.selftest.storage import check_copy_loop, check_data, check_database, check_disks, check_pages
+from signaling.selftest.storage import (
+    check_copy_loop,
+    check_data,
+    check_database,
+    check_disks,
+    check_pages,
+)
 from signaling.settings import Settings
 
 
