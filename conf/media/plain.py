@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from conf.media.udp import MAX_DATAGRAM
+
 if TYPE_CHECKING:
     from conf.media.seat import Seat
 
@@ -19,7 +21,6 @@ SOCKET_PATTERN: Final = "media-{}-plain.sock"
 KEY_BYTES: Final = 16
 PAYLOAD_TYPE: Final = 102
 _BURST: Final = 200
-_LARGEST: Final = 2048
 _HEADER_ROOM: Final = 64  # a clean header may be composed before the payload
 
 _POOL: Final = (
@@ -55,7 +56,7 @@ class PlainInput:
         self._clock = clock
         self._seats: dict[bytes, Seat] = {}
         self._sources: dict[Seat, int] = {}
-        self._buffer = bytearray(_HEADER_ROOM + _LARGEST)
+        self._buffer = bytearray(_HEADER_ROOM + MAX_DATAGRAM + 1)  # one more: it was longer
         self._view = memoryview(self._buffer)
         self.refused = 0
         path.unlink(missing_ok=True)  # of a worker that was killed
@@ -84,7 +85,7 @@ class PlainInput:
             except BlockingIOError:
                 return
             seat = self._seats.get(bytes(room[:KEY_BYTES]))
-            if seat is None or size < KEY_BYTES + 12:
+            if seat is None or not 12 <= size - KEY_BYTES <= MAX_DATAGRAM:
                 self.refused += 1
                 continue
             ssrc = int.from_bytes(room[KEY_BYTES + 8 : KEY_BYTES + 12], "big")
