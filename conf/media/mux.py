@@ -85,6 +85,7 @@ class Mux:
         self._by_key: dict[bytes, Session] = {}
         self._size = srtp_ffi.new("int *")
         self._stream_slot = SlotArray(1, HEADROOM)
+        self._pushed_out: list[Endpoint] = []  # kept while the batch points at their addresses
         self._waited_s = 0.0  # how long the packet at hand has lain in the kernel
         self.counters = Counters()
 
@@ -121,10 +122,14 @@ class Mux:
                     break
                 self._pictures.waits += 1
             else:
-                self._after_batch(now)
+                self._send_batch(now)
                 if now > stop_at:
                     return  # timers wait, and handshakes
-        self._after_batch(self._clock())
+        self._send_batch(self._clock())
+
+    def _send_batch(self, now: float) -> None:
+        self._after_batch(now)
+        self._pushed_out.clear()
 
     def take_reports(self, now: float) -> None:
         """Take the RTCP that the kernel has put aside; call it every 20 ms or so.
@@ -182,7 +187,7 @@ class Mux:
 
     def after_stream_packets(self) -> None:
         """Send what a connection's packets put into the outbox."""
-        self._after_batch(self._clock())
+        self._send_batch(self._clock())
 
     def knows(self, endpoint: Endpoint | None) -> bool:
         """Has a connectivity check passed from there?"""
@@ -330,6 +335,7 @@ class Mux:
         self._by_key[known.key] = session
         if pushed_out is None:
             return
+        self._pushed_out.append(pushed_out)
         if self._by_key.get(pushed_out.key) is session:
             del self._by_key[pushed_out.key]
         pushed_out.hang_up()

@@ -326,6 +326,7 @@ async def _handle(worker: Worker, op: str, args: dict[str, Any]) -> dict[str, An
             worker.apply(str(args["room_id"]), control.state_from_wire(args["state"]))
         case "stats":
             worker.mux.take_reports(worker.clock())  # what has come by now counts
+            worker.outbox.flush()
             return dict(worker.report().worker)
         case _:
             raise InvalidInput("unknown operation", field="op")

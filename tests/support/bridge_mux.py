@@ -1,7 +1,7 @@
 """The bridge's front door alone, in the process of the test: a port, a mux, a movable clock."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from aioice import stun
@@ -21,8 +21,13 @@ class FrontDoor:
         self.now = 1000.0
         self.port = open_port("127.0.0.1", 0)
         self.shaken: list[Session] = []
+        self.after_batch: Callable[[float], None] = lambda now: None
         self.mux = Mux(
-            self.port, lambda: self.now, self.shaken.append, lambda now: None, OpenPictures()
+            self.port,
+            lambda: self.now,
+            self.shaken.append,
+            lambda now: self.after_batch(now),
+            OpenPictures(),
         )
 
     def session(self) -> Session:

@@ -3,8 +3,9 @@
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
+from weakref import ref
 
 import pytest
 from pylibsrtp._binding import ffi
@@ -15,7 +16,7 @@ from conf.media.session import CHECKS, MAX_CANDIDATES, Session
 from conf.media.srtp import OK, SrtpContexts, protect, protect_rtcp
 from conf.media.tcp import TcpListener
 from conf.media.transactions import RECENT
-from conf.media.udp import Endpoint
+from conf.media.udp import Endpoint, pack_sockaddr
 from tests.support.bridge import eventually
 from tests.support.bridge_mux import FrontDoor, check, front_door
 from tests.support.bridge_stage import KEYS
@@ -240,3 +241,24 @@ async def test_without_ipv6_both_ports_are_opened_for_ipv4(monkeypatch: pytest.M
         monkeypatch.undo()
         socket.create_connection(("127.0.0.1", listener.port)).close()
         await listener.close()
+
+
+def test_an_address_that_is_pushed_out_lives_until_the_batch_has_left() -> None:
+    """What is on its way there points at it: the kernel would read whatever lies there then."""
+
+    class Watched(Endpoint):
+        __slots__ = ("__weakref__",)
+
+    with front_door() as door, ExitStack() as visitors:
+        session = door.session()
+        old = Watched(pack_sockaddr(socket.AF_INET, ("127.0.0.1", 9)))
+        session.add_candidate(old, 100, door.now)
+        reference, seen = ref(old), []
+        door.after_batch = lambda now: seen.append(reference() is not None)
+        del old
+        for _ in range(MAX_CANDIDATES):
+            visitors.enter_context(door.visitor()).send(check(session))
+        door.mux.on_readable()
+        assert len(session.candidates) == MAX_CANDIDATES
+        assert seen == [True]
+        assert reference() is None
