@@ -1,12 +1,14 @@
 """The bridge's copy loop in compiled form: conf/media/libcopies.so, where a C compiler is.
 
-Not needed: without it the same loop runs in Python (docs/decisions/0020).
+Not needed: without it the same loop runs in Python (docs/decisions/0021).
 """
 
+import ctypes
 import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tools.steps import ROOT, say
 
@@ -25,10 +27,8 @@ def digest() -> str:
 
 def prepare() -> None:
     """Compile when the sources have changed; without a compiler say so and go on."""
-    wanted = digest()
-    if LIBRARY.exists() and wanted.encode() in LIBRARY.read_bytes():
+    if is_current(LIBRARY):
         return
-    LIBRARY.unlink(missing_ok=True)
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         say("Copy loop: no C compiler (Debian: apt-get install gcc libc6-dev), so Python's serves")
@@ -38,14 +38,24 @@ def prepare() -> None:
         say("Copy loop: could not be compiled here, so Python's serves")
 
 
+def is_current(library: Path) -> bool:
+    """Does it run on this machine, and was it made of these sources?"""
+    try:
+        made_of = (ctypes.c_char * 65).in_dll(ctypes.CDLL(str(library)), "made_of")
+    except (OSError, ValueError):
+        return False
+    return made_of.value == digest().encode()
+
+
 def compile_to(library: Path, compiler: str, *more: str) -> bool:
     """Whether `compiler` made `library`; it appears whole or not at all. `more`: flags."""
-    unfinished = library.with_suffix(".new")
     made_of = f'-DMADE_OF="{digest()}"'
-    words = [compiler, *FLAGS, *more, made_of, "-o", str(unfinished), str(SOURCES[-1])]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode:
-        unfinished.unlink(missing_ok=True)
+    try:
+        with TemporaryDirectory(dir=library.parent) as folder:  # another may compile beside us
+            made = Path(folder) / library.name
+            words = [compiler, *FLAGS, *more, made_of, "-o", str(made), str(SOURCES[-1])]
+            subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            made.replace(library)
+    except (OSError, subprocess.CalledProcessError):  # or nobody may write there
         return False
-    unfinished.rename(library)
     return True

@@ -95,8 +95,9 @@ static void add_message(struct burst *burst, void *name, uint32_t first, uint32_
 static void note_sent(struct slot_row *row, const struct burst *burst)
 {
     const struct item *newest = &burst->items[burst->newest], *numbered;
+    int64_t before = row->last;
 
-    if (newest->ext + row->offset <= row->last)
+    if (newest->ext + row->offset <= before)
         return;
     row->last = newest->ext + row->offset;
     row->last_ts = newest->timestamp + row->ts_offset;
@@ -105,6 +106,8 @@ static void note_sent(struct slot_row *row, const struct burst *burst)
     if (burst->numbered == burst->item_count)
         return;
     numbered = &burst->items[burst->numbered];
+    if (numbered->ext + row->offset <= before)
+        return; /* it came late: a newer picture has left */
     if (numbered->picture_at)
         row->last_picture = numbered->picture + row->picture_offset;
     if (numbered->tl0_at)
@@ -162,9 +165,9 @@ void make_copies(struct burst *burst)
 
         if (burst->at + 1 < burst->row_count)
             __builtin_prefetch(burst->rows[burst->at + 1]);
-        if (!row->peer->context || !row->types[burst->codec])
+        if (!row->peer->context || row->types[burst->codec] == NO_TYPE)
             continue;
-        if (burst->is_stripped && row->types[RED])
+        if (burst->is_stripped && row->types[RED] != NO_TYPE)
             continue;
         if (row->is_shaped || !row->peer->name || row->from_ext > burst->oldest_ext) {
             burst->apart[burst->apart_count++] = burst->at;

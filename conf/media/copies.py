@@ -1,10 +1,9 @@
 """The copy loop in compiled form: `copies.c` between the forwarder and the transmit batch.
 
 Optional: `make` compiles it where a C compiler is (tools/native.py); where none is, or the
-system is not Linux, `Forwarder` makes the same copies in Python (decision 0020).
+system is not Linux, `Forwarder` makes the same copies in Python (decision 0021).
 """
 
-from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -27,12 +26,11 @@ def load(library: Path = LIBRARY) -> Any | None:
     if libc is None or not library.is_file():
         return None
     try:
-        found = ffi.dlopen(str(library))
-        made_of = ffi.string(found.made_of)
+        found, wanted = ffi.dlopen(str(library)), digest()
+        # Rows laid out otherwise than rows.h says would be written through.
+        return found.make_copies if ffi.string(found.made_of) == wanted.encode() else None
     except (OSError, AttributeError):
         return None
-    # Rows laid out otherwise than rows.h says would be written through.
-    return found.make_copies if made_of == digest().encode() else None
 
 
 def digest() -> str:
@@ -60,7 +58,7 @@ class Copies:
         burst.name_size = port.name_size
         self._items = [ffi.addressof(burst, "items", i) for i in range(TX_SLOTS)]
 
-    def make(self, group: Group, burst: list[Sent], now: float) -> Iterable[int]:
+    def make(self, group: Group, burst: list[Sent], now: float) -> list[int]:
         """A copy of each packet for each slot; the places in `group.slots` that were left out.
 
         Those need more than the loop can: a TCP connection, a shaper, a part of the burst only.
@@ -81,7 +79,8 @@ class Copies:
             outbox.flush()
         self.forwarded = call.forwarded
         outbox.failed += call.failed
-        return self._apart[0 : call.apart_count] if call.apart_count else ()
+        left_out: list[int] = ffi.unpack(self._apart, call.apart_count)
+        return left_out
 
     def _describe(self, burst: list[Sent]) -> None:
         call, first = self._burst, burst[0]

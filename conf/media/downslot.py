@@ -164,13 +164,15 @@ class DownSlot:
 
         `numbered`: the newest of them that has picture numbers, if that is another one.
         """
-        row = self.row
-        if newest.ext + offsets.offset > row.last:
+        row, last = self.row, self.row.last
+        if newest.ext + offsets.offset > last:
             row.last = newest.ext + offsets.offset
-            row.last_ts = (newest.timestamp + row.ts_offset) & _M32
+            row.last_ts = (newest.timestamp + offsets.ts_offset) & _M32
             row.last_at = now
             row.last_codec = CODECS[newest.codec]
-            picture = (numbered or newest).picture
+            numbered = numbered or newest
+            is_late = numbered.ext + offsets.offset <= last  # a newer picture has left
+            picture = None if is_late else numbered.picture
             if picture is not None and picture.picture_at >= 0:
                 row.last_picture = picture.picture + offsets.picture_offset
             if picture is not None and picture.tl0_at >= 0:

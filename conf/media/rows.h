@@ -6,6 +6,7 @@
 #define SENT_NUMBERS 2048 /* remembered per peer, by transport-wide number */
 #define CODECS 4
 #define RED 3             /* index of RED among them */
+#define NO_TYPE 255       /* a payload type has seven bits; 0 is one */
 #define VOICES 128        /* remembered per slot */
 #define VOICE_BYTES 16384 /* of ciphertext, for all of them */
 
@@ -36,7 +37,7 @@ struct slot_row {
     int64_t last;              /* highest out number that has left, extended */
     uint32_t ssrc;
     uint32_t ts_offset;
-    uint8_t types[CODECS];     /* payload types; 0: it does not take the codec */
+    uint8_t types[CODECS];     /* payload types; NO_TYPE: it does not take the codec */
     uint8_t is_shaped;         /* something else sends in place of the loop */
     uint8_t last_codec;
     int32_t picture_offset;

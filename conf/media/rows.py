@@ -17,6 +17,8 @@ ffi.cdef(Path(__file__).with_name("rows.h").read_text())
 
 CODECS: Final = {CodecName.VP8: 0, CodecName.H264: 1, CodecName.OPUS: 2, CodecName.RED: 3}
 
+NO_TYPE: Final = 255
+
 Row = Any  # cffi knows the fields, mypy does not
 
 
@@ -34,8 +36,8 @@ def new_slot(peer: Row, ssrc: int, types: dict[CodecName, int]) -> Row:
     """A `slot_row` that has sent nothing. `types`: payload types by codec. Keep `peer` alive."""
     row = ffi.new("struct slot_row *")
     row.peer, row.ssrc, row.last_at = peer, ssrc, -1.0
-    for codec, payload_type in types.items():
-        row.types[CODECS[codec]] = payload_type
+    for codec, place in CODECS.items():
+        row.types[place] = types.get(codec, NO_TYPE)
     return row
 
 

@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from conf.media.forward import Forwarder
 from conf.media.layer import Group, Sent
 from conf.media.outbox import Outbox
 from conf.media.picture import Picture
-from conf.media.rows import CODECS, ffi
+from conf.media.rows import CODECS, NO_TYPE, ffi
 from conf.media.rtp import HeaderForm
 from conf.media.sdp import CodecName, Extension, Role, parse_offer
 from conf.media.session import Session
@@ -73,7 +74,8 @@ def cases(draw: st.DrawFn) -> Case:
     count = draw(st.sampled_from([1, 1, 1, 2, 3, 7, udp.TX_SLOTS]))
     numbered = st.tuples(st.integers(0, 127), st.integers(0, 255), st.booleans(), st.booleans())
     picture = st.none() | numbered if codec is CodecName.VP8 else st.none()
-    slot = st.sampled_from([*["usual"] * 6, "later", "lost", "keyless", "lacking", "shaped", "red"])
+    others = ["later", "ahead", "lost", "keyless", "lacking", "shaped", "red", "zero"]
+    slot = st.sampled_from([*["usual"] * 6, *others])
     many = st.integers(1, 40 if count < 4 else 4)
     return Case(
         codec,
@@ -160,7 +162,11 @@ def _slot(case: Case, hall: Hall, kind: str, ssrc: int) -> DownSlot:
     site.socket.close()
     section = sections[Role.AUDIO_DOWN if case.codec in VOICE else Role.MAIN_DOWN]
     lacks = {"lacking": case.codec, "red": CodecName.RED}.get(kind)
-    found = tuple(codec for codec in section.codecs if codec.name is not lacks)
+    found = tuple(
+        replace(codec, payload_type=0) if kind == "zero" and codec.name is case.codec else codec
+        for codec in section.codecs
+        if codec.name is not lacks
+    )
     ids = {Extension.TRANSPORT_CC: case.identity} if case.identity else {}
     session = Session(CERTIFICATE, (), hall.outbox.port.send, Nobody(), 0.0)
     session.srtp = SrtpContexts(KEYS)
@@ -172,7 +178,7 @@ def _slot(case: Case, hall: Hall, kind: str, ssrc: int) -> DownSlot:
     row.offset, row.ts_offset, row.picture_offset, row.tl0_offset, session.row.next_sequence = (
         case.offsets
     )
-    row.last, row.last_ts = SOME + row.offset - 1, 7
+    row.last, row.last_ts = SOME + row.offset - (kind != "ahead"), 7
     row.from_ext = SOME + len(case.numbers) // 2 if kind == "later" else 0
     if case.codec in VOICE:
         slot.voices = voices.VoiceRing()
@@ -268,6 +274,27 @@ def test_a_packet_that_cannot_be_protected_is_left_out_of_its_burst() -> None:
             assert [len(packet) for packet in sent] == [316, 316]
 
 
+def test_a_picture_that_comes_late_does_not_set_the_numbers_back() -> None:
+    """The next source goes on from the newest that has left, whatever padding came behind."""
+    case = a_case(numbers=[SOME, SOME + 2], sizes=[300] * 2, pictures=[(5, 9, True, True), None])
+    for loop in (copies.load(), None):
+        with opened(case, loop) as hall:
+            row = hall.slots[0].row
+            row.last, row.last_picture, row.last_tl0 = SOME + 1, 6, 10
+            hall.send(burst_of(case))
+            assert (row.last, row.last_picture, row.last_tl0) == (SOME + 2, 6, 10)
+
+
+def test_payload_type_zero_is_one() -> None:
+    """An offer may name it; such a site is sent its packets like any other."""
+    case = a_case(slots=["zero"])
+    for loop in (copies.load(), None):
+        with opened(case, loop) as hall:
+            hall.send(burst_of(case))
+            ((packet,),) = hall.outcome()["wire"].values()
+            assert packet[1] & 0x7F == 0
+
+
 def test_what_it_is_compiled_from_agrees_with_the_rest() -> None:
     """Sizes that rows.h and Python both name."""
     named = ffi.dlopen(None)
@@ -276,6 +303,7 @@ def test_what_it_is_compiled_from_agrees_with_the_rest() -> None:
     assert named.SENT_NUMBERS == HISTORY
     assert (named.VOICES, named.VOICE_BYTES) == (voices.VOICES, voices.ROOM)
     assert (len(CODECS), CODECS[CodecName.RED]) == (named.CODECS, named.RED)
+    assert named.NO_TYPE == NO_TYPE
     assert copies.digest() == native.digest()
     assert copies.LIBRARY == native.LIBRARY
 
@@ -290,6 +318,30 @@ def test_one_compiled_from_other_sources_is_not_used(tmp_path: Path) -> None:
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"\x7fELF")
     assert copies.load(broken) is None
+
+
+def test_one_of_another_machine_is_not_used_but_made_anew(tmp_path: Path) -> None:
+    """A folder copied whole, from a PC to an ARM box, brings its library along."""
+    theirs = bytearray(native.LIBRARY.read_bytes())
+    theirs[18:20] = b"\xf3\xf3"  # e_machine
+    library = tmp_path / "libcopies.so"
+    library.write_bytes(theirs)
+    assert copies.load(library) is None
+    assert not native.is_current(library)
+    assert native.is_current(native.LIBRARY)
+
+
+def test_two_may_compile_it_at_once_and_nobody_need(tmp_path: Path) -> None:
+    """Each in a place of its own; where nothing can be written, it just is not there."""
+    library = tmp_path / "libcopies.so"
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: native.compile_to(library, "cc"), range(4)))
+    assert made == [True] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["libcopies.so"]
+    assert native.is_current(library)
+    assert not native.compile_to(tmp_path / "nowhere" / "libcopies.so", "cc")
+    assert not native.compile_to(library, str(tmp_path / "no compiler"))
+    assert native.is_current(library)
 
 
 def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
