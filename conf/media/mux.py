@@ -15,6 +15,7 @@ from pylibsrtp._binding import ffi as srtp_ffi
 from conf.media import stun
 from conf.media.mmsg import HEADROOM, RX_SLOTS, RxSlots, SlotArray
 from conf.media.opened import WAIT_S, OpenPictures
+from conf.media.records import is_of_a_client
 from conf.media.session import Session
 from conf.media.srtp import MAX_SSRCS, OK, unprotect, unprotect_rtcp
 from conf.media.udp import MAX_DATAGRAM, Endpoint, MmsgPort, PlainSlots
@@ -33,12 +34,14 @@ class Counters:
 
     __slots__ = (
         "bad_class",
+        "bad_dtls",
         "bad_rtcp",
         "bad_rtp",
         "bad_size",
         "bad_stun",
         "received",
         "replayed_stun",
+        "surplus_dtls",
         "surplus_ssrc",
         "surplus_stun",
         "unknown_source",
@@ -51,11 +54,13 @@ class Counters:
     received: int
     bad_size: int
     bad_class: int
+    bad_dtls: int
     bad_stun: int
     replayed_stun: int
     unknown_source: int
     bad_rtp: int
     bad_rtcp: int
+    surplus_dtls: int
     surplus_ssrc: int
     surplus_stun: int
 
@@ -229,10 +234,8 @@ class Mux:
             session = self._by_key.get(key)
             if session is None:
                 self.counters.unknown_source += 1
-            elif session.takes_dtls(now) and session.on_dtls(
-                bytes(memory[base : base + size]), key
-            ):
-                self._start_handshake(session)
+            else:
+                self._on_dtls(session, bytes(memory[base : base + size]), key, now)
         else:
             self.counters.bad_class += 1
 
@@ -280,6 +283,15 @@ class Mux:
         session.heard_at = now
         if session.endpoint is None or session.endpoint.key != key:
             session.follow(key, now - self._waited_s)
+
+    def _on_dtls(self, session: Session, data: bytes, key: bytes, now: float) -> None:
+        """A record from a member's address, perhaps not the member's."""
+        if not is_of_a_client(data):
+            self.counters.bad_dtls += 1
+        elif not session.takes_dtls(now):
+            self.counters.surplus_dtls += 1
+        elif session.on_dtls(data, key):
+            self._start_handshake(session)
 
     def _on_stun(self, data: bytes, key: bytes, endpoint: Endpoint | None, now: float) -> None:
         ufrag = stun.requested_ufrag(data)

@@ -22,7 +22,8 @@ from conf.media.udp import Endpoint
 MAX_CANDIDATES: Final = 8
 AMPLIFICATION: Final = 3  # bytes sent per byte received before the handshake ends
 CHECKS: Final = (100.0, 100.0)  # connectivity checks answered, a second and at once
-DTLS_RECORDS: Final = (100.0, 50.0)  # a handshake has a dozen datagrams, the call after it one
+FLIGHTS: Final = (1000.0, 200.0)  # datagrams of a handshake: a dozen, each 11 µs
+DTLS_RECORDS: Final = (100.0, 50.0)  # after it: the last flight again, and one goodbye
 
 
 class PacketSink(Protocol):
@@ -58,6 +59,7 @@ class Session:
         "_dtls",
         "_endpoint",
         "_fingerprints",
+        "_flights",
         "_followed_at",
         "_paused_key",
         "_received",
@@ -103,7 +105,8 @@ class Session:
         self._context: object | None = None
         self.history = SendHistory()
         self.row = new_peer(self.history)
-        self.checks, self._records = Bucket(*CHECKS), Bucket(*DTLS_RECORDS)
+        self.checks, self._flights = Bucket(*CHECKS), Bucket(*FLIGHTS)
+        self._records = Bucket(*DTLS_RECORDS)
         self.heard_at = now
         self.is_closed = False
         self.has_left = False  # for good: what is still under way brings nobody back
@@ -209,8 +212,9 @@ class Session:
         self.endpoint = None
 
     def takes_dtls(self, now: float) -> bool:
-        """May one more record come? Anybody can send them from a member's address."""
-        return not self.is_closed and self._records.take(now)
+        """May one more datagram come? Anybody can send them from a member's address."""
+        budget = self._flights if self.srtp is None else self._records
+        return not self.is_closed and budget.take(now)
 
     def on_dtls(self, datagram: bytes, key: bytes) -> bool:
         """Feed a DTLS datagram; True when the handshake is to be started now (`handshake`)."""

@@ -1,5 +1,6 @@
 """Whose an address is: by what passed there, for how many, and until another has a claim."""
 
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -12,11 +13,12 @@ from pylibsrtp._binding import ffi
 
 from conf.media import udp
 from conf.media.mux import HIJACK_GUARD_S
-from conf.media.session import CHECKS, MAX_CANDIDATES, Session
+from conf.media.session import CHECKS, DTLS_RECORDS, FLIGHTS, MAX_CANDIDATES, Session
 from conf.media.srtp import OK, SrtpContexts, protect, protect_rtcp
 from conf.media.tcp import TcpListener
 from conf.media.transactions import RECENT
 from conf.media.udp import Endpoint, pack_sockaddr
+from tests.support import bridge_flood
 from tests.support.bridge import eventually
 from tests.support.bridge_mux import FrontDoor, check, front_door
 from tests.support.bridge_stage import KEYS
@@ -202,6 +204,35 @@ def test_no_captured_check_of_a_long_meeting_is_consent_again() -> None:
         assert door.mux.counters.replayed_stun == 2 * RECENT
         door.knock(home, check(session))
         assert session.heard_at == door.now
+
+
+def hello(number: int) -> bytes:
+    """Of a client: the heads are right."""
+    head = struct.pack("!BHHHIH", 22, 0xFEFF, 0, 0, number, 72)
+    return head + b"\x01\x00\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x3c" + bytes(60)
+
+
+async def test_what_a_handshake_may_take_is_not_what_a_call_may() -> None:
+    """Forged records take nothing of either; a goodbye may come after any number of hellos."""
+    with front_door() as door, door.visitor() as member:
+        session, counters = door.session(), door.mux.counters
+        door.knock(member, check(session))
+        for forged in bridge_flood.dtls_records(random.Random(7))[:400]:
+            door.knock(member, forged)
+        assert not door.shaken
+        most = int(FLIGHTS[1])
+        for number in range(most + 10):
+            door.knock(member, hello(number))
+        assert door.shaken == [session]
+        assert (counters.surplus_dtls, counters.bad_dtls + door.port.dropped_by_kernel()) == (
+            10,
+            400,
+        )
+        session.srtp = SrtpContexts(KEYS)
+        for number in range(int(DTLS_RECORDS[1]) + 5):
+            door.knock(member, hello(number))
+        assert counters.surplus_dtls == 15
+        await session.close()
 
 
 class _Line(Endpoint):

@@ -5,6 +5,8 @@ import contextlib
 import random
 import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bench.bridge_guard import KINDS, run
 from conf.media.client import ParticipantConnected, ParticipantLost
 from conf.media.dtls import DtlsLink
 from conf.media.transactions import TRANSMISSIONS
+from tests.support import bridge_flood
 from tests.support.bridge import (
     eventually,
     kernel_drops,
@@ -180,6 +183,48 @@ async def test_media_follows_its_owner_to_a_new_address(tmp_path: Path) -> None:
         await b.close()
 
 
+@asynccontextmanager
+async def first_flight(site: Site) -> AsyncIterator[bytes]:
+    """The hello that the site's browser would send."""
+    sent: list[bytes] = []
+    link = DtlsLink(site._certificate, sent.append, lambda: None, is_server=False)
+    shaking = asyncio.create_task(link.handshake([site.answer.fingerprint]))
+    await eventually(lambda: bool(sent))
+    try:
+        yield sent[0]
+    finally:
+        shaking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await shaking
+        await link.close()
+
+
+async def test_forged_records_starve_no_handshake(tmp_path: Path) -> None:
+    """Thousands a second from the member's own address, alerts that would end it among them."""
+    forged = bridge_flood.dtls_records(random.Random(3))
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a")
+        a = Site("a")
+        answer = await bridge.worker.join("room", "a", a.offer())
+        a.accept(answer.answer_sdp)
+        asyncio.get_running_loop().add_reader(a.socket.fileno(), a._readable)
+        await a.check()
+
+        async def forge() -> None:
+            for at in range(0, len(forged), 10):
+                for data in forged[at : at + 10]:
+                    a.send_raw(data)
+                await asyncio.sleep(0.002)
+
+        await forge()
+        flood = asyncio.create_task(forge())
+        async with asyncio.timeout(10):
+            await a.connect(answer.answer_sdp)
+        await flood
+        assert (await bridge.worker.stats())["datagrams_bad_dtls_total"] > len(forged) / 2
+        await a.close()
+
+
 async def test_no_handshake_begins_from_an_address_without_a_check(tmp_path: Path) -> None:
     """A flawless ClientHello from elsewhere is a stranger's datagram: no answer, nothing begun."""
     async with running_bridge(tmp_path) as bridge:
@@ -187,20 +232,13 @@ async def test_no_handshake_begins_from_an_address_without_a_check(tmp_path: Pat
         a = Site("a")
         answer = await bridge.worker.join("room", "a", a.offer())
         a.accept(answer.answer_sdp)
-        sent: list[bytes] = []
-        link = DtlsLink(a._certificate, sent.append, lambda: None, is_server=False)
-        shaking = asyncio.create_task(link.handshake([a.answer.fingerprint]))
-        await eventually(lambda: bool(sent))
-        for _ in range(5):
-            a.send_raw(sent[0])
-        counters = await bridge.worker.stats()
+        async with first_flight(a) as hello:
+            for _ in range(5):
+                a.send_raw(hello)
+            counters = await bridge.worker.stats()
         assert counters["datagrams_unknown_source_total"] == 5
         with pytest.raises(BlockingIOError):
             a.socket.recv(2000)
-        shaking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await shaking
-        await link.close()
         await a.connect(answer.answer_sdp)  # its own check, and the same hello is welcome
         await a.close()
 
@@ -238,11 +276,11 @@ async def test_little_is_sent_before_the_handshake(tmp_path: Path) -> None:
         answer = await bridge.worker.join("room", "a", a.offer())
         a.accept(answer.answer_sdp)
         out = a.binding_request()
-        hello = b"\x16\xfe\xff" + bytes(10)
-        a.socket.sendto(out, a.remote)
-        await asyncio.sleep(0.1)
-        a.socket.sendto(hello, a.remote)
-        await asyncio.sleep(3)
+        async with first_flight(a) as hello:
+            a.socket.sendto(out, a.remote)
+            await asyncio.sleep(0.1)
+            a.socket.sendto(hello, a.remote)
+            await asyncio.sleep(3)
         received = 0
         while True:
             try:
