@@ -33,11 +33,12 @@ _Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class End(enum.StrEnum):
-    """Why a process is no more, though nobody asked for it."""
+    """Why a process is no more, though it is still wanted."""
 
     DIED = "died"
     HUNG = "hung"
     NOT_STARTED = "not_started"
+    RENEWED = "renewed"  # as asked
 
 
 class Child:
@@ -72,6 +73,7 @@ class Child:
         self._writer: asyncio.StreamWriter | None = None
         self._last_id = 0
         self._stopping = asyncio.Event()
+        self._renewing = False
 
     async def run(self, ready: asyncio.Event, *, is_needed: bool = False) -> None:
         """Keep it running until `stop`; `ready` at once, or when one that is needed serves.
@@ -90,6 +92,7 @@ class Child:
             if not ready.is_set():
                 raise Unavailable(f"{self.name} did not start")
             is_steady = end is not End.NOT_STARTED and loop.time() - started_at >= STEADY_S
+            is_steady = is_steady or end is End.RENEWED
             short_lives = 0 if is_steady else short_lives + 1
             self.restarts += 1
             pause = RESTART_PAUSES_S[min(short_lives, len(RESTART_PAUSES_S) - 1)]
@@ -102,6 +105,12 @@ class Child:
     def stop(self) -> None:
         """Hang up; the child closes its files and ends. Idempotent."""
         self._stopping.set()
+
+    def renew(self) -> None:
+        """Hang up; the child closes its files and ends, and a new one is started."""
+        if self._writer is not None:
+            self._renewing = True
+            self._writer.close()
 
     @property
     def is_connected(self) -> bool:
@@ -200,6 +209,8 @@ class Child:
             finally:
                 self._writer = None  # who asks from now on is refused at once
                 writer.close()
+            if self._renewing:
+                end, self._renewing = End.RENEWED, False
             if watch.done():
                 end = End.HUNG
             watch.cancel()

@@ -297,9 +297,13 @@ class Room(Turns):
 
     async def move(self, worker: MediaWorker) -> None:
         """Go on in another worker: orders first, then the pages join anew. Raises: Unavailable."""
-        await worker.open_room(self.meeting_id)
-        if self.state.seats:
-            await worker.apply(self.meeting_id, orders.media_state(self.state))
+        try:
+            await worker.open_room(self.meeting_id)
+            if self.state.seats:
+                await worker.apply(self.meeting_id, orders.media_state(self.state))
+        except AppError:
+            await worker.close_room(self.meeting_id)  # or its successor would open it
+            raise
         before, self._worker = self._worker, worker
         self._cameras.move(worker)
         await self._pages.emit_all("room.rejoin", {"reason": "moved"})

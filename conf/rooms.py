@@ -54,6 +54,14 @@ class WorkerLoad:
     is_draining: bool
 
 
+@dataclass(frozen=True)
+class Drained:
+    """How many rooms have left a worker, and which could not."""
+
+    moved: int
+    left: tuple[str, ...]
+
+
 class Rooms:
     """Opens rooms when somebody joins, routes media events to them, supervises the workers."""
 
@@ -208,24 +216,45 @@ class Rooms:
         ):
             await self._clock.sleep(0.5)
 
-    async def drain_worker(self, index: int) -> int:
-        """Move a worker's rooms to the others and give it no new ones. Returns: how many moved.
+    async def drain_worker(self, index: int) -> Drained:
+        """Move a worker's rooms to the others and give it no new ones.
 
-        Raises: NotFound; Conflict: there is no other worker; Unavailable.
+        Raises: NotFound; Conflict: there is no other worker.
         """
-        if not 0 <= index < len(self.workers):
-            raise NotFound("there is no such media worker")
+        self._worker(index)
         if not {worker.index for worker in self.workers} - self._draining - {index}:
             raise Conflict("this is the only media worker left")
         self._draining.add(index)
         moving = [room for room in self._rooms.values() if room.worker.index == index]
         for room in moving:
-            await room.ask(partial(room.move, self._worker_for(room.meeting_id)))
-        return len(moving)
+            try:
+                await room.ask(partial(room.move, self._worker_for(room.meeting_id)))
+            except AppError as error:  # it stays; the others go
+                log.warning("room_not_moved", room_id=room.meeting_id, cause=error.message)
+        left = [
+            room.meeting_id for room in self._rooms.values()
+            if room in moving and room.worker.index == index
+        ]  # fmt: skip
+        return Drained(len(moving) - len(left), tuple(left))
 
     def undrain_worker(self, index: int) -> None:
         """The worker takes new rooms again."""
         self._draining.discard(index)
+
+    def restart_worker(self, index: int) -> None:
+        """A new process in place of a drained worker's; it stays drained.
+
+        Raises: NotFound; Conflict: it takes rooms, or has some.
+        """
+        worker = self._worker(index)
+        if index not in self._draining or self.worker_loads()[index].rooms:
+            raise Conflict("only a drained media worker without meetings is restarted")
+        worker.renew()
+
+    def _worker(self, index: int) -> MediaWorker:
+        if not 0 <= index < len(self.workers):
+            raise NotFound("there is no such media worker")
+        return self.workers[index]
 
     def worker_loads(self) -> list[WorkerLoad]:
         """What lies on each media worker of this node, by index."""

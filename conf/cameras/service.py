@@ -22,6 +22,7 @@ ENDS: Final = {
     End.DIED: "the process that reads cameras has ended; it is started anew",
     End.HUNG: "the process that reads cameras did not answer any more; it is started anew",
     End.NOT_STARTED: "the process that reads cameras does not start; it is tried again",
+    End.RENEWED: "the process that reads cameras is started anew",
 }
 TRIAL_S = 20.0
 """Longer than the camera process may take to open a stream and wait for its first picture."""

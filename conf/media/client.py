@@ -139,6 +139,10 @@ class MediaWorker:
         """Hang up; the worker says goodbye to everybody and ends. Idempotent."""
         self.child.stop()
 
+    def renew(self) -> None:
+        """Hang up as in `stop`, and start a successor."""
+        self.child.renew()
+
     @property
     def is_serving(self) -> bool:
         """Whether it runs and knows its orders."""

@@ -85,9 +85,10 @@ class MediaWorkers(ApiModel):
 
 
 class Drained(ApiModel):
-    """How many rooms have moved."""
+    """How many rooms have moved; `left`: meetings whose rooms could not, to be tried again."""
 
     moved: int
+    left: tuple[str, ...]
 
 
 async def meeting_quality(request: Request[None, None]) -> MeetingQuality:
@@ -136,7 +137,8 @@ async def drain_worker(request: Request[None, Empty]) -> Drained:
         await request.app.audit.append(
             uow, actor=request.principal.actor, action="media.drain", target=f"worker:{index}"
         )
-    return Drained(moved=await request.app.rooms.drain_worker(index))
+    drained = await request.app.rooms.drain_worker(index)
+    return Drained(moved=drained.moved, left=drained.left)
 
 
 async def undrain_worker(request: Request[None, None]) -> None:
@@ -147,6 +149,16 @@ async def undrain_worker(request: Request[None, None]) -> None:
             uow, actor=request.principal.actor, action="media.undrain", target=f"worker:{index}"
         )
     request.app.rooms.undrain_worker(index)
+
+
+async def restart_worker(request: Request[None, Empty]) -> None:
+    """A new process for a drained worker, which stays drained."""
+    index = _index(request)
+    async with request.write() as uow:
+        await request.app.audit.append(
+            uow, actor=request.principal.actor, action="media.restart", target=f"worker:{index}"
+        )
+    request.app.rooms.restart_worker(index)
 
 
 _WORKERS = "/api/v1/system/media"
@@ -162,4 +174,7 @@ ROUTES = [
     Route("DELETE", f"{_WORKERS}/{{index}}/drain", undrain_worker,
           permission=Permission.SYSTEM_MANAGE, is_county_wide=True,
           summary="Let a media worker take rooms again"),
+    Route("POST", f"{_WORKERS}/{{index}}/restart", restart_worker, body=Empty,
+          permission=Permission.SYSTEM_MANAGE, is_county_wide=True,
+          summary="Start a drained media worker anew"),
 ]  # fmt: skip

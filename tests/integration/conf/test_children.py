@@ -108,6 +108,18 @@ async def running(
     assert not is_there(child)
 
 
+async def test_one_that_is_renewed_has_a_successor(tmp_path: Path) -> None:
+    """It ends by itself, is told of as asked for, and questions reach the next."""
+    told = Told()
+    async with running(ANSWERING, tmp_path, told, is_needed=True) as child:
+        before = child.process_id
+        child.renew()
+        await told.until(lambda: told.starts == 2)
+        assert told.ends == [End.RENEWED]
+        assert child.process_id != before
+        assert (await child.ask("echo", this=1))["got"] == 1
+
+
 @pytest.mark.parametrize(
     "script",
     [HELLO, HELLO + "s.sendall(b'\\0\\0\\0\\x20{')", HELLO + "say(b'no JSON')"],

@@ -6,13 +6,18 @@ import signal
 import sys
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from conf.media.client import MediaWorker
 from conf.media.model import ParticipantLost, SlotMapChanged
+from conf.settings import MediaSettings
+from conf.turns import INBOX_SIZE
 from core.auth.model import Role
+from core.errors import Unavailable
 from signaling.settings import Settings
 from tests.support.bridge import eventually, kernel_drops
 from tests.support.meeting import House, Page, Refused, running_house
@@ -71,6 +76,62 @@ async def test_rooms_keep_to_their_worker_and_move_when_it_is_drained(
         await admin.call("DELETE", "/system/media/0/drain")
         assert not (await admin.get("/system/media"))["items"][0]["is_draining"]
         assert not any(name == "room.rejoin" for name, _ in pages[1][0].heard)
+
+
+async def test_a_meeting_that_cannot_move_keeps_no_other_back(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    """It is named and goes on where it is; once empty, the worker is given a new process."""
+    async with running_house(house_settings(sqlite_url, media={"workers": 2})) as house:
+        admin = await house.desk("admin", Role.ADMIN)
+        await admin.post("/system/media/1/drain", {})
+        meetings = []
+        for _ in range(2):
+            await house.open()
+            await (await house.page("hall")).join(with_media=False)
+            meetings.append(house.meeting_id)
+        await admin.call("DELETE", "/system/media/1/drain")
+        rooms, (first, second) = house.app.rooms, house.app.rooms.workers
+        busy, may_go_on = rooms._rooms[meetings[0]], asyncio.Event()
+
+        async def wait() -> None:
+            await may_go_on.wait()
+
+        for _ in range(INBOX_SIZE + 1):
+            busy.tell(wait)
+            await asyncio.sleep(0)
+        told = await admin.post("/system/media/0/drain", {})
+        assert (told["moved"], told["left"]) == (1, meetings[:1])
+        assert busy.worker is first
+        assert rooms._rooms[meetings[1]].worker is second
+        with pytest.raises(Refused, match="conflict"):
+            await admin.post("/system/media/0/restart", {})
+        may_go_on.set()
+        told = await admin.post("/system/media/0/drain", {})
+        assert (told["moved"], told["left"]) == (1, [])
+        before = first.process_id
+        await admin.post("/system/media/0/restart", {})
+        await eventually(lambda: first.process_id != before and first.is_serving)
+        assert (await first.stats())["rooms"] == 0
+        assert (await second.stats())["rooms"] == 2
+        with pytest.raises(Refused, match="conflict"):
+            await admin.post("/system/media/1/restart", {})
+        assert (await admin.get("/system/media"))["items"][0]["is_draining"]
+
+
+async def test_a_room_that_could_not_move_leaves_nothing_where_it_did_not_go(
+    sqlite_url: str, house_settings: Callable[..., Settings]
+) -> None:
+    """A worker that comes back later opens no room of a meeting that stayed where it was."""
+    async with running_house(house_settings(sqlite_url)) as house:
+        await house.open()
+        await (await house.page("hall")).join(with_media=False)
+        rooms = house.app.rooms
+        room, away = rooms._rooms[house.meeting_id], MediaWorker(MediaSettings(), 1, Path("away"))
+        with pytest.raises(Unavailable):
+            await room.ask(partial(room.move, away))
+        assert not away._states
+        assert room.worker is rooms.workers[0]
 
 
 async def test_meetings_spread_over_the_workers_that_run(

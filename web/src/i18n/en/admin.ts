@@ -90,6 +90,7 @@ export default {
       camera_delete: 'Removed a camera',
       media_drain: 'Drained a worker',
       media_undrain: 'Worker takes rooms again',
+      media_restart: 'Restarted a worker',
       sms_submit: 'Sent a text',
       sms_cancel: 'Withdrew a text',
       sms_again: 'Sent again',

@@ -90,6 +90,7 @@ export default {
       camera_delete: '删除摄像机',
       media_drain: '媒体进程停接',
       media_undrain: '媒体进程恢复',
+      media_restart: '重启媒体进程',
       sms_submit: '发短信',
       sms_cancel: '撤回短信',
       sms_again: '再次发送',

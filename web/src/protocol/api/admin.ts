@@ -15,5 +15,6 @@ export const fetchSystem = (http: Http): Promise<SystemStatus> => http.get('/sys
 export const runSelfTest = (http: Http): Promise<SelfTest> => http.get('/system/check')
 export type MediaWorkers = Schema<'MediaWorkers'>
 export const listWorkers = (http: Http): Promise<MediaWorkers> => http.get('/system/media')
-export const drainWorker = (http: Http, index: number): Promise<{ moved: number }> => http.patient(`/system/media/${index}/drain`)
+export const drainWorker = (http: Http, index: number): Promise<Schema<'Drained'>> => http.patient(`/system/media/${index}/drain`)
+export const restartWorker = (http: Http, index: number): Promise<unknown> => http.post(`/system/media/${index}/restart`)
 export const takeBackWorker = (http: Http, index: number): Promise<unknown> => http.delete(`/system/media/${index}/drain`)
