@@ -112,7 +112,7 @@ def rtp_header(data: bytes) -> None:
             continue
         form = HeaderForm(ids)
         before = _values(packet)
-        start, _ = form.compose(buffer, packet)
+        start = form.compose(buffer, packet)
         again.read(buffer, start, packet.payload_end, extension_table(ids))
         assert _values(again) == before
         assert again.payload == packet.payload

@@ -16,7 +16,7 @@ from conf.media.layers import TEMPORAL_SHARES, ladder
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
 from conf.media.probe import Prober
-from conf.media.rtp import MAX_HEADER, NONE, Packet, stamp_plain, write_padding
+from conf.media.rtp import MAX_HEADER, NONE, Packet, write_padding
 from conf.media.session import Session
 from conf.media.shaper import Shaper
 from conf.media.twcc import Buffer, Told, gather, parse_feedback
@@ -261,18 +261,15 @@ class DownBudget:
         memory, base = outbox.port.tx.memory, outbox.port.tx.bases[i]
         packet = _blank()
         packet.payload = packet.payload_end = base + MAX_HEADER
-        start, word = slot.form.compose(memory, packet)
+        start = slot.form.compose(memory, packet)
         header = packet.payload - start
         memory[base : base + header] = bytes(memory[start : packet.payload])
         stop = write_padding(memory, base, header, PADDING)
         slot.rtx_number = (slot.rtx_number + 1) & 0xFFFF
-        head = (memory, base + 1, next(iter(slot.rtx_types.values())), slot.rtx_number)
-        if slot.form.has_transport:
-            number = session.history.add(now_us, stop - base)
-            form = slot.form
-            form.stamp(*head, slot.row.last_ts, slot.rtx_ssrc, word, form.tag, number)
-        else:
-            stamp_plain(*head, slot.row.last_ts, slot.rtx_ssrc)
+        kind, has_number = next(iter(slot.rtx_types.values())), slot.form.has_transport
+        transport = session.history.add(now_us, stop - base) if has_number else 0
+        head = (kind, slot.rtx_number, slot.row.last_ts, slot.rtx_ssrc)
+        slot.form.stamp(memory, base, *head, transport)
         return outbox.commit(stop - base, session.context, session.endpoint)
 
 

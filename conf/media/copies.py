@@ -87,7 +87,7 @@ class Copies:
         assert len(burst) <= TX_SLOTS
         call.codec, call.is_stripped = CODECS[first.codec], first.is_stripped
         call.item_count = numbered = len(burst)
-        number_at = first.form.transport_offset if first.form.has_transport else 0
+        number_at = first.form.number_at
         newest, oldest = 0, first.ext
         for i, (item, sent) in enumerate(zip(self._items, burst, strict=False)):
             item.template = ffi.from_buffer("uint8_t[]", sent.template)  # `burst` keeps it alive

@@ -15,11 +15,13 @@ from conf.media.model import Darkness, Slot, SlotKind, SourceKind
 from conf.media.rows import CODECS, Row, new_slot
 from conf.media.rtp import HeaderForm
 from conf.media.sdp import Role, Section
+from conf.media.srtp import OK, protect
 from conf.media.thinner import Thinner
 from conf.media.timeline import layer_shift
 from conf.media.voices import VoiceRing
 
 if TYPE_CHECKING:
+    from conf.media.outbox import Outbox
     from conf.media.publisher import Track
     from conf.media.session import Session
     from conf.media.shaper import Shaper
@@ -150,6 +152,39 @@ class DownSlot:
         self.detach()
         self.track = track
         self.reason = self.suspected = None
+
+    def write(
+        self,
+        outbox: "Outbox",
+        place: int,
+        sent: Sent,
+        payload_type: int,
+        offsets: "Segment | Row",
+        sent_us: int,
+        template: bytes | None = None,
+    ) -> bool:
+        """Put a copy of `sent`, moved by `offsets`, into that place of the batch, and protect it.
+
+        `sent_us`: when it leaves; `template`: to write in place of its own. False: refused.
+        """
+        tx, session, form = outbox.port.tx, self.session, sent.form
+        memory, base = tx.memory, tx.bases[place]
+        template = template or sent.template
+        size, kind = len(template), sent.marker | payload_type
+        memory[base : base + size] = template
+        number = (sent.ext + offsets.offset) & 0xFFFF
+        timestamp = (sent.timestamp + offsets.ts_offset) & _M32
+        transport = session.history.add(sent_us, size) if form.has_transport else 0
+        form.stamp(memory, base, kind, number, timestamp, self.ssrc, transport)
+        if sent.picture is not None:
+            sent.picture.renumber(memory, base, offsets.picture_offset, offsets.tl0_offset)
+        tx.lengths[2 * place + 1] = size
+        if protect(session.context, tx.pointers[place], tx.sizes[place]) != OK:
+            outbox.failed += 1
+            return False
+        if self.voices is not None:
+            self.voices.keep(memory[base : base + tx.lengths[2 * place + 1]])
+        return True
 
     def note_sent(
         self,

@@ -6,7 +6,6 @@ A copy is made in a place of the transmit batch: the composed template, the head
 picture numbers moved, protected. `copies.c` does so for nearly all, `_copy` in Python.
 """
 
-import struct
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,17 +19,13 @@ from conf.media.model import SourceKind
 from conf.media.opened import OpenPictures
 from conf.media.outbox import Outbox
 from conf.media.picture import Picture, inspect
-from conf.media.rtp import HeaderForm, Packet, read_red, stamp_plain
+from conf.media.rtp import HeaderForm, Packet, read_red
 from conf.media.sdp import CodecName
-from conf.media.srtp import OK, protect
 from conf.media.udp import TX_SLOTS
 
-_M32: Final = 0xFFFFFFFF
 _MASK: Final = HISTORY - 1
 _TOO_LATE: Final = HISTORY - 64  # packets behind the newest that are not worth sending
 _MAX_BURST: Final = TX_SLOTS  # packets of one layer emitted together
-_pack_word = struct.Struct("!H").pack_into
-_pack_picture = struct.Struct("!HB").pack_into
 
 Burst = list[Sent]
 
@@ -127,7 +122,7 @@ class Forwarder:
         now: float,
     ) -> None:
         """Compose the packet once for all slots that share a header form."""
-        start, word = form.compose(memory, packet)
+        start = form.compose(memory, packet)
         sent = Sent(
             ext,
             packet.timestamp,
@@ -135,7 +130,6 @@ class Forwarder:
             codec,
             bytes(memory[start : packet.payload_end]),
             packet.payload - start,
-            word,
             form,
             picture.moved(start) if picture is not None else None,
         )
@@ -199,7 +193,7 @@ class Forwarder:
         newest, oldest_ext = max(burst, key=_ext), min(burst, key=_ext).ext
         numbered = max(filter(_is_numbered, burst), key=_ext, default=None)
         sizes = [len(sent.template) for sent in burst]
-        octets, cuts = sum(sizes), outbox.port.cut(sizes)
+        cuts, now_us = outbox.port.cut(sizes), int(now * 1e6)
         for slot in slots:
             session, row = slot.session, slot.row
             context, endpoint, payload_type = (
@@ -213,42 +207,15 @@ class Forwarder:
                 continue
             if outbox.count + len(burst) > TX_SLOTS:
                 outbox.flush()
-            first = outbox.count
-            stop = self._write_all(slot, burst, payload_type, int(now * 1e6))
-            if stop > first:
+            octets, stop = 0, outbox.count
+            for sent, size in zip(burst, sizes, strict=True):
+                if slot.write(outbox, stop, sent, payload_type, row, now_us):
+                    octets, stop = octets + size, stop + 1
+            count = stop - outbox.count
+            if count:
                 outbox.deliver(stop, endpoint, cuts)
-                slot.note_sent(newest, row, stop - first, octets, now, numbered)
-                self.forwarded += stop - first
-
-    def _write_all(self, slot: DownSlot, burst: Burst, payload_type: int, now_us: int) -> int:
-        """The burst into the batch from its next place on, as `slot` gets it; one past the last."""
-        outbox, tx, row, history = (
-            self._outbox,
-            self._outbox.port.tx,
-            slot.row,
-            slot.session.history,
-        )
-        out, offset, ts_offset, ssrc = tx.memory, row.offset, row.ts_offset, slot.ssrc
-        i = outbox.count
-        for sent in burst:
-            base, size, form = tx.bases[i], len(sent.template), sent.form
-            out[base : base + size] = sent.template
-            number, timestamp = (sent.ext + offset) & 0xFFFF, (sent.timestamp + ts_offset) & _M32
-            head = (out, base + 1, sent.marker | payload_type, number, timestamp, ssrc)
-            if form.has_transport:
-                form.stamp(*head, sent.word, form.tag, history.add(now_us, size))
-            else:
-                stamp_plain(*head)
-            if sent.picture is not None:
-                patch_picture(out, base, sent.picture, row.picture_offset, row.tl0_offset)
-            tx.lengths[2 * i + 1] = size
-            if protect(slot.session.context, tx.pointers[i], tx.sizes[i]) != OK:
-                outbox.failed += 1
-                continue
-            if slot.voices is not None:
-                slot.voices.keep(out[base : base + tx.lengths[2 * i + 1]])
-            i += 1
-        return i
+                slot.note_sent(newest, row, count, octets, now, numbered)
+                self.forwarded += count
 
 
 def _is_numbered(sent: Sent) -> bool:
@@ -266,35 +233,6 @@ def without_red(sent: Sent) -> Sent | None:
     except DecodeError:
         return None
     template = sent.template[: sent.header] + sent.template[start:end]
-    plain = Sent(
-        sent.ext,
-        sent.timestamp,
-        sent.marker,
-        CodecName.OPUS,
-        template,
-        sent.header,
-        sent.word,
-        sent.form,
-        None,
-    )
+    plain = sent.carrying(CodecName.OPUS, template)
     plain.is_stripped = True
     return plain
-
-
-def patch_picture(
-    memory: memoryview | bytearray, base: int, picture: Picture, offset: int, tl0_offset: int
-) -> None:
-    """Move PictureID and TL0PICIDX (RFC 7741 §4.2) of the VP8 packet at `base` by the offsets."""
-    at = picture.pair_at
-    if at:  # the usual: a wide picture id, TL0PICIDX right behind it
-        tl0 = (picture.tl0 + tl0_offset) & 0xFF
-        _pack_picture(memory, base + at, 0x8000 | (picture.picture + offset) & 0x7FFF, tl0)
-        return
-    if picture.picture_at >= 0:
-        if picture.is_wide:
-            number = (picture.picture + offset) & 0x7FFF
-            _pack_word(memory, base + picture.picture_at, 0x8000 | number)
-        else:
-            memory[base + picture.picture_at] = (picture.picture + offset) & 0x7F
-    if picture.tl0_at >= 0:
-        memory[base + picture.tl0_at] = (picture.tl0 + tl0_offset) & 0xFF

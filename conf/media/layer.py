@@ -28,7 +28,7 @@ USUAL_BPS: Final = (150_000.0, 500_000.0, 1_500_000.0)  # of the layers a page s
 class Sent:
     """One packet in one header form, shared by every slot it went to. Never changed once made.
 
-    `template`: the whole plain packet; `header`: bytes before its payload; `word`: for the stamp.
+    `template`: the whole plain packet; `header`: bytes before its payload.
     """
 
     __slots__ = (
@@ -41,7 +41,6 @@ class Sent:
         "picture",
         "template",
         "timestamp",
-        "word",
     )
 
     def __init__(
@@ -52,7 +51,6 @@ class Sent:
         codec: CodecName,
         template: bytes,
         header: int,
-        word: int,
         form: HeaderForm,
         picture: Picture | None,
     ) -> None:
@@ -62,10 +60,15 @@ class Sent:
         self.codec = codec
         self.template = template
         self.header = header
-        self.word = word
         self.form = form
         self.picture = picture
         self.is_stripped = False  # only for slots that do not take RED
+
+    def carrying(self, codec: CodecName, template: bytes) -> "Sent":
+        """The same packet with another payload, which has no picture numbers."""
+        return Sent(
+            self.ext, self.timestamp, self.marker, codec, template, self.header, self.form, None
+        )
 
 
 class Group:

@@ -1,8 +1,12 @@
 """What the forwarding loop needs to know of a video payload: key frame or not, picture numbers."""
 
+import struct
+
 from conf.media.errors import DecodeError
 from conf.media.h264 import starts_key_frame
 from conf.media.sdp import CodecName
+
+_pack_wide = struct.Struct("!H").pack_into
 
 
 class Picture:
@@ -13,7 +17,6 @@ class Picture:
         "is_key",
         "is_start",
         "is_wide",
-        "pair_at",
         "picture",
         "picture_at",
         "temporal",
@@ -33,8 +36,6 @@ class Picture:
         self.temporal = -1  # temporal layer; -1 when the source names none
         self.is_start = is_key  # the first packet of a picture
         self.has_sync = False  # needs only temporal layer 0
-        # Where a wide PictureID has TL0PICIDX right behind it, as browsers send; else 0.
-        self.pair_at = picture_at if is_wide and tl0_at == picture_at + 2 else 0
 
     @property
     def has_numbers(self) -> bool:
@@ -50,6 +51,19 @@ class Picture:
         other.is_start = self.is_start
         other.has_sync = self.has_sync
         return other
+
+    def renumber(
+        self, memory: bytearray | memoryview, base: int, offset: int, tl0_offset: int
+    ) -> None:
+        """Move PictureID and TL0PICIDX (RFC 7741 §4.2) of the packet at `base` by the offsets."""
+        number = self.picture + offset
+        if self.picture_at >= 0:
+            if self.is_wide:
+                _pack_wide(memory, base + self.picture_at, 0x8000 | number & 0x7FFF)
+            else:
+                memory[base + self.picture_at] = number & 0x7F
+        if self.tl0_at >= 0:
+            memory[base + self.tl0_at] = (self.tl0 + tl0_offset) & 0xFF
 
 
 def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Picture | None:

@@ -25,12 +25,8 @@ _FIXED = struct.Struct("!BBHII")
 _WORD = struct.Struct("!HH")
 _RED_HEADER = struct.Struct("!BHB")
 
-# Written one byte into the packet: marker and type, sequence, timestamp, SSRC, the extension word,
-# the tag of its first element, the transport-wide number.
-_ONE_BYTE_STAMP = struct.Struct("!BHIIIBH")
-_TWO_BYTE_STAMP = struct.Struct("!BHIIIHH")
-# The same for a form without transport-cc: stops after the SSRC.
-stamp_plain = struct.Struct("!BHII").pack_into
+_pack_stamp = struct.Struct("!BHII").pack_into  # marker and type, sequence, timestamp, SSRC
+_pack_number = struct.Struct("!H").pack_into
 
 _ONE_BYTE_PROFILE: Final = 0xBEDE
 _TWO_BYTE_PROFILE: Final = 0x1000  # the low four bits are free for the application
@@ -232,12 +228,8 @@ class HeaderForm:
     __slots__ = (
         "_ids",
         "_is_two_byte",
-        "fixed",
         "has_transport",
-        "layout",
-        "stamp",
-        "tag",
-        "transport_offset",
+        "number_at",
     )
 
     def __init__(self, ids: Mapping[Extension, int]) -> None:
@@ -252,15 +244,8 @@ class HeaderForm:
         self._is_two_byte = max(self._ids) > 14
         transport = self._ids[0]
         self.has_transport = transport > 0
-        self.tag: int | bytes = (transport << 8 | 2) if self._is_two_byte else (transport << 4 | 1)
-        self.transport_offset = FIXED_HEADER + (6 if self._is_two_byte else 5)
-        self.stamp = (_TWO_BYTE_STAMP if self._is_two_byte else _ONE_BYTE_STAMP).pack_into
-        # For whoever writes a packet whole: what is stamped, first byte included. A form without
-        # transport-cc takes b"" where the word, the tag and the number would be.
-        self.layout = "!HHIIIHH" if self._is_two_byte else "!HHIIIBH"
-        if not transport:
-            self.layout, self.tag = "!HHII0s0s0s", b""
-        self.fixed = struct.calcsize(self.layout)
+        behind = 6 if self._is_two_byte else 5  # the extension's word and the element's head
+        self.number_at = FIXED_HEADER + behind if self.has_transport else 0  # the transport-wide
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, HeaderForm) and self._ids == other._ids
@@ -268,14 +253,14 @@ class HeaderForm:
     def __hash__(self) -> int:
         return hash(self._ids)
 
-    def compose(self, buffer: Buffer, packet: Packet) -> tuple[int, int]:
+    def compose(self, buffer: Buffer, packet: Packet) -> int:
         """Write this form's header right before the payload of `packet`, in place.
 
         The caller's buffer has MAX_HEADER bytes before the payload. The old header is gone after;
         composing again, in another form, is fine because `packet` holds all values. The bytes to
         send are [start, packet.payload_end).
 
-        Returns: start, and the `word` that `stamp` wants (extension profile and length).
+        Returns: start.
         """
         elements = self._elements(packet)
         if elements:
@@ -284,7 +269,7 @@ class HeaderForm:
             word = profile << 16 | len(elements) >> 2
             block = word.to_bytes(4, "big") + elements
         else:
-            word, block = 0, b""
+            block = b""
         start = packet.payload - FIXED_HEADER - len(block)
         if start < 0:
             raise DecodeError("rtp: no room for the header")
@@ -298,7 +283,25 @@ class HeaderForm:
             packet.ssrc,
         )
         buffer[start + FIXED_HEADER : packet.payload] = block
-        return start, word
+        return start
+
+    def stamp(
+        self,
+        buffer: Buffer,
+        at: int,
+        kind: int,
+        sequence: int,
+        timestamp: int,
+        ssrc: int,
+        transport: int,
+    ) -> None:
+        """Write what differs from copy to copy into the composed packet at `at`.
+
+        `kind`: marker and payload type; `transport`: transport-wide number, if the form has one.
+        """
+        _pack_stamp(buffer, at + 1, kind, sequence, timestamp, ssrc)
+        if self.has_transport:
+            _pack_number(buffer, at + self.number_at, transport)
 
     def _elements(self, packet: Packet) -> bytes:
         transport, level, orientation, playout = self._ids

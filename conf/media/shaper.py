@@ -8,18 +8,14 @@ from collections import deque
 from typing import Final
 
 from conf.media.downslot import DownSlot, Segment
-from conf.media.forward import patch_picture
 from conf.media.layer import Sent
 from conf.media.outbox import Outbox
 from conf.media.pacer import Pacer
-from conf.media.rtp import stamp_plain, write_padding
+from conf.media.rtp import write_padding
 from conf.media.session import Session
-from conf.media.srtp import OK, protect
-from conf.media.udp import TX_SLOTS
 
 TIGHT_BPS: Final = 2_500_000  # above it a key frame passes in 0.2 s at worst: no need to spread it
 MAX_HELD: Final = 400  # packets; more is an estimate gone wrong, and late pictures help nobody
-_M32: Final = 0xFFFFFFFF
 
 
 class Shaper:
@@ -68,7 +64,7 @@ class Shaper:
         """Close the numbers up; or, when later ones are out or left out already, fill the place."""
         self.thinned += 1
         if sent.ext + segment.offset <= slot.row.last or sent.ext < slot.segments[-1].from_ext:
-            self._copy(slot, sent, segment, payload_type, now, is_empty=True)
+            self._copy(slot, _emptied(sent), segment, payload_type, now)
             return
         picture = sent.picture
         is_first = picture is not None and slot.skipped_picture != picture.picture
@@ -79,48 +75,18 @@ class Shaper:
         slot.begin_segment(sent.ext + 1)
 
     def _copy(
-        self,
-        slot: DownSlot,
-        sent: Sent,
-        segment: Segment,
-        payload_type: int,
-        now: float,
-        *,
-        is_empty: bool = False,
+        self, slot: DownSlot, sent: Sent, segment: Segment, payload_type: int, now: float
     ) -> int:
-        """One copy out, at once or held. `is_empty`: only padding under its number."""
-        session, outbox = self._session, self._outbox
-        endpoint = session.endpoint
-        if outbox.count == TX_SLOTS:
-            outbox.flush()
-        i, tx = outbox.count, outbox.port.tx
-        memory, base = tx.memory, tx.bases[i]
-        size = len(sent.template)
-        if is_empty:
-            size = sent.header
-            memory[base : base + size] = sent.template[:size]
-            size = write_padding(memory, base, size, 1) - base
-        else:
-            memory[base : base + size] = sent.template
-        out = sent.ext + segment.offset
-        timestamp = (sent.timestamp + segment.ts_offset) & _M32
-        head = (memory, base + 1, sent.marker | payload_type, out & 0xFFFF, timestamp, slot.ssrc)
-        now_us = int(now * 1e6)
+        """One copy out, at once or held."""
+        outbox, endpoint = self._outbox, self._session.endpoint
+        i, tx, size, now_us = outbox.room(), outbox.port.tx, len(sent.template), int(now * 1e6)
         leave_us = self.pacer.leave_at(size, now_us) if self.is_pacing else now_us
-        if sent.form.has_transport:
-            transport = session.history.add(leave_us, size)
-            sent.form.stamp(*head, sent.word, sent.form.tag, transport)
-        else:
-            stamp_plain(*head)
-        if sent.picture is not None and not is_empty:
-            patch_picture(memory, base, sent.picture, segment.picture_offset, segment.tl0_offset)
-        tx.lengths[2 * i + 1] = size
-        if endpoint is None or protect(session.context, tx.pointers[i], tx.sizes[i]) != OK:
-            outbox.failed += 1
+        if endpoint is None or not slot.write(outbox, i, sent, payload_type, segment, leave_us):
             return 0
         slot.note_sent(sent, segment, 1, size, now)
         if leave_us > now_us or self._held:
-            self._hold(leave_us, slot, bytes(memory[base : base + tx.lengths[2 * i + 1]]))
+            base = tx.bases[i]
+            self._hold(leave_us, slot, bytes(tx.memory[base : base + tx.lengths[2 * i + 1]]))
         else:
             outbox.deliver(i + 1, endpoint)
         return 1
@@ -145,3 +111,11 @@ class Shaper:
             tx.lengths[2 * i + 1] = len(packet)
             outbox.deliver(i + 1, endpoint)
         return bool(self._held)
+
+
+def _emptied(sent: Sent) -> Sent:
+    """Only padding under the same number."""
+    template = bytearray(sent.header + 1)
+    template[: sent.header] = sent.template[: sent.header]
+    write_padding(template, 0, sent.header, 1)
+    return sent.carrying(sent.codec, bytes(template))

@@ -6,11 +6,10 @@ from typing import Final
 from conf.media import rtcp
 from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot, Segment
-from conf.media.forward import patch_picture
 from conf.media.layer import Sent
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
-from conf.media.rtp import stamp_plain, wrap_rtx
+from conf.media.rtp import wrap_rtx
 from conf.media.rtx import RepairLimit
 from conf.media.sdp import Offer
 from conf.media.session import Session
@@ -126,7 +125,7 @@ class Subscriber:
         scratch, size = self._scratch, len(sent.template)
         scratch[:size] = sent.template
         if sent.picture is not None:
-            patch_picture(scratch, 0, sent.picture, segment.picture_offset, segment.tl0_offset)
+            sent.picture.renumber(scratch, 0, segment.picture_offset, segment.tl0_offset)
         outbox = self._outbox
         i = outbox.room()
         tx = outbox.port.tx
@@ -134,12 +133,10 @@ class Subscriber:
         stop = wrap_rtx(scratch, sent.header, size, tx.memory, base, number)
         slot.rtx_number = (slot.rtx_number + 1) & 0xFFFF
         timestamp = (sent.timestamp + segment.ts_offset) & _M32
-        head = (tx.memory, base + 1, sent.marker | rtx_type, slot.rtx_number, timestamp)
-        if sent.form.has_transport:
-            transport = session.history.add(int(now * 1e6), stop - base)
-            sent.form.stamp(*head, slot.rtx_ssrc, sent.word, sent.form.tag, transport)
-        else:
-            stamp_plain(*head, slot.rtx_ssrc)
+        head = (sent.marker | rtx_type, slot.rtx_number, timestamp, slot.rtx_ssrc)
+        has_number, now_us = sent.form.has_transport, int(now * 1e6)
+        transport = session.history.add(now_us, stop - base) if has_number else 0
+        sent.form.stamp(tx.memory, base, *head, transport)
         outbox.commit(stop - base, session.context, session.endpoint)
 
     def on_blocks(self, blocks: tuple[rtcp.ReportBlock, ...], now_ntp: int) -> None:

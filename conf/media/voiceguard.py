@@ -14,9 +14,8 @@ from conf.media.errors import DecodeError
 from conf.media.layer import HISTORY, Sent
 from conf.media.outbox import Outbox
 from conf.media.rows import CODECS
-from conf.media.rtp import read_red, stamp_plain
+from conf.media.rtp import read_red
 from conf.media.sdp import CodecName
-from conf.media.srtp import OK, protect
 
 NEAR: Final = 0.02  # from this loss on one voice is repeated,
 FAR: Final = 0.08  # from this one two,
@@ -135,23 +134,9 @@ class VoiceGuard:
         longer = protected(sent, known, opus_type, distance=self.distance)
         if longer is not None:
             template, kind = longer, slot.types[CodecName.RED]
-        i, tx = outbox.room(), outbox.port.tx
-        memory, base, size = tx.memory, tx.bases[i], len(template)
-        memory[base : base + size] = template
-        number = (sent.ext + row.offset) & 0xFFFF
-        timestamp = (sent.timestamp + row.ts_offset) & _M32
-        head = (memory, base + 1, sent.marker | kind, number, timestamp, slot.ssrc)
-        if sent.form.has_transport:
-            transport = session.history.add(int(now * 1e6), size)
-            sent.form.stamp(*head, sent.word, sent.form.tag, transport)
-        else:
-            stamp_plain(*head)
-        tx.lengths[2 * i + 1] = size
-        if protect(session.context, tx.pointers[i], tx.sizes[i]) != OK:
-            outbox.failed += 1
+        i = outbox.room()
+        if not slot.write(outbox, i, sent, kind, row, int(now * 1e6), template):
             return 0
-        if slot.voices is not None:
-            slot.voices.keep(memory[base : base + tx.lengths[2 * i + 1]])
         outbox.deliver(i + 1, session.endpoint)
-        slot.note_sent(sent, row, 1, size, now)
+        slot.note_sent(sent, row, 1, len(template), now)
         return 1

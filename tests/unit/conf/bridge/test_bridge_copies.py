@@ -107,9 +107,8 @@ def burst_of(case: Case) -> list[Sent]:
             behind = at + (2 if is_wide else 1)
             picture = Picture(False, at, number, is_wide, behind if has_tl0 else -1, tl0)
         template = head.ljust(size, bytes((ext & 0xFF,)))
-        word = int.from_bytes(block[:4], "big")
         marker = 0x80 * (ext & 1)
-        sent = Sent(ext, ext * 960, marker, case.codec, template, len(head), word, form, picture)
+        sent = Sent(ext, ext * 960, marker, case.codec, template, len(head), form, picture)
         sent.is_stripped = case.is_stripped
         made.append(sent)
     return made

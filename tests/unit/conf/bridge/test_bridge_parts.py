@@ -146,7 +146,7 @@ def test_vp8_pictures_are_told_apart_by_their_temporal_layer() -> None:
     picture = inspect(CodecName.VP8, payload, 0, len(payload))
     assert picture is not None
     assert (picture.picture, picture.temporal, picture.has_sync) == (300, 1, True)
-    assert (picture.is_key, picture.is_start, picture.pair_at) == (False, True, 2)
+    assert (picture.is_key, picture.is_start, picture.picture_at) == (False, True, 2)
 
 
 def picture(number: int, temporal: int, *, key: bool = False, sync: bool = False) -> Picture:

@@ -16,7 +16,6 @@ from conf.media.rtp import (
     extension_table,
     is_rtcp,
     read_red,
-    stamp_plain,
     wrap_rtx,
     write_padding,
 )
@@ -194,14 +193,11 @@ def test_a_random_extension_block_is_read_or_refused(data: bytes, two_byte: bool
 
 def sent(form: HeaderForm, packet: Packet, buffer: bytearray) -> bytearray:
     """Compose, copy and stamp as the forwarder does."""
-    start, word = form.compose(buffer, packet)
+    start = form.compose(buffer, packet)
     slot = bytearray(64 + packet.payload_end - start)
     slot[3 : 3 + packet.payload_end - start] = buffer[start : packet.payload_end]
     head = (0x80 | 111 if packet.marker else 111, 4242, 999, 0x01020304)
-    if form.has_transport:
-        form.stamp(slot, 3 + 1, *head, word, form.tag, 777)
-    else:
-        stamp_plain(slot, 3 + 1, *head)
+    form.stamp(slot, 3, *head, 777)
     return slot[3 : 3 + packet.payload_end - start]
 
 
@@ -270,7 +266,7 @@ def test_the_transport_number_is_where_the_form_says() -> None:
         form = HeaderForm(FORMS[name])
         packet, buffer = read(HEADER + b"\xbe\xde\0\0payload", room=MAX_HEADER)
         copy = sent(form, packet, buffer)
-        at = form.transport_offset
+        at = form.number_at
         assert int.from_bytes(copy[at : at + 2], "big") == 777
 
 
