@@ -26,7 +26,7 @@ LOOKS = {  # all that may run for one
     "Mux._on_stun", "requested_ufrag", "_find",
 }  # fmt: skip
 PER_WAKE = {
-    "Mux.on_readable",
+    "Mux.on_readable", "Mux._send_batch",
     "RxSlots.receive", "OpenPictures.lack_rest", "Mux.take_reports", "Mux._accept_reports",
     "Mux._accept_reports.<locals>.<listcomp>", "RxSlots.keys", "RxSlots.keys.<locals>.<listcomp>",
 }  # fmt: skip
