@@ -5,6 +5,7 @@ Not needed: without it the same loop runs in Python (docs/decisions/0021).
 
 import ctypes
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -55,6 +56,8 @@ def compile_to(library: Path, compiler: str, *more: str) -> bool:
             made = Path(folder) / library.name
             words = [compiler, *FLAGS, *more, made_of, "-o", str(made), str(SOURCES[-1])]
             subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            with made.open("rb") as whole:
+                os.fsync(whole.fileno())  # after a power cut it is the old one or all of this one
             made.replace(library)
     except (OSError, subprocess.CalledProcessError):  # or nobody may write there
         return False
