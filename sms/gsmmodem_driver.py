@@ -214,7 +214,8 @@ class GsmmodemDriver:
         try:
             lines = await self._exchange(text, self._limits.prompt_s, "> ")
         except _FAULTS as fault:
-            self._write_blindly(_ESC)
+            if self._modem is not None:
+                self._modem.write_blindly(_ESC)
             return self._lost(SendState.NOT_SENT, f"no prompt: {type(fault).__name__}")
         error = error_in(clean(lines[-1])) if lines else None
         if error is None:
@@ -364,11 +365,6 @@ class GsmmodemDriver:
         """Raises: TimeoutError when the thread hangs beyond its own limit; what `call` raised."""
         assert self._worker is not None
         return await within(self._clock, limit_s + _GRACE_S, self._worker.call(call))
-
-    def _write_blindly(self, text: str) -> None:
-        if self._modem is not None:
-            with suppress(*_FAULTS):
-                self._modem.serial.write(text.encode("ascii"))
 
     def _note(self, text: str, *, sent: bool) -> None:
         shown = text.strip("\r\n")

@@ -9,8 +9,8 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from gsmmodem.modem import GsmModem
@@ -53,19 +53,36 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         """gsmmodem's own commands (connect, USSD), none longer than ours may take."""
         if self.death:
             raise ReaderDied(self.death)
-        return super().write(data, waitForResponse, min(timeout, self._limit_s), **how)
+        with self._noticing_loss():
+            return super().write(data, waitForResponse, min(timeout, self._limit_s), **how)
 
     def exchange(self, text: str, limit_s: float, ends_with: str | None = None) -> list[str]:
         """Write `text` as it is, wait for a final line or `ends_with`.
 
         Raises: ReaderDied; gsmmodem's TimeoutException, with the lines heard in `data`.
         """
-        lines: list[str] = SerialComms.write(
-            self, text, timeout=limit_s, expectedResponseTermSeq=ends_with
-        )
+        with self._noticing_loss():
+            lines: list[str] = SerialComms.write(
+                self, text, timeout=limit_s, expectedResponseTermSeq=ends_with
+            )
         if self.death:
             raise ReaderDied(self.death)
         return lines
+
+    def write_blindly(self, text: str) -> None:
+        """In the event loop: a device that takes nothing, or is gone, does not keep us."""
+        with suppress(OSError, TypeError):
+            os.write(self.serial.fd, text.encode("ascii"))  # not blocking; fd is None once closed
+
+    @contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        """The reader closes a lost port while we write to it; pyserial then trips over the None."""
+        try:
+            yield
+        except TypeError as error:
+            if self.serial.is_open:
+                raise
+            raise ReaderDied(self.death or "the port was lost while written to") from error
 
     def abandon(self) -> None:
         """Close the device under the threads; both end by themselves."""
