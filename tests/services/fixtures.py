@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.database import Database
 from services import databases, ports, redis_server
@@ -15,6 +16,10 @@ from services.session import Session
 
 SESSION = pytest.StashKey[Session]()
 DATABASES = ("sqlite", "postgresql")
+
+# How long an example takes says how busy the machine is, or that it was the first one.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

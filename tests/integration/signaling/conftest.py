@@ -77,7 +77,7 @@ class Browser:
                 headers={"Cookie": self.cookie, **headers},
                 auth=auth or {"protocol": 1},
                 transports=["websocket"],
-                wait_timeout=5,
+                wait_timeout=20,
             )
         except Refused as error:
             raise Refused(refusals[0]["data"]["code"]) from error
@@ -97,11 +97,11 @@ class Line:
 
     async def ask(self, event: str, data: Any = None) -> Any:
         """The ack."""
-        return await self.client.call(event, data, timeout=10)
+        return await self.client.call(event, data, timeout=30)
 
     async def next(self, event: str) -> Any:
         """The next `event`; others are skipped."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 name, data = await self.events.get()
                 if name == event:

@@ -1,15 +1,16 @@
 """The delivery board: filtered pages, counts with each change, every try of one recipient."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from core.auth.model import Grant, Principal, Role
+from core.clock import MovableClock
 from core.ids import UserId
 from directory.model import UnitDraft, UnitKind
 from sms.driver import IncomingPdu
-from sms.meter import COUNTY_TIME
 from sms.model import AttemptState, RecipientState
 from sms.numbers import demo_number
 from sms.pdu.addresses import Address
@@ -22,6 +23,7 @@ from sms.store.rows import AttemptRow
 SMS = "/api/v1/sms"
 SYSTEM = Principal(UserId("system"), "system", None, (Grant(Role.ADMIN, ""),))
 COUNTY = UnitDraft("青澜县", UnitKind.COUNTY, None, id="county")
+MID_MONTH = datetime(2026, 11, 16, 9, tzinfo=UTC)
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -58,7 +60,7 @@ async def small_county(
     sqlite_url: str, make_settings: Callable[..., Any], edge: Callable[..., Any]
 ) -> Any:
     """An edge with a county unit and a duty officer."""
-    async with edge(make_settings(sqlite_url)) as server:
+    async with edge(make_settings(sqlite_url), clock=MovableClock(MID_MONTH)) as server:
         await found_county(server)
         yield server
 
@@ -134,7 +136,7 @@ async def test_a_month_is_told_by_unit_class_modem_and_carrier_and_leaves_as_a_f
     board: Any,
 ) -> None:
     server, duty, _ = board
-    month = server.app.clock.now().astimezone(COUNTY_TIME).strftime("%Y-%m")
+    month = server.app.clock.now().strftime("%Y-%m")
     keys = {"unit": "county/", "class": "notice", "modem": "", "carrier": "demo"}
     for by, key in keys.items():
         status, told = await duty.call("GET", f"{SMS}/statistics?month={month}&by={by}")

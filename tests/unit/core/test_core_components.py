@@ -1,6 +1,7 @@
 """Components: started in order, stopped in reverse, none left behind."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -39,11 +40,30 @@ class Talking(Part):
         return State(is_ready=False, note="no modem")
 
 
+class Last:
+    """Started when all others have been: does `act` then."""
+
+    name = "last"
+    stop_deadline_s = 0.2
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+        self._stop = asyncio.Event()
+
+    async def run(self, ready: asyncio.Event) -> None:
+        ready.set()
+        self._act()
+        await self._stop.wait()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+
 async def _served(parts: list[Component], states: States | None = None) -> None:
+    """Until all have started; then the stop is asked for."""
     stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.05, stop.set)
-    async with asyncio.timeout(5):
-        await serve(parts, stop, states)
+    async with asyncio.timeout(20):
+        await serve([*parts, Last(stop.set)], stop, states)
 
 
 async def test_started_first_to_last_and_stopped_last_to_first() -> None:
@@ -69,10 +89,8 @@ async def test_a_failed_start_is_raised_and_nothing_after_it_starts() -> None:
 async def test_one_that_ends_by_itself_stops_the_process() -> None:
     said: list[str] = []
     ending = Part("ending", said)
-    loop = asyncio.get_running_loop()
-    loop.call_later(0.02, ending.stop)
-    async with asyncio.timeout(10):
-        await serve([Part("modems", said), ending], asyncio.Event())
+    async with asyncio.timeout(20):
+        await serve([Part("modems", said), ending, Last(ending.stop)], asyncio.Event())
     assert said == ["+modems", "+ending", "-ending", "-modems"]
 
 
@@ -80,7 +98,8 @@ async def test_states_tell_what_is_ready_and_what_a_component_says_of_itself() -
     said: list[str] = []
     states = States()
     seen: dict[str, State] = {}
-    asyncio.get_running_loop().call_later(0.02, lambda: seen.update(states.all()))
-    await _served([Part("events", said), Talking("modems", said)], states)
+    look = Last(lambda: seen.update(states.all()))
+    await _served([Part("events", said), Talking("modems", said), look], states)
+    seen.pop(look.name)
     assert seen == {"events": State(True), "modems": State(False, "no modem")}
     assert states.all()["events"] == State(False, "stopped")
