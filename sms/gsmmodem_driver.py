@@ -52,7 +52,7 @@ from sms.driver import (
     TraceLine,
     UssdReply,
 )
-from sms.gsmmodem_worker import OwnedModem, ReaderDied, Worker, free_prompt
+from sms.gsmmodem_worker import OwnedModem, ReaderDied, Worker, free_prompt, is_locked
 from sms.pdu.submit import SubmitPdu
 
 T = TypeVar("T")
@@ -61,7 +61,9 @@ _GRACE_S = 1.0  # the thread's own time-out comes first; ours only if the thread
 _MAX_EVENTS, _TRACE_LINES = 1000, 400
 _FAULTS = (TimeoutException, ReaderDied, SerialException, OSError)
 _TRY_AGAIN = (Reason.SILENT, Reason.PORT_MISSING)
-_LET_GO_S = 5.0  # in which the lock may still be that of our own last reader
+_LET_GO_S = 5.0
+_let_go_by: dict[str, float] = {}
+"""By device: until when a thread of this process may still hold what it was told to let go."""
 _CME_NO_SIM = 10
 
 
@@ -115,7 +117,13 @@ class GsmmodemDriver:
     async def open(self) -> ModemInfo:
         async with self._lock:
             self._is_closed = False
-            return await self._build()
+            while True:
+                try:
+                    return await self._build()
+                except ModemUnavailable as error:
+                    if self._is_closed or not self._is_lock_ours(error):
+                        raise
+                await self._clock.sleep(self._limits.port_poll_s)
 
     async def recover(self) -> ModemInfo:
         async with self._lock:
@@ -123,20 +131,21 @@ class GsmmodemDriver:
                 with suppress(ModemUnavailable):
                     await self.ask(Command("AT"), self._limits.command_s)
                     return self.info
-            began = self._clock.monotonic()
-            until = began + self._limits.recover_s
+            until = self._clock.monotonic() + self._limits.recover_s
             last = ModemUnavailable(Reason.PORT_MISSING, f"{self._config.path} is missing")
             while self._clock.monotonic() < until and not self._is_closed:
                 try:
                     return await self._build()
                 except ModemUnavailable as error:
-                    is_ours = self._clock.monotonic() < began + _LET_GO_S
-                    may_end = error.reason is Reason.PORT_BUSY and is_ours
-                    if error.reason not in _TRY_AGAIN and not may_end:
+                    if error.reason not in _TRY_AGAIN and not self._is_lock_ours(error):
                         raise
                     last = error
                 await self._clock.sleep(self._limits.port_poll_s)
             raise last
+
+    def _is_lock_ours(self, error: ModemUnavailable) -> bool:
+        let_go_by = _let_go_by.get(self._config.path, float("-inf"))
+        return error.reason is Reason.PORT_BUSY and self._clock.monotonic() < let_go_by
 
     async def close(self) -> None:
         if self._is_closed:
@@ -179,7 +188,7 @@ class GsmmodemDriver:
             return ModemUnavailable(Reason.PIN_WRONG, "the SIM refused the PIN")
         if isinstance(error, CmeError) and error.code == _CME_NO_SIM:
             return ModemUnavailable(Reason.SIM_MISSING, "no SIM in the modem")
-        if isinstance(error, SerialException) and "lock" in str(error):
+        if is_locked(error):
             return ModemUnavailable(Reason.PORT_BUSY, f"{self._config.path} is in use")
         if isinstance(error, PermissionError):
             return ModemUnavailable(Reason.PORT_DENIED, f"no permission on {self._config.path}")
@@ -193,6 +202,8 @@ class GsmmodemDriver:
         worker, self._worker = self._worker, None
         if modem is not None:
             modem.abandon()
+            if modem.may_hold_port:
+                _let_go_by[self._config.path] = self._clock.monotonic() + _LET_GO_S
         if worker is not None:
             worker.end()
 

@@ -15,12 +15,18 @@ from typing import Any, TypeVar
 
 from gsmmodem.modem import GsmModem
 from gsmmodem.serial_comms import SerialComms
+from serial import SerialException
 
 T = TypeVar("T")
 
 
 class ReaderDied(Exception):
     """gsmmodem's reader thread has ended: a byte that is no UTF-8, or the port went away."""
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether pyserial says that somebody holds the device."""
+    return isinstance(error, SerialException) and "lock" in str(error)
 
 
 class OwnedModem(GsmModem):  # type: ignore[misc]
@@ -36,11 +42,15 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         self._on_lines = on_lines
         self._limit_s = limit_s
         self.death = ""
+        self.may_hold_port = True  # until it is known that somebody else does
 
     def start(self, pin: str | None) -> None:
         """gsmmodem's connect(). Raises: ReaderDied too when it stumbles over an answer."""
         try:
             self.connect(pin)
+        except SerialException as error:
+            self.may_hold_port = not is_locked(error)
+            raise
         except (TypeError, IndexError, AttributeError, ValueError) as error:
             raise ReaderDied(f"gsmmodem cannot read the answers: {error}") from error
         finally:
