@@ -83,6 +83,7 @@ _AS_CMS = {
     Status.SUBMIT_FAILED: 21,
 }
 _OTHER_REFUSAL = 21
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class SmppDriver:
@@ -102,7 +103,7 @@ class SmppDriver:
         self._on_incoming = on_incoming
         self._clock = clock
         self._limits = limits or DriverLimits()
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._streams: _Streams | None = None
         self._reader: asyncio.Task[None] | None = None
         self._handing: asyncio.Task[None] | None = None
         self._sequences = count(1)
@@ -154,9 +155,10 @@ class SmppDriver:
             raise ModemUnavailable(
                 Reason.PORT_MISSING, f"{host}:{port} does not answer: {error}"
             ) from error
-        self._streams = reader, writer
-        self._reader = asyncio.create_task(self._read(reader), name=f"smpp:{self._port.name}")
-        self._handing = asyncio.create_task(self._hand_over(), name=f"smpp-in:{self._port.name}")
+        self._streams = line = reader, writer
+        name = self._port.name
+        self._reader = asyncio.create_task(self._read(line), name=f"smpp:{name}")
+        self._handing = asyncio.create_task(self._hand_over(line), name=f"smpp-in:{name}")
         password = self._port.pin or ""
         try:
             answer = await self._ask(bind(system_id, password, next(self._sequences)))
@@ -235,16 +237,16 @@ class SmppDriver:
 
     # Receiving
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self, line: _Streams) -> None:
         splitter = Splitter()
         try:
-            while data := await reader.read(4096):
+            while self._streams is line and (data := await line[0].read(4096)):
                 for pdu in splitter.feed(data):
                     self._note(pdu, sent=False)
                     await self._take(pdu)
         except (OSError, ValueError) as error:
             log.warning("smpp_line_broken", line=self._port.name, cause=str(error))
-        self._hang_up("the carrier closed the line")
+        self._end_of(line, "the carrier closed the line")
 
     async def _take(self, pdu: Pdu) -> None:
         if pdu.is_response:
@@ -272,7 +274,7 @@ class SmppDriver:
     async def _answer(self, pdu: Pdu, status: int) -> None:
         await self._write(Pdu(pdu.command | RESPONSE, pdu.sequence, status, b"\0"))
 
-    async def _hand_over(self) -> None:
+    async def _hand_over(self, line: _Streams) -> None:
         """Hand over what comes, in order, beside the answers to what we send."""
         try:
             await self._may_hand_over.wait()
@@ -282,7 +284,7 @@ class SmppDriver:
                 with suppress(OSError):  # the reader sees it too; the carrier sends it again
                     await self._answer(pdu, status)
         finally:
-            self._hang_up("what came could not be handed over")
+            self._end_of(line, "what came could not be handed over")
 
     async def _deliver(self, pdu: Pdu) -> int:
         """Hand a receipt or a text to the platform. Returns: the status to answer with."""
@@ -358,6 +360,11 @@ class SmppDriver:
             await self._ask(Pdu(CommandId.UNBIND, next(self._sequences)), 0.5)
         self._hang_up("closed")
         self._events.put_nowait(None)
+
+    def _end_of(self, line: _Streams, why: str) -> None:
+        """What served `line` is over, perhaps long after another has taken its place."""
+        if self._streams is line:
+            self._hang_up(why)
 
     def _hang_up(self, why: str) -> None:
         streams, self._streams = self._streams, None

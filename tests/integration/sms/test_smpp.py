@@ -1,5 +1,6 @@
 """A carrier's SMPP line as one of the pool, over TCP, against a server of another hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -7,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from core.clock import MovableClock
+from core.clock import MovableClock, SystemClock
 from core.database import Database
+from sms.driver import IncomingPdu, ModemPort
+from sms.drivers import make_driver
 from sms.model import MessageClass
 from sms.numbers import demo_number
 from sms.service import SmsPlatform
 from sms.settings import ModemSettings, SmsSettings
 from tests.support.carrier import BIND, ENQUIRE, UNBIND, Carrier, carrier
+from tests.support.driver_cases import QUICK
 from tests.support.modem_sim import modem_sim
 from tests.support.sms_world import SmsWorld, quick, running
 
@@ -225,3 +229,35 @@ async def test_a_wrong_password_is_shown_and_nothing_is_lost(
         shown = world.platform.modems()[0]
         assert (shown.state.value, smsc.submitted) == ("faulted", [])
         assert "refused to bind" in shown.reason
+
+
+async def test_what_still_ends_of_a_lost_line_does_not_end_the_next(tmp_path: Path) -> None:
+    """A text that was being stored when the line broke is undone later than the line is back."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def store(_: IncomingPdu) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()  # a database on a busy machine
+
+    async with carrier() as smsc:
+        path = f"smpp://county@127.0.0.1:{smsc.port}?source=10690000"
+        port = ModemPort("line", path, pin="secret")
+        driver = make_driver("smpp", port, store, SystemClock(), QUICK)
+        await driver.open()
+        await driver.sweep()
+        smsc.says(ALICE, "hello")
+        await begun.wait()
+        handing: asyncio.Task[None] = driver._handing  # type: ignore[attr-defined]
+        smsc.request(UNBIND)
+        async with asyncio.timeout(20):
+            while driver.is_ready:  # noqa: ASYNC110 - the carrier is at the other end of a line
+                await asyncio.sleep(0.01)
+        await driver.recover()
+        may_end.set()
+        await asyncio.wait({handing})
+        assert driver.is_ready
+        await driver.status()
+        await driver.close()
