@@ -66,7 +66,7 @@ class AtDriver:
             self._limits,
             on_unsolicited=self._notice,
             on_late=self._settle_late,
-            on_gone=lambda detail: self._emit(PortLost(detail)),
+            on_gone=self._gone,
         )
         self._lock = asyncio.Lock()  # one command, or one whole AT+CMGS, at a time
         self._is_configured = False
@@ -133,6 +133,7 @@ class AtDriver:
             return
         self._is_closed = True
         self._link.close("closed")
+        self._end_ussd("closed")
         while self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(None)
@@ -212,6 +213,10 @@ class AtDriver:
             self._require_ready()
             return await self._mailbox.empty(self.info.memories)
 
+    def _gone(self, detail: str) -> None:
+        self._end_ussd(detail)
+        self._emit(PortLost(detail))
+
     def _notice(self, notice: Unsolicited) -> None:
         if notice.line in CALL_ENDS:
             self._call_end = notice.line
@@ -257,20 +262,26 @@ class AtDriver:
     async def ussd(self, code: str) -> UssdReply:
         async with self._lock:
             self._require_ready()
-            self._ussd = asyncio.get_running_loop().create_future()
-            await self._ask(Command(f'AT+CUSD=1,"{code}",15'), self._limits.sim_command_s)
+            self._ussd = reply = asyncio.get_running_loop().create_future()
             try:
-                return await within(self._clock, self._limits.ussd_s, self._ussd)
+                await self._ask(Command(f'AT+CUSD=1,"{code}",15'), self._limits.sim_command_s)
+                return await within(self._clock, self._limits.ussd_s, reply)
             except TimeoutError:
                 await self._ask(Command("AT+CUSD=2"), self._limits.command_s)
                 raise ModemUnavailable(Reason.SILENT, "the network did not answer") from None
             finally:
                 self._ussd = None
+                if reply.done():
+                    reply.exception()  # told already, if the port went before we waited
 
     def _answer_ussd(self, line: str) -> None:
         reply = answers.ussd_in(line)
         if reply is not None and self._ussd is not None and not self._ussd.done():
             self._ussd.set_result(reply)
+
+    def _end_ussd(self, why: str) -> None:
+        if self._ussd is not None and not self._ussd.done():
+            self._ussd.set_exception(ModemUnavailable(Reason.PORT_MISSING, f"port lost: {why}"))
 
     async def dial(
         self, number: str, ring_s: float, must_end: Callable[[], bool] = lambda: False

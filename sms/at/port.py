@@ -38,6 +38,7 @@ class SerialPort:
         self._descriptor = descriptor
         self._on_bytes = on_bytes
         self._on_gone = on_gone
+        self._writable: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(descriptor, self._read)
 
@@ -60,7 +61,7 @@ class SerialPort:
                 raise PortGone(str(error), written) from error
 
     async def _until_writable(self, written: int) -> None:
-        writable = asyncio.Event()
+        self._writable = writable = asyncio.Event()
         self._loop.add_writer(self._descriptor, writable.set)
         try:
             async with asyncio.timeout(_WRITE_LIMIT_S):
@@ -79,6 +80,8 @@ class SerialPort:
             return
         self._loop.remove_reader(descriptor)
         self._loop.remove_writer(descriptor)
+        if self._writable is not None:
+            self._writable.set()  # who waits to write finds it closed
         with suppress(OSError):
             os.close(descriptor)
 

@@ -1,7 +1,6 @@
-"""Both drivers, everything but send faults: what comes in, calls, USSD, PIN, ports, leaving."""
+"""Both drivers, everything but send faults and ports: what comes in, calls, USSD, leaving."""
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -334,61 +333,6 @@ async def test_a_modem_gone_for_good_ends_recover_in_time(sim: ModemSim) -> None
         assert time.monotonic() - started < 2 * QUICK.recover_s  # not for ever
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_no_such_device(tmp_path: Path, kind: DriverKind) -> None:
-    async def sink(_pdu: IncomingPdu) -> None:
-        raise AssertionError
-
-    port = ModemPort("none", str(tmp_path / "nothing"))
-    driver = make_driver(kind, port, sink, SystemClock(), QUICK)
-    with pytest.raises(ModemUnavailable) as missing:
-        await driver.open()
-    assert missing.value.reason is Reason.PORT_MISSING
-    await driver.close()
-
-
-@pytest.mark.parametrize("second", KINDS)
-async def test_one_modem_has_one_owner(sim: ModemSim, second: DriverKind) -> None:
-    """flock: a second driver, also of another process, is told who is there."""
-    async with Bench(sim, "at", QUICK) as first:
-        await first.driver.open()
-        async with Bench(sim, second, QUICK) as other:
-            with pytest.raises(ModemUnavailable) as busy:
-                await other.driver.open()
-            assert busy.value.reason is Reason.PORT_BUSY
-        assert (await first.send("still mine", NUMBER)).state is SendState.SENT
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_pin(tmp_path: Path, kind: DriverKind) -> None:
-    """Entered if known; a wrong one is tried once only; without one it says so."""
-    async with modem_sim(tmp_path, pin="4711") as sim:
-        async with Bench(sim, kind, QUICK) as bench:
-            with pytest.raises(ModemUnavailable) as required:
-                await bench.driver.open()
-            assert required.value.reason is Reason.PIN_REQUIRED
-        async with Bench(sim, kind, QUICK, pin="9999") as bench:
-            for _ in range(3):
-                with pytest.raises(ModemUnavailable) as wrong:
-                    await bench.driver.open()
-                assert wrong.value.reason is Reason.PIN_WRONG
-            tries = [line for line in bench.driver.trace() if line.sent and "CPIN=" in line.text]
-            assert len(tries) <= 1
-        async with Bench(sim, kind, QUICK, pin="4711") as bench:
-            await bench.driver.open()
-            assert (await bench.send("unlocked", NUMBER)).state is SendState.SENT
-            assert not any("4711" in line.text for line in bench.driver.trace())
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_no_sim(sim: ModemSim, kind: DriverKind) -> None:
-    await sim.fault("sim_removed", seconds=60)
-    async with Bench(sim, kind, QUICK) as bench:
-        with pytest.raises(ModemUnavailable) as missing:
-            await bench.driver.open()
-        assert missing.value.reason is Reason.SIM_MISSING
-
-
 @pytest.mark.parametrize("family", ["sim800", "huawei", "quectel", "generic"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_families(tmp_path: Path, kind: DriverKind, family: str) -> None:
@@ -472,26 +416,3 @@ async def test_the_control_socket_is_private_and_answers_nonsense(sim: ModemSim)
         with pytest.raises(InvalidInput):
             await sim.do(order, **arguments)
     assert await sim.do("ping") == "pong"
-
-
-@pytest.mark.parametrize("bench", ["gsmmodem"], indirect=True)
-async def test_a_port_the_last_drivers_reader_still_holds_is_waited_for_too(bench: Bench) -> None:
-    """Modems are taken up anew after a wrong PIN, or when the settings change."""
-    await bench.driver.close()
-    held = os.open(bench.sim.path(), os.O_RDWR | os.O_NOCTTY)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    asyncio.get_running_loop().call_later(0.3, os.close, held)
-    async with Bench(bench.sim, "gsmmodem", QUICK) as second:
-        await second.driver.open()
-        assert second.driver.is_ready
-
-
-@pytest.mark.parametrize("bench", ["gsmmodem"], indirect=True)
-async def test_a_port_its_own_last_reader_still_holds_is_waited_for(bench: Bench) -> None:
-    """A thread that is slow to let go is not "in use by another"; what stays locked still is."""
-    bench.driver._drop("lost")  # type: ignore[attr-defined]
-    held = os.open(bench.sim.path(), os.O_RDWR | os.O_NOCTTY)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    asyncio.get_running_loop().call_later(0.3, os.close, held)
-    await bench.driver.recover()
-    assert bench.driver.is_ready

@@ -1,10 +1,13 @@
 """Waiting for work unless a stop comes first."""
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
-from sms.deadline import unless
+from core.clock import SystemClock
+from sms.deadline import unless, within
 
 
 async def _answer() -> str:
@@ -54,3 +57,32 @@ async def test_who_is_cancelled_cancels_the_work() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert seen == ["cancelled"]
+
+
+async def test_what_fails_when_nobody_waits_any_more_is_no_news() -> None:
+    """Its waiter was cancelled; asyncio would call the error lost."""
+    lost: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: lost.append(context))
+    answer: asyncio.Future[None] = loop.create_future()
+    waiting = asyncio.create_task(within(SystemClock(), 60.0, answer))
+    stop = asyncio.Event()
+
+    async def fails_at_the_stop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("the port was closed")
+
+    stopping = asyncio.create_task(unless(stop, fails_at_the_stop()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    stop.set()
+    await asyncio.wait({waiting})
+    assert await stopping is None
+    answer.set_exception(ValueError("the port was closed"))
+    await asyncio.sleep(0)
+    del answer, waiting, stopping
+    gc.collect()
+    assert not lost
