@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -47,6 +48,7 @@ _GIVE_WAY = frozenset({"40P01", "40001"})
 _PASSING = ("40", "53", "55P03", "57", "08", "25P03")
 """Gave way, out of disk or connections, locked, shut down, connection lost, idle too long."""
 _TRIES = 3
+_FAULTS = (DBAPIError, NoConnectionFree, OSError, OverflowError)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 NAMING = {
@@ -212,7 +214,7 @@ class Database:
                 else:
                     session.expunge_all()  # a rollback would expire what was read
                     await session.rollback()
-            except (DBAPIError, OSError, OverflowError) as error:
+            except _FAULTS as error:
                 await _rollback_quietly(session)
                 told = _told(error)
                 if told is error:
@@ -250,7 +252,7 @@ class Database:
                 return await mine
             finally:
                 mine.cancel()  # who gives up waits for nothing, and its work is not begun
-        except (DBAPIError, OSError, OverflowError) as error:
+        except _FAULTS as error:
             told = _told(error)
             if told is error:
                 raise
@@ -366,10 +368,10 @@ async def _rollback_quietly(session: AsyncSession) -> None:
         log.warning("rollback_failed", cause=type(error).__name__)
 
 
-def _told(error: DBAPIError | OSError | OverflowError) -> Exception:
+def _told(error: DBAPIError | NoConnectionFree | OSError | OverflowError) -> Exception:
     """The fault as callers know it; a bug (a broken constraint, wrong SQL) stays what it is."""
     state = _sqlstate(error)
-    if isinstance(error, OperationalError | InterfaceError | OSError):
+    if isinstance(error, OperationalError | InterfaceError | NoConnectionFree | OSError):
         return _unavailable(error)
     if state.startswith(_PASSING) or getattr(error, "connection_invalidated", False):
         return _unavailable(error)

@@ -270,7 +270,6 @@ class TimerRunner:
         step_s = offset_s - self._wall_minus_monotonic
         if abs(step_s) < STEP_NOTICED_S:
             return
-        self._wall_minus_monotonic = offset_s
         log.warning("clock_stepped", step_s=round(step_s, 3))
         async with self._database.write() as uow:
             rows = await uow.session.scalars(
@@ -282,6 +281,7 @@ class TimerRunner:
             )
             for row in rows:
                 row.due_at += timedelta(seconds=step_s)
+        self._wall_minus_monotonic = offset_s  # once they have moved: the database may be away
         self._looked_at = float("-inf")
 
     async def prune(self, before: datetime) -> None:

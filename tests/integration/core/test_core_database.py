@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -112,6 +113,23 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
         with pytest.raises(Unavailable) as fault:
             await database.ping()
     assert fault.value.wire_code == "database_unavailable"
+
+
+async def test_a_database_all_of_whose_connections_are_busy_is_unavailable(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a fault of SQLAlchemy's own, which would end whatever looks at the database by itself."""
+    monkeypatch.setattr(database.engine.sync_engine.pool, "_timeout", 0.05)  # it is 30 s
+    async with AsyncExitStack() as exits:
+        for _ in range(15):
+            uow = await exits.enter_async_context(database.read())
+            await uow.session.execute(text("SELECT 1"))
+        with pytest.raises(Unavailable):
+            await database.ping()
+        if database.is_postgresql:
+            with pytest.raises(Unavailable):
+                await database.at_once(lambda connection, _: connection.execute(text("SELECT 1")))
+    await database.ping()
 
 
 async def test_plain_work_that_waits_together_is_committed_together(sqlite: Database) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from core import changes, timers
 from core.clock import MovableClock, SystemClock
 from core.database import Database, UnitOfWork
+from core.errors import Unavailable
 from core.timers import Timer, TimerRunner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -138,6 +139,25 @@ async def test_a_stepped_wall_clock_moves_no_duration(
     runner = _runner(database, clock, bell)
     await _set(database, "escalate", 300)
     clock.step_wall(step_s)
+    await runner.follow_clock_step()
+    clock.advance(299)
+    assert await runner.fire_due() == 0
+    clock.advance(1)
+    assert await runner.fire_due() == 1
+
+
+async def test_a_step_is_followed_when_the_database_is_back(
+    database: Database, clock: MovableClock
+) -> None:
+    bell = Ringing()
+    runner = _runner(database, clock, bell)
+    await _set(database, "escalate", 300)
+    clock.step_wall(7200)
+    async with Database("postgresql+asyncpg://nobody:x@127.0.0.1:9/none") as nowhere:
+        runner._database = nowhere
+        with pytest.raises(Unavailable):
+            await runner.follow_clock_step()
+    runner._database = database
     await runner.follow_clock_step()
     clock.advance(299)
     assert await runner.fire_due() == 0
