@@ -135,6 +135,8 @@ class Child:
             raise Unavailable(f"{self.name} does not answer") from error
         finally:
             self._pending.pop(number, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # told already, where the line broke while we wrote
 
     # -- one life ---------------------------------------------------------------------------------
 
@@ -165,11 +167,12 @@ class Child:
         finally:
             if server is not None:
                 server.close()
-            if came.done() and not came.cancelled():
+            has_come = not came.cancel()  # who comes now is turned away
+            if has_come:
                 came.result()[1].close()
             self._fail_pending()
             if process is not None:  # one that never came has nothing to close
-                await self._end(process, STOP_TIMEOUT_S if came.done() else 0)
+                await self._end(process, STOP_TIMEOUT_S if has_come else 0)
             self._socket_path.unlink(missing_ok=True)
         return End.NOT_STARTED
 

@@ -24,6 +24,10 @@ class Pages:
         """Is anybody's page connected?"""
         return bool(self._emits)
 
+    def __contains__(self, participant_id: ParticipantId) -> bool:
+        """Is its page connected?"""
+        return participant_id in self._emits
+
     async def enter(self, participant_id: ParticipantId, connection: object, emit: Emit) -> None:
         """A page holds the seat now; the one that held it is told, if it is another."""
         earlier = self._emits.get(participant_id)

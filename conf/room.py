@@ -81,6 +81,7 @@ class Room(Turns):
         self.page_stats: dict[ParticipantId, dict[str, Any]] = {}
         self._poll: asyncio.Task[None] | None = None
         self._shared: list[dict[str, Any]] = []
+        self._has_gone_on = False
 
     # -- what browsers see -----------------------------------------------------------------------
 
@@ -180,6 +181,8 @@ class Room(Turns):
 
     async def tidy(self) -> None:
         """Let go of seats that have been away too long, and end a meeting past its time."""
+        if not self._has_gone_on:
+            await self.go_on()
         await self.recap()  # they may have been changed through another node
         await self.close_if_over()
         for participant_id in self._pages.gone():
@@ -216,12 +219,19 @@ class Room(Turns):
         return participant_id
 
     async def go_on(self) -> None:
-        """After the server was restarted: who does not return is lost; cameras and poll go on."""
+        """After the server was restarted: who does not return is lost; what was ordered goes on.
+
+        Its first turn; where that fails, each round of tidying tries again.
+        """
+        if self.state.is_recording:
+            await self._recordings.start(self.meeting_id, "server")
         for participant_id in await self._seating.staying():
-            self._pages.miss(participant_id)
+            if participant_id not in self._pages:
+                self._pages.miss(participant_id)
         self._go_on_polling()
         if self.state.cameras:
             await self._bring_back_cameras()
+        self._has_gone_on = True
 
     async def _bring_back_cameras(self) -> None:
         state = self.state

@@ -200,8 +200,6 @@ class Rooms:
         )  # fmt: skip
         self._rooms[meeting_id] = room
         self._tasks.create_task(room.run(), name=f"room:{meeting_id}")
-        if room.state.is_recording:  # as ordered before the server was restarted
-            await self.recordings.start(meeting_id, "server")
         room.tell(room.go_on)
         return room
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from core.errors import AppError, Conflict
+from core.errors import AppError, Conflict, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +27,7 @@ class Turns:
     def __init__(self, name: str) -> None:
         self._name = name
         self._inbox: asyncio.Queue[_Turn | None] = asyncio.Queue(INBOX_SIZE + 1)
+        self._is_closed = False
 
     async def run(self) -> None:
         """Take turns until `close`. An error goes to whoever asked; the owner lives on."""
@@ -48,7 +49,7 @@ class Turns:
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """Let the owner do `call` in its turn, and await the result.
 
-        Raises: Conflict: the inbox is full; or what `call` raised.
+        Raises: Conflict: the inbox is full; Unavailable: it has closed; or what `call` raised.
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._put(_Turn(call, done))
@@ -60,13 +61,18 @@ class Turns:
             self._put(_Turn(call, None))
         except Conflict:
             log.warning("inbox_full", owner=self._name)
+        except Unavailable:
+            log.debug("told_after_its_end", owner=self._name)
 
     def close(self) -> None:
         """End `run` after what is queued; idempotent."""
-        if not self._inbox.full():
+        if not self._is_closed:
+            self._is_closed = True
             self._inbox.put_nowait(None)
 
     def _put(self, turn: _Turn) -> None:
+        if self._is_closed:  # nobody takes this turn any more
+            raise Unavailable("the room is closing; try again shortly", code="draining")
         if self._inbox.qsize() >= INBOX_SIZE:
             raise Conflict("the room is busy; try again", code="room_busy")
         self._inbox.put_nowait(turn)

@@ -24,7 +24,7 @@ from conf.recording.store import RecordingRow
 from conf.settings import RecordingSettings
 from core.clock import Clock
 from core.database import Database, UnitOfWork
-from core.errors import NotFound, Unavailable
+from core.errors import AppError, NotFound, Unavailable
 from core.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -108,13 +108,14 @@ class Recordings:
 
     async def finish(self, meeting_id: str, cause: str) -> None:
         """The recording is over; idempotent. `cause`: ordered, ended, disk_full."""
-        active = self._active.pop(meeting_id, None)
+        active = self._active.get(meeting_id)
         async with self._database.write() as uow:
             row = await store.under_way(uow, meeting_id)
             if row is not None:
                 row.ended_at, row.end_cause = uow.now, cause
                 row.octets = active.watch.octets if active else row.octets
-        if active is not None:
+        if active is not None and self._active.get(meeting_id) is active:
+            del self._active[meeting_id]
             with suppress(Unavailable):  # a recorder that is down has closed it by dying
                 await self.child.ask("stop", recording_id=active.recording_id)
 
@@ -156,8 +157,15 @@ class Recordings:
                     active.shown = lamp
                     self._show(meeting_id, lamp)
                 if lamp is Lamp.DISK_FULL:
-                    log.error("recording_stopped_disk_full", meeting_id=meeting_id)
-                    await self.finish(meeting_id, "disk_full")
+                    await self._give_up(meeting_id)
+
+    async def _give_up(self, meeting_id: str) -> None:
+        try:
+            await self.finish(meeting_id, "disk_full")
+        except AppError as error:  # the database blinked: at the next look
+            log.warning("recording_not_finished", meeting_id=meeting_id, cause=error.message)
+        else:
+            log.error("recording_stopped_disk_full", meeting_id=meeting_id)
 
     # -- what is kept -----------------------------------------------------------------------------
 
@@ -197,7 +205,10 @@ class Recordings:
 
     async def _tidy(self) -> None:
         while True:
-            await self.tidy()
+            try:
+                await self.tidy()
+            except AppError as error:
+                log.warning("recordings_not_tidied", cause=error.message)
             await self._clock.sleep(TIDY_EVERY_S)
 
     async def tidy(self) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import av
 import pytest
+from structlog.testing import capture_logs
 
 from conf.media.tap import Tap
 from conf.recording.recorder import Intake
 from core.auth.model import Role
+from core.clock import MovableClock
+from core.database import Database
 from signaling.settings import Settings
 from tests.support.bridge import eventually, kernel_drops
 from tests.support.encoded import opus_packets, vp8_frames
@@ -39,6 +42,7 @@ async def recorded(settings: Settings) -> AsyncIterator[tuple[House, Page, Page]
         yield house, hall, east
 
 
+NOWHERE = "postgresql+asyncpg://nobody:x@127.0.0.1:9/none"
 SOMETHING = 1_000  # bytes: more than a file's head
 
 
@@ -284,6 +288,42 @@ async def test_recordings_are_listed_and_taken_by_those_who_may_chair(
     village = await house.desk("village", Role.VILLAGE_REPORTER)
     with pytest.raises(Refused, match="not_allowed"):
         await village.get(path)
+
+
+async def test_a_database_that_blinks_ends_neither_server_nor_recording(settings: Settings) -> None:
+    """What could not be read at the first try, or written, is done at the next."""
+    async with running_house(settings) as first:
+        await first.open()
+        meeting_id, tokens = first.meeting_id, first.tokens
+        (hall,) = await first.joined("hall")
+        await hall.order("record_start")
+    clock = MovableClock()
+    async with running_house(settings, clock=clock) as second, Database(NOWHERE) as nowhere:
+        second.meeting_id, second.tokens = meeting_id, tokens
+        recordings = second.app.rooms.recordings
+        database, recordings._database = recordings._database, nowhere
+        with capture_logs() as logs:
+            back = await (await second.page("hall")).join(resume=hall.joined["resume"])
+            clock.advance(3601)
+            await eventually(
+                lambda: any(entry["event"] == "recordings_not_tidied" for entry in logs)
+            )
+        assert not recordings._active
+        recordings._database = database
+        async with asyncio.timeout(30):
+            while not recordings._active:
+                clock.advance(6)
+                await asyncio.sleep(0.05)
+        assert (await back.seat(back.pid))["is_connected"]
+        recordings._database = nowhere
+        await recordings._give_up(meeting_id)
+        assert recordings._active
+        recordings._database = database
+        await recordings._give_up(meeting_id)
+        assert not recordings._active
+        async with second.app.database.read() as uow:
+            (row,) = await recordings.of_meeting(uow, meeting_id)
+        assert row.end_cause == "disk_full"
 
 
 async def test_a_restarted_server_goes_on_recording(settings: Settings) -> None:
