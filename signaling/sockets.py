@@ -115,9 +115,11 @@ class Sockets:
         await self.server.emit(event, data, to=sid, ignore_queue=True)
 
     async def enter(self, sid: str, topic: str) -> None:
-        if topic not in self.server.rooms(sid):
-            self._relay.watch(topic)
-            await self._relay.catch_up(topic)
+        if sid not in self._inboxes or topic in self.server.rooms(sid):
+            return  # of who has gone, letters are still answered; nobody would unwatch for it
+        self._relay.watch(topic)
+        await self._relay.catch_up(topic)
+        if sid in self._inboxes:  # else `_disconnected` has unwatched
             await self.server.enter_room(sid, topic)
 
     async def leave(self, sid: str, topic: str) -> None:

@@ -11,7 +11,7 @@ from core import changes
 from core.auth.model import Grant, Permission, Role
 from core.errors import Conflict
 from signaling.api import ApiModel
-from signaling.edge import INBOX_SIZE, Message, SocketEvent
+from signaling.edge import INBOX_SIZE, Message, SocketEvent, _Letter
 from signaling.topics import LinkPrincipal
 
 
@@ -309,6 +309,32 @@ async def test_a_client_that_takes_nothing_is_cut_off(
     await sockets._sweep()
     async with asyncio.timeout(15):
         await gone.wait()
+
+
+@pytest.mark.usefixtures("lamps")
+async def test_who_goes_while_a_topic_is_opened_for_it_leaves_nothing_behind(
+    county: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No fault in the log, and no topic that is watched for nobody."""
+    line = await (await county.signed_in("duty_officer")).socket()
+    sockets, relay = county.app.sockets, county.app.sockets._relay
+    (inbox,) = sockets._inboxes.values()
+    catch_up = relay.catch_up
+
+    async def and_meanwhile_it_goes(topic: str) -> None:
+        await line.client.disconnect()
+        while sockets.connections:  # noqa: ASYNC110 - the server hears of it by and by
+            await asyncio.sleep(0.01)
+        await catch_up(topic)
+
+    monkeypatch.setattr(relay, "catch_up", and_meanwhile_it_goes)
+    async with asyncio.timeout(30):
+        for topic in ("lamp:east", "lamp:west"):  # the second one when it has gone
+            answer = await inbox._answer(
+                _Letter("topic.subscribe", {"topic": topic}, asyncio.Future())
+            )
+            assert "ok" in answer
+    assert not relay._watchers
 
 
 async def test_presence_is_who_has_a_line_open(county: Any) -> None:
