@@ -59,7 +59,7 @@ class DownBudget:
         self._newest_settled_us = 0
         self._remb_bps = 0
         self._octets_at_probe = 0
-        self._octets_then = 0
+        self._untold = 0  # the first number sent after the last feedback
         self._padded = 0
         self._is_content = False
         self._chosen_at = -1e9
@@ -100,6 +100,7 @@ class DownBudget:
         decreases = estimate.decreases
         now_us = int(now * 1e6)
         self.has_feedback = True
+        self._untold = self._session.history.next_sequence
         if told[3] > self._newest_settled_us:
             self._newest_settled_us = told[3]
         estimate.on_told(told, now_us)
@@ -146,10 +147,9 @@ class DownBudget:
         """
         now_us = int(now * 1e6)
         self._chosen_at = now
-        octets = self._octets()
-        if self.has_feedback and octets != self._octets_then:
-            self.estimate.on_silence(now_us)
-        self._octets_then = octets
+        untold_us = self._session.history.first_sent_us(self._untold)
+        if self.has_feedback and untold_us is not None:
+            self.estimate.on_silence(now_us, untold_us)
         wants, audio_bps, sources = [], self._guarded_bps(now), {}
         for slot in self._slots:
             track = slot.track

@@ -248,11 +248,13 @@ class Estimate:
         trend = self.trend
         return trend.is_underused or trend.has_queue or self.loss.excess > _TOLERABLE_LOSS
 
-    def on_silence(self, now_us: int) -> None:
-        """Call every 100 ms or so while packets go out: no feedback halves the rate."""
-        if self._last_feedback_us < 0:
-            self._last_feedback_us = now_us
-        elif now_us - self._last_feedback_us > self._patience_us:
+    def on_silence(self, now_us: int, sent_us: int) -> None:
+        """Call every 100 ms or so while feedback is due: none for long halves the rate.
+
+        `sent_us`: when the first packet left that no feedback has followed. While nothing is sent
+        there is nothing to tell of.
+        """
+        if now_us - max(sent_us, self._last_feedback_us) > self._patience_us:
             self._last_feedback_us = now_us
             self._decrease(now_us, self.target_bps // 2)
 

@@ -285,6 +285,13 @@ class SendHistory:
         self.counter.next_sequence = sequence + 1
         return sequence & 0xFFFF
 
+    def first_sent_us(self, number: int) -> int | None:
+        """When `number` was sent, or the first after it that is kept; None: it is still to come."""
+        following = self.counter.next_sequence
+        if number >= following:
+            return None
+        return self.sent_us[max(number, following - HISTORY) & (HISTORY - 1)]
+
     def settle_at_once(self, buffer: Buffer, at: int, end: int) -> Told | None:
         """Read the feedback in buffer[at:end], settle and gather it in one pass.
 

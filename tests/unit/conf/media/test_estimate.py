@@ -269,20 +269,28 @@ def test_a_slow_stream_is_watched_longer() -> None:
 
 def test_silence_halves_it_again_and_again() -> None:
     estimate = Estimate(start_bps=1_000_000)
-    estimate.on_silence(0)
-    estimate.on_silence(500 * MS)
+    estimate.on_silence(500 * MS, sent_us=0)
     assert estimate.target_bps == 1_000_000
-    estimate.on_silence(700 * MS)
+    estimate.on_silence(700 * MS, sent_us=0)
     assert estimate.target_bps == 500_000
-    estimate.on_silence(1_400 * MS)
+    estimate.on_silence(1_400 * MS, sent_us=0)
     assert estimate.target_bps == 250_000
+
+
+def test_where_nothing_was_sent_nothing_is_to_be_told() -> None:
+    """A minute after the last feedback the camera is on again: its packets are on their way."""
+    estimate = fed(Estimate(), packets(0, 100))
+    before, on_again = estimate.target_bps, 61 * SECOND
+    estimate.on_silence(on_again + 400 * MS, sent_us=on_again)
+    assert estimate.target_bps == before
+    estimate.on_silence(on_again + 700 * MS, sent_us=on_again)
+    assert estimate.target_bps == before // 2
 
 
 def test_a_longer_round_trip_is_given_more_time() -> None:
     estimate = Estimate(start_bps=1_000_000)
     estimate.set_round_trip(900 * MS)
-    estimate.on_silence(0)
-    estimate.on_silence(1_300 * MS)
+    estimate.on_silence(1_300 * MS, sent_us=0)
     assert estimate.target_bps == 1_000_000
 
 
@@ -297,9 +305,9 @@ def test_where_packets_are_lost_feedback_is_too() -> None:
     estimate = fed(Estimate(), lossy(0, 1_000))
     assert estimate.loss.inherent > 0.3
     before, last = estimate.target_bps, 10_010 * MS
-    estimate.on_silence(last + 1_500 * MS)
+    estimate.on_silence(last + 1_500 * MS, sent_us=last)
     assert estimate.target_bps == before
-    estimate.on_silence(last + 2_500 * MS)
+    estimate.on_silence(last + 2_500 * MS, sent_us=last)
     assert estimate.target_bps == before // 2
 
 
@@ -368,7 +376,7 @@ def test_whatever_is_told_it_stays_between_floor_and_cap(
     for settled, pause in told:
         now += pause
         estimate.on_feedback(settled, now)
-        estimate.on_silence(now)
+        estimate.on_silence(now, sent_us=0)
         assert FLOOR_BPS <= estimate.target_bps <= ceiling
         assert 0 <= estimate.loss.fraction <= 1
         assert 0 <= estimate.loss.inherent <= 0.5

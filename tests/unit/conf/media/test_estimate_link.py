@@ -92,6 +92,7 @@ class Site:
         self._base = 0
         self._probe_sent = 0
         self._newest_settled = 0
+        self._untold = 0
         self._held: deque[tuple[int, int]] = deque()
 
     def run(self, seconds: float) -> list[Moment]:
@@ -110,7 +111,9 @@ class Site:
         while self._reports and self._reports[0][0] <= self.now:
             self._take(self._reports.popleft()[1])
         if self.now % (100 * MS) == 0:
-            self.estimate.on_silence(self.now)
+            untold_us = self.history.first_sent_us(self._untold)
+            if untold_us is not None:
+                self.estimate.on_silence(self.now, untold_us)
             self._choose()
         main = self.rungs.get("main")
         spent = AUDIO_BPS + sum(rung.bps for rung in self.rungs.values() if rung is not None)
@@ -170,6 +173,7 @@ class Site:
         if self.tells_trip:
             self.estimate.set_round_trip(2 * self.link.delay_ms * MS)
         self.estimate.on_feedback(settled, self.now)
+        self._untold = self.history.next_sequence
         if self.estimate.decreases > decreases:
             self._choose()
         measured = self.prober.result(self.now, self._newest_settled, self.estimate.loss.inherent)
