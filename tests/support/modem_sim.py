@@ -12,7 +12,7 @@ from sms.simulator.client import SimulatorClient
 from sms.simulator.process import SOCKET_NAME
 from tools.steps import ROOT
 
-_START_S = 10.0
+_START_S = 30.0
 
 
 class ModemSim:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class SmsWorld:
                     found.append(Claim(row.number, text, is_alert, row.state.value, extra))
         return found
 
-    async def until(self, check: Callable[[], Awaitable[bool]], within_s: float = 15.0) -> None:
+    async def until(self, check: Callable[[], Awaitable[bool]], within_s: float = 40.0) -> None:
         async with asyncio.timeout(within_s):
             while not await check():  # noqa: ASYNC110 - the air is another process
                 await asyncio.sleep(0.05)
@@ -124,10 +125,16 @@ async def running(
 
 @asynccontextmanager
 async def sms_world(
-    url: str, directory: Path, *, modems: int = 2, radio_s: float = 0.03, **changes: Any
+    url: str,
+    directory: Path,
+    *,
+    modems: int = 2,
+    radio_s: float = 0.03,
+    start: datetime | None = None,
+    **changes: Any,
 ) -> AsyncIterator[SmsWorld]:
-    """A simulator process and a platform on the database at `url`."""
-    clock = MovableClock()
+    """A simulator process and a platform on the database at `url`, at `start` instead of now."""
+    clock = MovableClock(start)
     async with (
         modem_sim(directory, modems=modems, radio_s=radio_s, keeps_journal=True) as air,
         Database(url, clock=clock) as database,

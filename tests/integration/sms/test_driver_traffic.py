@@ -48,13 +48,13 @@ async def bench(request: pytest.FixtureRequest, sim: ModemSim) -> AsyncIterator[
         yield opened
 
 
-async def until(is_so: Callable[[], bool], limit_s: float = 15.0) -> None:
+async def until(is_so: Callable[[], bool], limit_s: float = 30.0) -> None:
     async with asyncio.timeout(limit_s):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-async def sweep_until(bench: Bench, count: int, limit_s: float = 15.0) -> None:
+async def sweep_until(bench: Bench, count: int, limit_s: float = 30.0) -> None:
     async with asyncio.timeout(limit_s):
         while len(bench.incoming) < count:
             await bench.driver.sweep()

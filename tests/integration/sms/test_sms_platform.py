@@ -33,7 +33,7 @@ async def simulator(directory: Path, modems: int, radio_s: float) -> AsyncIterat
     )  # fmt: skip
     client = SimulatorClient(directory / "modem-sim.sock")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (directory / "modem-sim.sock").exists():  # noqa: ASYNC110 - a file
                 await asyncio.sleep(0.02)
         yield client
@@ -74,7 +74,7 @@ class County:
         return [text["text"] for text in handset["received"]]
 
 
-async def until(check: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> None:
+async def until(check: Callable[[], Awaitable[bool]], within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while not await check():  # noqa: ASYNC110 - the air is another process
             await asyncio.sleep(0.02)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from tests.support.driver_cases import QUICK
 from tests.support.sms_checker import losses, violations
 from tests.support.sms_world import SmsWorld, sms_world
 
+NOON = datetime(2026, 11, 16, 4, tzinfo=UTC)  # in the county
+"""A day must not begin in between."""
 MODEMS = ("m1", "m2", "m3", "m4")
 LONG = "各乡镇立即转移危险区群众，落实责任到人，逐户清点。" * 7
 
@@ -56,7 +58,7 @@ async def _states(world: SmsWorld) -> Counter[str]:
 @pytest.mark.timeout(60)
 async def test_a_used_up_sim_sends_only_alerts(sqlite_url: str, tmp_path: Path) -> None:
     quota = {"per_day": 2, "alert_reserve": 1}
-    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota) as world:
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota, start=NOON) as world:
         await world.send("notice", *(demo_number(n) for n in range(4)))
         await world.until(lambda: _is(world, {"delivered": 2, "queued": 2}))
         await world.send("alert", demo_number(9), class_=MessageClass.ALERT)
@@ -70,10 +72,11 @@ async def test_what_a_sim_sent_today_counts_after_a_restart_too(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     quota = {"per_day": 2, "alert_reserve": 1}
-    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota) as world:
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota, start=NOON) as world:
         await world.send("notice", *(demo_number(n) for n in range(2)))
         await world.until(lambda: _is(world, {"delivered": 2}))
-    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota) as world:
+        later = world.clock.now()
+    async with sms_world(sqlite_url, tmp_path, modems=1, modem=quota, start=later) as world:
         await world.send("later", demo_number(3))
         await world.send("alert", demo_number(9), class_=MessageClass.ALERT)
         await world.until(lambda: _is(world, {"delivered": 1, "queued": 1}))
