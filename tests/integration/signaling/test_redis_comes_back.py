@@ -38,12 +38,12 @@ async def _door(port: int, redis_url: str) -> AsyncIterator[None]:
 
 
 async def _until(nodes: Nodes, *, is_ready: bool) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while nodes.state().is_ready is not is_ready:  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(60)  # it waits for real beats
+@pytest.mark.timeout(120)  # it waits for real beats
 async def test_redis_back_is_ready_again(
     sqlite_url: str,
     redis_url: str,
