@@ -29,6 +29,9 @@ class SimulatorClient:
             except (OSError, TimeoutError, EOFError) as error:
                 await self.close()
                 raise Unavailable(f"the modem simulator does not answer: {error}") from error
+            except asyncio.CancelledError:
+                await self.close()  # the answer on its way would be taken for the next one's
+                raise
 
     async def watch(self, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Journal entries above `after`, then each new one, on a connection of its own."""

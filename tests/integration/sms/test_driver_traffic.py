@@ -403,6 +403,17 @@ async def test_the_simulator_remembers_across_its_own_restart(tmp_path: Path) ->
         assert [e["text"] for e in await sim.on_air()] == ["before", "after"]
 
 
+async def test_an_order_nobody_waits_for_does_not_shift_the_answers(sim: ModemSim) -> None:
+    """A page that is closed meanwhile leaves the next one its own answers."""
+    for turns in range(12):
+        asking = asyncio.create_task(sim.do("ping"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking})
+        assert (await sim.do("handset", number=NUMBER))["number"] == NUMBER
+
+
 async def test_the_control_socket_is_private_and_answers_nonsense(sim: ModemSim) -> None:
     assert (sim.directory / "modem-sim.sock").stat().st_mode & 0o777 == 0o700
     for order, arguments in (
