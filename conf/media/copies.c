@@ -154,12 +154,43 @@ static void copy_to(struct burst *burst, struct slot_row *row)
         add_message(burst, peer->name, first, burst->cuts[i]);
 }
 
+/* Which packets are the newest and the oldest, and how many leave as one message: a run of equal
+   size, and one smaller behind it (UDP_SEGMENT). */
+static void look_at_items(struct burst *burst)
+{
+    const struct item *items = burst->items;
+    uint32_t count = burst->item_count, end;
+
+    burst->newest = burst->cut_count = 0;
+    burst->numbered = count;
+    burst->oldest_ext = items[0].ext;
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].ext < burst->oldest_ext)
+            burst->oldest_ext = items[i].ext;
+        if (items[i].ext > items[burst->newest].ext)
+            burst->newest = i;
+        if (!items[i].picture_at && !items[i].tl0_at)
+            continue;
+        if (burst->numbered == count || items[i].ext > items[burst->numbered].ext)
+            burst->numbered = i;
+    }
+    for (uint32_t first = 0; first < count; first = end) {
+        end = first + 1;
+        while (burst->has_segments && end < count && items[end].size == items[first].size)
+            end++;
+        if (burst->has_segments && end < count && items[end].size < items[first].size)
+            end++;
+        burst->cuts[burst->cut_count++] = (uint16_t)(end - first);
+    }
+}
+
 /* What this was compiled from; conf.media.copies takes no other. */
 const char made_of[65] = MADE_OF;
 
 /* Goes on at burst->at, until all rows are done or the batch has no room for the next one. */
 void make_copies(struct burst *burst)
 {
+    look_at_items(burst);
     for (; burst->at < burst->row_count; burst->at++) {
         struct slot_row *row = burst->rows[burst->at];
 

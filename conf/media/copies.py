@@ -4,12 +4,13 @@ Optional: `make` compiles it where a C compiler is (tools/native.py); where none
 system is not Linux, `Forwarder` makes the same copies in Python (decision 0021).
 """
 
+import struct
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from conf.media.layer import Group, Sent
-from conf.media.mmsg import libc
+from conf.media.mmsg import SLOT, libc
 from conf.media.outbox import Outbox
 from conf.media.rows import CODECS, ffi
 from conf.media.srtp import PROTECT_ADDRESS
@@ -17,6 +18,11 @@ from conf.media.udp import CONTROL, CONTROL_SIZE, SOL_UDP, TX_SLOTS, UDP_SEGMENT
 
 LIBRARY: Final = Path(__file__).with_name("libcopies.so")
 SOURCES: Final = tuple(Path(__file__).with_name(name) for name in ("rows.h", "copies.c"))
+
+_ITEM_SIZE: Final = ffi.sizeof("struct item")
+_ITEM_AT: Final = ffi.offsetof("struct burst", "items") + ffi.offsetof("struct item", "ext")
+_CALL_AT: Final = ffi.offsetof("struct burst", "now_us")
+_MOVED_AT: Final = ffi.offsetof("struct burst", "at")
 
 ffi.cdef("void make_copies(struct burst *burst); extern const char made_of[65];")
 
@@ -38,8 +44,17 @@ def digest() -> str:
     return sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
 
 
+_ITEM: Final = struct.Struct("=qIHHHHHHBBB")  # from `ext`
+_CALL: Final = struct.Struct("=qd10I")  # from `now_us`
+_MOVED: Final = struct.Struct("=6I")  # from `at`
+
+
 class Copies:
-    """One burst at a time; owner: the Forwarder."""
+    """One burst at a time; owner: the Forwarder.
+
+    A field set through cffi costs as much as a packet's copy. So a burst is told in one pack, each
+    of its packets in another, and its bytes are put where C finds them always.
+    """
 
     def __init__(self, outbox: Outbox, make_copies: Any) -> None:
         tx, port = outbox.port.tx, outbox.port
@@ -49,67 +64,67 @@ class Copies:
         controls = [CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, 0)]
         self._controls = ffi.new("uint8_t[]", b"".join(controls * TX_SLOTS))
         self._apart = ffi.new("uint32_t[]", 64)
+        self._block = ffi.new("uint8_t[]", TX_SLOTS * SLOT)
+        self._templates = memoryview(ffi.buffer(self._block)).cast("B")
         self._burst = burst = ffi.new("struct burst *")
+        self._memory = memoryview(ffi.buffer(burst)).cast("B")
         burst.memory = ffi.cast("uint8_t *", tx.first_byte)
         burst.iovecs = ffi.cast("struct iovec *", tx.first_iovec)
         burst.messages = tx.headers
         burst.controls = self._controls
         burst.protect = ffi.cast("int (*)(void *, void *, int *)", PROTECT_ADDRESS)
-        burst.name_size = port.name_size
-        self._items = [ffi.addressof(burst, "items", i) for i in range(TX_SLOTS)]
+        burst.name_size, burst.has_segments = port.name_size, port.has_segments
+        burst.apart = self._apart
+        for i in range(TX_SLOTS):
+            burst.items[i].template = self._block + i * SLOT
 
     def make(self, group: Group, burst: list[Sent], now: float) -> list[int]:
         """A copy of each packet for each slot; the places in `group.slots` that were left out.
 
         Those need more than the loop can: a TCP connection, a shaper, a part of the burst only.
         """
-        call, outbox, count = self._burst, self._outbox, len(group.slots)
+        call, memory, outbox, count = self._burst, self._memory, self._outbox, len(group.slots)
         if count > len(self._apart):
-            self._apart = ffi.new("uint32_t[]", 2 * count)
-        call.apart, call.rows, call.row_count = self._apart, group.rows, count
-        call.now, call.now_us = now, int(now * 1e6)
-        call.at = call.apart_count = call.forwarded = call.failed = 0
+            self._apart = call.apart = ffi.new("uint32_t[]", 2 * count)
+        call.rows = group.rows
         self._describe(burst)
+        kind = (CODECS[burst[0].codec], burst[0].is_stripped)
+        at = apart = forwarded = failed = 0
         while True:
-            call.count, call.message_count = outbox.count, outbox.messages
+            _CALL.pack_into(
+                memory, _CALL_AT, int(now * 1e6), now, count, len(burst), *kind,
+                at, outbox.count, outbox.messages, apart, forwarded, failed,
+            )  # fmt: skip
             self._make(call)
-            outbox.count, outbox.messages = call.count, call.message_count
-            if call.at == count:
+            at, outbox.count, outbox.messages, apart, forwarded, failed = _MOVED.unpack_from(
+                memory, _MOVED_AT
+            )
+            if at == count:
                 break
             outbox.flush()
-        self.forwarded = call.forwarded
-        outbox.failed += call.failed
-        left_out: list[int] = ffi.unpack(self._apart, call.apart_count)
+        self.forwarded = forwarded
+        outbox.failed += failed
+        left_out: list[int] = ffi.unpack(self._apart, apart) if apart else []
         return left_out
 
     def _describe(self, burst: list[Sent]) -> None:
-        call, first = self._burst, burst[0]
         assert len(burst) <= TX_SLOTS
-        call.codec, call.is_stripped = CODECS[first.codec], first.is_stripped
-        call.item_count = numbered = len(burst)
-        number_at = first.form.number_at
-        newest, oldest = 0, first.ext
-        for i, (item, sent) in enumerate(zip(self._items, burst, strict=False)):
-            item.template = ffi.from_buffer("uint8_t[]", sent.template)  # `burst` keeps it alive
-            item.ext, item.timestamp, item.marker = sent.ext, sent.timestamp, sent.marker
-            item.size, item.header, item.number_at = len(sent.template), sent.header, number_at
-            if sent.ext < oldest:
-                oldest = sent.ext
-            if sent.ext > burst[newest].ext:
-                newest = i
-            picture = sent.picture
-            item.picture_at = item.tl0_at = 0
-            if picture is None or not picture.has_numbers:
-                continue
-            if picture.picture_at >= 0:
-                item.picture_at, item.picture = picture.picture_at, picture.picture
-                item.is_wide = picture.is_wide
-            if picture.tl0_at >= 0:
-                item.tl0_at, item.tl0 = picture.tl0_at, picture.tl0
-            if numbered == len(burst) or sent.ext > burst[numbered].ext:
-                numbered = i
-        call.newest, call.numbered, call.oldest_ext = newest, numbered, oldest
-        cuts = self._outbox.port.cut([len(sent.template) for sent in burst])
-        call.cut_count = len(cuts)
-        for i, (_, together) in enumerate(cuts):
-            call.cuts[i] = together
+        memory, templates, number_at = self._memory, self._templates, burst[0].form.number_at
+        item_at, start = _ITEM_AT, 0
+        for sent in burst:
+            template, picture = sent.template, sent.picture
+            size = len(template)
+            if size <= SLOT:  # a longer one is refused by its size
+                templates[start : start + size] = template
+            picture_at = tl0_at = number = tl0 = is_wide = 0
+            if picture is not None:
+                if picture.picture_at >= 0:
+                    picture_at, number = sent.header + picture.picture_at, picture.picture
+                    is_wide = picture.is_wide
+                if picture.tl0_at >= 0:
+                    tl0_at, tl0 = sent.header + picture.tl0_at, picture.tl0
+            _ITEM.pack_into(
+                memory, item_at, sent.ext, sent.timestamp, size, sent.header, number_at,
+                picture_at, tl0_at, number, tl0, is_wide, sent.marker,
+            )  # fmt: skip
+            item_at, start = item_at + _ITEM_SIZE, start + SLOT

@@ -177,7 +177,8 @@ class DownSlot:
         transport = session.history.add(sent_us, size) if form.has_transport else 0
         form.stamp(memory, base, kind, number, timestamp, self.ssrc, transport)
         if sent.picture is not None:
-            sent.picture.renumber(memory, base, offsets.picture_offset, offsets.tl0_offset)
+            payload = base + sent.header
+            sent.picture.renumber(memory, payload, offsets.picture_offset, offsets.tl0_offset)
         tx.lengths[2 * place + 1] = size
         if protect(session.context, tx.pointers[place], tx.sizes[place]) != OK:
             outbox.failed += 1

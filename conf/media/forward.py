@@ -131,7 +131,7 @@ class Forwarder:
             bytes(memory[start : packet.payload_end]),
             packet.payload - start,
             form,
-            picture.moved(start) if picture is not None else None,
+            picture,
         )
         layer.rings[form][ext & _MASK] = sent
         self._append(layer, sent, now)

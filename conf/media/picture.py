@@ -10,7 +10,7 @@ _pack_wide = struct.Struct("!H").pack_into
 
 
 class Picture:
-    """Offsets are into the buffer inspected (or the template, after `moved`); -1 when absent."""
+    """Offsets count from the payload's first byte, so they hold under any header; -1: absent."""
 
     __slots__ = (
         "has_sync",
@@ -42,28 +42,18 @@ class Picture:
         """Is there anything to move?"""
         return self.picture_at >= 0 or self.tl0_at >= 0
 
-    def moved(self, start: int) -> "Picture":
-        """A copy with offsets counted from `start`; each header form has its own."""
-        picture_at = self.picture_at - start if self.picture_at >= 0 else -1
-        tl0_at = self.tl0_at - start if self.tl0_at >= 0 else -1
-        other = Picture(self.is_key, picture_at, self.picture, self.is_wide, tl0_at, self.tl0)
-        other.temporal = self.temporal
-        other.is_start = self.is_start
-        other.has_sync = self.has_sync
-        return other
-
     def renumber(
-        self, memory: bytearray | memoryview, base: int, offset: int, tl0_offset: int
+        self, memory: bytearray | memoryview, payload: int, offset: int, tl0_offset: int
     ) -> None:
-        """Move PictureID and TL0PICIDX (RFC 7741 §4.2) of the packet at `base` by the offsets."""
+        """Move PictureID and TL0PICIDX (RFC 7741 §4.2) of the payload there by the offsets."""
         number = self.picture + offset
         if self.picture_at >= 0:
             if self.is_wide:
-                _pack_wide(memory, base + self.picture_at, 0x8000 | number & 0x7FFF)
+                _pack_wide(memory, payload + self.picture_at, 0x8000 | number & 0x7FFF)
             else:
-                memory[base + self.picture_at] = number & 0x7F
+                memory[payload + self.picture_at] = number & 0x7F
         if self.tl0_at >= 0:
-            memory[base + self.tl0_at] = (self.tl0 + tl0_offset) & 0xFF
+            memory[payload + self.tl0_at] = (self.tl0 + tl0_offset) & 0xFF
 
 
 def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Picture | None:
@@ -84,11 +74,11 @@ def inspect(codec: CodecName, buffer: memoryview, start: int, end: int) -> Pictu
         flags = buffer[at]
         at += 1
         if flags & 0x80 and at + 1 < end:
-            picture_at, wide = at, bool(buffer[at] & 0x80)
+            picture_at, wide = at - start, bool(buffer[at] & 0x80)
             picture = (buffer[at] & 0x7F) << 8 | buffer[at + 1] if wide else buffer[at]
             at += 2 if wide else 1
         if flags & 0x40 and at < end:
-            tl0_at, tl0 = at, buffer[at]
+            tl0_at, tl0 = at - start, buffer[at]
             at += 1
         if flags & 0x30 and at < end:
             if flags & 0x20:

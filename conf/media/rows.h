@@ -52,7 +52,7 @@ struct slot_row {
 };
 
 struct item {
-    const uint8_t *template;   /* the whole plain packet */
+    const uint8_t *template;   /* the whole plain packet; set once */
     int64_t ext;
     uint32_t timestamp;
     uint16_t size;
@@ -74,17 +74,14 @@ struct burst {
     uint8_t *controls;         /* one control message of CONTROL_BYTES each, but for the size */
     int (*protect)(void *, void *, int *);
     uint32_t name_size;
+    uint32_t has_segments;     /* the kernel cuts a message into packets */
     /* Of the packets to copy. */
     struct slot_row **rows;
     uint32_t *apart;           /* out: places in rows that must be served otherwise */
     int64_t now_us;
     double now;
-    int64_t oldest_ext;
     uint32_t row_count;
-    uint32_t item_count;
-    uint32_t cut_count;
-    uint32_t newest;           /* index of the item with the highest ext, */
-    uint32_t numbered;         /* and of those with picture numbers; item_count: none has */
+    uint32_t item_count;       /* from 1 */
     uint32_t codec;
     uint32_t is_stripped;      /* not for those who take RED */
     /* Moved on by each call. */
@@ -94,6 +91,11 @@ struct burst {
     uint32_t apart_count;
     uint32_t forwarded;
     uint32_t failed;
-    struct item items[TX_SLOTS];
+    /* Found out by the call. */
+    int64_t oldest_ext;
+    uint32_t newest;           /* index of the item with the highest ext, */
+    uint32_t numbered;         /* and of those with picture numbers; item_count: none has */
+    uint32_t cut_count;
     uint16_t cuts[TX_SLOTS];   /* packets that leave together, message by message */
+    struct item items[TX_SLOTS];
 };

@@ -12,7 +12,8 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 OK: Final[int] = lib.srtp_err_status_ok
-WINDOW: Final = 1024  # packets a sequence number may lie behind the newest, both directions
+WINDOW: Final = 1024  # packets a received sequence number may lie behind the newest
+SEND_WINDOW: Final = 512  # and one sent: none is sent that late (conf.media.forward)
 MAX_SSRCS: Final = 128  # of one member; a browser has 14 sources, and 30 that only report
 
 protect: Final[Any] = lib.srtp_protect
@@ -49,8 +50,8 @@ class SrtpContexts:
     __slots__ = ("_rx", "_scratch", "_size", "_tx", "known", "receive", "send")
 
     def __init__(self, keys: Keys) -> None:
-        self._rx = Session(_policy(keys.receive, Policy.SSRC_ANY_INBOUND, keys.profile))
-        self._tx = Session(_policy(keys.send, Policy.SSRC_ANY_OUTBOUND, keys.profile))
+        self._rx = Session(_policy(keys.receive, Policy.SSRC_ANY_INBOUND, keys.profile, WINDOW))
+        self._tx = Session(_policy(keys.send, Policy.SSRC_ANY_OUTBOUND, keys.profile, SEND_WINDOW))
         self.receive = self._rx._srtp[0]  # noqa: SLF001 - contract test in test_private_names.py
         self.send = self._tx._srtp[0]  # noqa: SLF001
         self.known: set[int] = set()
@@ -67,8 +68,8 @@ class SrtpContexts:
         return protected
 
 
-def _policy(key: bytes, direction: int, profile: int) -> Policy:
+def _policy(key: bytes, direction: int, profile: int, window: int) -> Policy:
     policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile)
-    policy.window_size = WINDOW
+    policy.window_size = window
     policy.allow_repeat_tx = False
     return policy

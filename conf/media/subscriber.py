@@ -125,7 +125,8 @@ class Subscriber:
         scratch, size = self._scratch, len(sent.template)
         scratch[:size] = sent.template
         if sent.picture is not None:
-            sent.picture.renumber(scratch, 0, segment.picture_offset, segment.tl0_offset)
+            offsets = (segment.picture_offset, segment.tl0_offset)
+            sent.picture.renumber(scratch, sent.header, *offsets)
         outbox = self._outbox
         i = outbox.room()
         tx = outbox.port.tx

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conf.media.worker import Worker
 
 TICK_S: Final = 0.02
-PATIENCE_S: Final = 0.04  # of the timer, while packets carry the ticks
+PATIENCE_S: Final = 0.1  # of the timer, while packets carry the ticks: it wakes an idle core
 MOST_BEHIND_S: Final = 0.1  # more is not caught up tick by tick: the machine slept
 TICKS_A_SECOND: Final = 50
 MEASURE_EVERY_S: Final = 0.99  # a second, less what a tick may come early

@@ -52,7 +52,8 @@ def _is_compiled() -> None:
 
 @dataclass
 class Case:
-    """One burst and how its slots stand. `pictures`: PictureID, TL0PICIDX, is wide, has the latter.
+    """One burst and how its slots stand. `pictures`: PictureID (-1: none), TL0PICIDX, is wide, has
+    the latter.
 
     `identity`: of transport-cc, 0 where it was not offered.
     """
@@ -72,7 +73,9 @@ def cases(draw: st.DrawFn) -> Case:
     """One packet to a whole batch, for one slot to more than a batch."""
     codec = draw(st.sampled_from(CodecName))
     count = draw(st.sampled_from([1, 1, 1, 2, 3, 7, udp.TX_SLOTS]))
-    numbered = st.tuples(st.integers(0, 127), st.integers(0, 255), st.booleans(), st.booleans())
+    numbered = st.tuples(
+        st.sampled_from([-1, 0, 5, 127]), st.integers(0, 255), st.booleans(), st.booleans()
+    )
     picture = st.none() | numbered if codec is CodecName.VP8 else st.none()
     others = ["later", "ahead", "lost", "keyless", "lacking", "shaped", "red", "zero"]
     slot = st.sampled_from([*["usual"] * 6, *others])
@@ -103,8 +106,8 @@ def burst_of(case: Case) -> list[Sent]:
         picture = None
         if numbers is not None:
             number, tl0, is_wide, has_tl0 = numbers
-            at = len(head) + 2
-            behind = at + (2 if is_wide else 1)
+            at = 2 if number >= 0 else -1
+            behind = 2 + (at > 0) + is_wide
             picture = Picture(False, at, number, is_wide, behind if has_tl0 else -1, tl0)
         template = head.ljust(size, bytes((ext & 0xFF,)))
         marker = 0x80 * (ext & 1)
@@ -228,6 +231,20 @@ def a_case(**changes: Any) -> Case:
     return replace(usual, **changes)
 
 
+@pytest.mark.parametrize(("has_segments", "messages"), [(True, 6), (False, 21)])
+def test_what_the_kernel_can_cut_apart_leaves_together(has_segments: bool, messages: int) -> None:
+    """Packets of one size and a smaller one behind them: one message for each slot."""
+    sizes = [300, 300, 300, 200, 300, 300, 100]
+    numbers = list(range(SOME, SOME + len(sizes)))
+    case = a_case(numbers=numbers, sizes=sizes, pictures=[None] * len(sizes), slots=["usual"] * 3)
+    for loop in (copies.load(), None):
+        with opened(case, None) as hall:
+            hall.outbox.port.has_segments = has_segments
+            hall.forwarder = Forwarder(hall.outbox, lambda *_: None, make_copies=loop)
+            hall.send(burst_of(case))
+            assert (hall.outbox.packets, hall.outbox.sends) == (3 * len(sizes), messages)
+
+
 def test_a_voice_without_red_is_for_those_who_lack_it() -> None:
     """The others have the packet it was taken from."""
     case = a_case(codec=CodecName.OPUS, is_stripped=True, pictures=[None], slots=["usual", "red"])
@@ -282,6 +299,15 @@ def test_a_picture_that_comes_late_does_not_set_the_numbers_back() -> None:
             row.last, row.last_picture, row.last_tl0 = SOME + 1, 6, 10
             hall.send(burst_of(case))
             assert (row.last, row.last_picture, row.last_tl0) == (SOME + 2, 6, 10)
+
+
+def test_a_source_may_count_its_base_layers_and_not_its_pictures() -> None:
+    """TL0PICIDX without PictureID (RFC 7741 §4.2): the next source goes on from it."""
+    case = a_case(numbers=[SOME + 1], pictures=[(-1, 9, False, True)], offsets=[0, 0, 0, 2, 0])
+    for loop in (copies.load(), None):
+        with opened(case, loop) as hall:
+            hall.send(burst_of(case))
+            assert hall.slots[0].row.last_tl0 == 11
 
 
 def test_payload_type_zero_is_one() -> None:
