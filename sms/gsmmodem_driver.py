@@ -315,8 +315,9 @@ class GsmmodemDriver:
             self._require_ready()
             modem, limit_s = self._modem, self._limits.ussd_s
             assert modem is not None
+            self._note(f'AT+CUSD=1,"{code}",15', sent=True)
             try:
-                reply = await self._blocking(lambda: modem.sendUssd(code, limit_s), limit_s)
+                reply = await self._blocking(lambda: modem.ask_network(code, limit_s), limit_s)
             except (*_FAULTS, GsmModemException, TimeoutError) as error:
                 raise ModemUnavailable(Reason.SILENT, f"no USSD answer: {error}") from error
             is_unicode = len(reply.message) % 4 == 0

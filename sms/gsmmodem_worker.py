@@ -79,6 +79,13 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
             raise ReaderDied(self.death)
         return lines
 
+    def ask_network(self, code: str, limit_s: float) -> Any:
+        """gsmmodem's USSD. Raises: ReaderDied: also when that happens while the network thinks."""
+        reply = self.sendUssd(code, limit_s)
+        if self.death:
+            raise ReaderDied(self.death)
+        return reply
+
     def write_blindly(self, text: str) -> None:
         """In the event loop: a device that takes nothing, or is gone, does not keep us."""
         with suppress(OSError, TypeError):
@@ -116,9 +123,9 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
 
     def _die(self, reason: str) -> None:
         self.death = self.death or reason
-        waiting = self._responseEvent
-        if waiting is not None:
-            waiting.set()
+        for waiting in (self._responseEvent, self._ussdSessionEvent):
+            if waiting is not None:
+                waiting.set()
 
     def _handleModemNotification(self, lines: list[str]) -> None:
         if lines and lines[0].startswith("+CUSD"):

@@ -148,7 +148,8 @@ def _delete(modem: SimulatedModem, found: re.Match[str]) -> Answer:
 def _ussd(modem: SimulatedModem, found: re.Match[str]) -> Answer:
     text = _USSD.get(found[1], "Unknown code")
     coded, dcs = (text, 15) if text.isascii() else (text.encode("utf-16-be").hex().upper(), 72)
-    modem.plan(_USSD_S, lambda: modem.notify(f'+CUSD: 0,"{coded}",{dcs}'))
+    if modem.has_network:
+        modem.plan(_USSD_S, lambda: modem.notify(f'+CUSD: 0,"{coded}",{dcs}'))
     return _OK
 
 

@@ -94,11 +94,15 @@ async def test_no_sim(sim: ModemSim, kind: DriverKind) -> None:
 
 
 @pytest.mark.parametrize("way", ["closed", "unplugged"])
-async def test_a_port_that_goes_ends_a_question_to_the_network(sim: ModemSim, way: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_port_that_goes_ends_a_question_to_the_network(
+    sim: ModemSim, kind: DriverKind, way: str
+) -> None:
     """It is not waited for until the network might have answered."""
     patient = replace(QUICK, ussd_s=3600.0)
-    async with Bench(sim, "at", patient) as bench:
+    async with Bench(sim, kind, patient) as bench:
         await bench.driver.open()
+        await sim.fault("network_lost", seconds=3600)
         asking = asyncio.create_task(bench.driver.ussd("*100#"))
         await until(lambda: any("AT+CUSD=1" in line.text for line in bench.driver.trace()))
         await (bench.driver.close() if way == "closed" else sim.fault("unplug"))
