@@ -324,11 +324,12 @@ Rows = Sequence[tuple[int, Verdict]]
 
 
 async def _add(uow: UnitOfWork, rows: Rows) -> list[Written]:
-    marks = [
-        Written(position, verdict, PersonId(new_id()), 1)
-        for position, verdict in rows
-        if verdict.kind is RowKind.NEW
-    ]
+    marks: list[Written] = []
+    for position, verdict in rows:
+        if verdict.kind is RowKind.NEW:
+            marks.append(Written(position, verdict, PersonId(new_id()), 1))
+            if len(marks) % _BREATHE_EVERY == 0:
+                await asyncio.sleep(0)
     added = {one.person_id: one.verdict.after for one in marks if one.verdict.after is not None}
     await writes.insert_people(uow, added)
     return marks
