@@ -7,7 +7,10 @@ export function useTopic<S>(topic: string, handler: TopicHandler<S>): void {
   onScopeDispose(live.watch(topic, handler))
 }
 
-/** For lists: any change of `topic` asks for a reload, at most one every 400 ms. */
+/**
+ * For lists: any change of `topic` asks for a reload, at most one every 400 ms. So does a snapshot, the first one too:
+ * what came between the list's own reading and the watching would stay unseen until the next change.
+ */
 export function useReloadOn(topic: string, reload: () => unknown): void {
   let timer: ReturnType<typeof setTimeout> | undefined
   const soon = (): void => {
@@ -16,14 +19,6 @@ export function useReloadOn(topic: string, reload: () => unknown): void {
       void reload()
     }, 400)
   }
-  let isFirst = true
-  useTopic(topic, {
-    onSnapshot: () => {
-      if (!isFirst) soon()
-      isFirst = false
-    },
-    onChange: soon,
-    onError: () => undefined,
-  })
+  useTopic(topic, { onSnapshot: soon, onChange: soon, onError: () => undefined })
   onScopeDispose(() => clearTimeout(timer))
 }

@@ -73,12 +73,8 @@ export function useBoard(id: string): Board {
       void firstPage()
     }, FRESHEN_MS)
   }
-  let isFirst = true
   useTopic(`message:${id}`, {
-    onSnapshot: () => {
-      if (!isFirst) void reload()
-      isFirst = false
-    },
+    onSnapshot: () => void reload(), // the first one too: what came since `reload` below has read is in no change
     onChange: (change) => {
       rows.value = withChange(rows.value, change)
       if (message.value) message.value = { ...message.value, counts: countsAfter(message.value.counts, change) }
