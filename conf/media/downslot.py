@@ -5,6 +5,7 @@ switching the source or the layer is a change of three offsets on a key frame.
 """
 
 import random
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,12 @@ KIND_OF: Final = {
     Role.THUMBNAIL_DOWN: SlotKind.THUMBNAIL,
 }
 _M32: Final = 0xFFFFFFFF
+Numbers = tuple[float, ...]
+"""How far a slot has come: the fields of its row that `note_sent` moves."""
+_MOVING: Final = (
+    "last", "last_ts", "last_at", "last_codec", "last_picture", "last_tl0", "packets", "octets",
+    "payload_octets",
+)  # fmt: skip
 MAX_SEGMENTS: Final = 64  # a thinned slot begins one per packet left out
 
 
@@ -69,6 +76,7 @@ class DownSlot:
         "clock_hz",
         "form",
         "generation",
+        "held",
         "kind",
         "layer",
         "loss",
@@ -116,7 +124,8 @@ class DownSlot:
         self._shaper: Shaper | VoiceGuard | None = None
         self.thinner = Thinner()
         self.skipped_picture = -1  # the last picture id left out
-        self.generation = 0  # counts `detach`: packets held from before it are not sent
+        self.generation = 0  # counts `take_back`: packets held from before it are not sent
+        self.held: deque[Numbers] = deque()  # how they stood before each packet that is held
         self.rtx_number = random.randrange(1 << 15)
         self.voices: VoiceRing | None = None  # of an audio slot that has been used
         self.repaired = 0
@@ -217,6 +226,19 @@ class DownSlot:
         row.octets += octets
         row.payload_octets += octets - packets * newest.header
 
+    def hold(self) -> None:
+        """The packet noted next is held back (conf.media.shaper), and perhaps never sent."""
+        row = self.row
+        self.held.append(tuple(getattr(row, name) for name in _MOVING))
+
+    def take_back(self) -> None:
+        """What is held is not sent, and its numbers are the next source's: none is left out."""
+        self.generation += 1
+        if self.held:
+            for name, value in zip(_MOVING, self.held[0], strict=True):
+                setattr(self.row, name, value)
+            self.held.clear()
+
     def find(self, number: int) -> tuple[Sent, Segment] | None:
         """What was sent under the 16-bit `number` lately, with the offsets then in force."""
         last: int = self.row.last
@@ -259,7 +281,7 @@ class DownSlot:
             if layer is not None:
                 layer.remove_slot(self)
         self.layer = self.wanted = None
-        self.generation += 1
+        self.take_back()
         self.segments.clear()
         if self.voices is not None:
             self.voices.clear()

@@ -15,6 +15,8 @@ from conf.media.rtp import write_padding
 from conf.media.session import Session
 
 TIGHT_BPS: Final = 2_500_000  # above it a key frame passes in 0.2 s at worst: no need to spread it
+Held = tuple[int, DownSlot, int, Sent, Segment, int]
+"""When it may leave, its slot and the slot's generation, the packet, its offsets and type."""
 MAX_HELD: Final = 400  # packets; more is an estimate gone wrong, and late pictures help nobody
 
 
@@ -26,7 +28,7 @@ class Shaper:
         self._outbox = outbox
         self.pacer = Pacer()
         self.is_pacing = False
-        self._held: deque[tuple[int, DownSlot, int, bytes]] = deque()
+        self._held: deque[Held] = deque()
         self.thinned = 0
         self.dropped = 0
 
@@ -79,37 +81,44 @@ class Shaper:
     ) -> int:
         """One copy out, at once or held."""
         outbox, endpoint = self._outbox, self._session.endpoint
-        i, tx, size, now_us = outbox.room(), outbox.port.tx, len(sent.template), int(now * 1e6)
+        size, now_us = len(sent.template), int(now * 1e6)
         leave_us = self.pacer.leave_at(size, now_us) if self.is_pacing else now_us
-        if endpoint is None or not slot.write(outbox, i, sent, payload_type, segment, leave_us):
+        if endpoint is None:
             return 0
-        slot.note_sent(sent, segment, 1, size, now)
         if leave_us > now_us or self._held:
-            base = tx.bases[i]
-            self._hold(leave_us, slot, bytes(tx.memory[base : base + tx.lengths[2 * i + 1]]))
+            if len(self._held) >= MAX_HELD:
+                self.dropped += 1
+                return 0
+            slot.hold()
+            self._held.append((leave_us, slot, slot.generation, sent, segment, payload_type))
+            outbox.holders.add(self)
         else:
+            i = outbox.room()
+            if not slot.write(outbox, i, sent, payload_type, segment, now_us):
+                return 0
             outbox.deliver(i + 1, endpoint)
+        slot.note_sent(sent, segment, 1, size, now)
         return 1
 
-    def _hold(self, leave_us: int, slot: DownSlot, packet: bytes) -> None:
-        if len(self._held) >= MAX_HELD:
-            self.dropped += 1
-            return
-        self._held.append((leave_us, slot, slot.generation, packet))
-        self._outbox.holders.add(self)
-
     def release(self, now: float) -> bool:
-        """Let go what is due; True while more is held. What has been forbidden since is dropped."""
+        """Let go what is due; True while more is held. What has been forbidden since is dropped.
+
+        Only now is it protected: a number under which something was is never used again, and what
+        is dropped must leave none out.
+        """
         outbox, endpoint = self._outbox, self._session.endpoint
         now_us = int(now * 1e6)
         while self._held and self._held[0][0] <= now_us:
-            _, slot, generation, packet = self._held.popleft()
-            if endpoint is None or slot.generation != generation:
+            _, slot, generation, sent, segment, payload_type = self._held.popleft()
+            if slot.generation != generation:
                 continue
-            i, tx = outbox.room(), outbox.port.tx
-            tx.memory[tx.bases[i] : tx.bases[i] + len(packet)] = packet
-            tx.lengths[2 * i + 1] = len(packet)
-            outbox.deliver(i + 1, endpoint)
+            if endpoint is None:
+                slot.take_back()
+                continue
+            slot.held.popleft()
+            i = outbox.room()
+            if slot.write(outbox, i, sent, payload_type, segment, now_us):
+                outbox.deliver(i + 1, endpoint)
         return bool(self._held)
 
 

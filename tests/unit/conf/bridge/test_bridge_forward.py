@@ -331,6 +331,32 @@ def test_a_tight_link_gets_a_key_frame_spread_out(stage: Stage) -> None:
     assert stage.read() == []
 
 
+def test_what_is_held_when_a_source_is_taken_away_leaves_no_number_out(stage: Stage) -> None:
+    """The next source begins right behind what has left: nobody asks for what was never sent."""
+    shaper = shaped(stage)
+    stage.picture(1, 1, key=True)
+    shaper.set_rates(300_000, 250_000, is_tight=True)
+    for n in range(2, 22):
+        stage.say(n, vp8(n) + bytes(1000), timestamp=3000 * n)
+    before = stage.read()
+    assert shaper.release(1.1)
+    before += stage.read()
+    assert 3 < len(before) < 20
+    stage.slot.detach()
+    assert not shaper.release(9.0)
+    stage.slot.track = stage.track
+    stage.slot.want(stage.layer)
+    stage.picture(100, 700, key=True, now=9.0)
+    stage.picture(101, 701, now=9.0)
+    after = stage.read(9.0)
+    assert not shaper.release(9.5)
+    after += stage.read(9.5)
+    assert len(after) == 2
+    for field in ("number", "picture", "transport"):
+        assert set(steps([getattr(a, field) for a in (*before, *after)])) <= {1}, field
+    assert stage.slot.row.packets == len(before) + len(after)
+
+
 def test_a_link_with_room_is_not_paced(stage: Stage) -> None:
     """Nor one that has never shown its limit."""
     shaper = shaped(stage)
