@@ -112,7 +112,7 @@ class Shaper:
             _, slot, generation, sent, segment, payload_type = self._held.popleft()
             if slot.generation != generation:
                 continue
-            if endpoint is None:
+            if endpoint is None or self._session.context is None:
                 slot.take_back()
                 continue
             slot.held.popleft()

@@ -357,6 +357,24 @@ def test_what_is_held_when_a_source_is_taken_away_leaves_no_number_out(stage: St
     assert stage.slot.row.packets == len(before) + len(after)
 
 
+@pytest.mark.parametrize("gone", ["endpoint", "context"])
+def test_what_is_held_for_a_line_that_has_gone_is_dropped(stage: Stage, gone: str) -> None:
+    """Its address, as a TCP connection that ended, or its keys; what has left stays counted."""
+    shaper = shaped(stage)
+    stage.picture(1, 1, key=True)
+    shaper.set_rates(300_000, 250_000, is_tight=True)
+    for n in range(2, 12):
+        stage.say(n, vp8(n) + bytes(1000), timestamp=3000 * n)
+    before = stage.read()
+    assert stage.slot.held
+    setattr(stage.session, gone, None)
+    assert not shaper.release(9.0)
+    assert stage.read(9.0) == []
+    assert not stage.slot.held
+    assert stage.slot.row.packets == len(before)
+    assert stage.slot.row.last & 0xFFFF == before[-1].number
+
+
 def test_a_link_with_room_is_not_paced(stage: Stage) -> None:
     """Nor one that has never shown its limit."""
     shaper = shaped(stage)
