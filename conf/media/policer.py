@@ -44,11 +44,14 @@ class Policer:
         self.set_ceiling(bps)
 
     def set_ceiling(self, bps: int) -> None:
-        """Holds from the next packet on."""
-        if bps != self._bps:
-            self._bps = bps
-            self._burst = max(LEAST_BURST, bps * BURST_S / 8)
-            self._tokens = min(self._tokens, self._burst) if self._stamp_us >= 0 else self._burst
+        """Holds from the next packet on; a higher one opens at once what would have fitted."""
+        if bps == self._bps:
+            return
+        is_raised, self._bps = bps > self._bps, bps
+        self._burst = max(LEAST_BURST, bps * BURST_S / 8)
+        self._tokens = min(self._tokens, self._burst) if self._stamp_us >= 0 else self._burst
+        while is_raised and self._next_fits():
+            self.open_rank, self._fits = self.open_rank + 1, 0
 
     def admits(self, rank: int, size: int, now_us: int) -> bool:
         """May a packet of `size` bytes pass?"""
@@ -83,9 +86,11 @@ class Policer:
         known = zip(self._octets, self._rates, strict=True)
         self._rates = [8 * octets if octets else FORGETTING * rate for octets, rate in known]
         self._octets = [0] * len(self._rates)
-        following = self.open_rank + 1
-        if following >= len(self._rates):
-            return
-        self._fits = self._fits + 1 if sum(self._rates[: following + 1]) <= self._bps else 0
+        self._fits = self._fits + 1 if self._next_fits() else 0
         if self._fits >= OPEN_AFTER:
-            self.open_rank, self._fits = following, 0
+            self.open_rank, self._fits = self.open_rank + 1, 0
+
+    def _next_fits(self) -> bool:
+        """Would the next rank have fitted in the last second? Not when there is none."""
+        count = self.open_rank + 2
+        return count <= len(self._rates) and sum(self._rates[:count]) <= self._bps

@@ -61,6 +61,7 @@ class Track:
         self.is_allowed = False
         self.wall_clock = PublisherClock()  # one for all tracks of a participant
         self.layers = [Layer(self, rid, i) for i, rid in enumerate(section.layers or ("",))]
+        self._offered: list[bool] = []
 
     def allow(self, *, is_allowed: bool) -> None:
         """May it be forwarded and recorded? What has come before it may never."""
@@ -83,6 +84,14 @@ class Track:
     def alive(self, now: float) -> list[Layer]:
         """Layers that arrive, smallest first."""
         return [layer for layer in self.layers if layer.is_alive(now, self.quiet_after_s)]
+
+    def has_new_offer(self, now: float) -> bool:
+        """Have layers come or gone since the last call?"""
+        quiet = self.quiet_after_s
+        offered = [layer.is_offered(now, quiet) for layer in self.layers]
+        has_changed = offered != self._offered
+        self._offered = offered
+        return has_changed
 
     @property
     def quiet_after_s(self) -> float:
@@ -167,6 +176,11 @@ class Publisher:
         if layer.track.kind is SourceKind.SCREEN and self._screen_policer.open_rank < 1:
             return False
         return _rank(layer) <= self._policer.open_rank
+
+    def newly_offered(self, now: float) -> list[Track]:
+        """The pictures of which layers have come or gone: who is shown them chooses anew."""
+        pictures = (t for kind, t in self.tracks.items() if kind is not SourceKind.AUDIO)
+        return [track for track in pictures if track.has_new_offer(now)]
 
     def newly_wanted(self, now: float) -> tuple[str, ...] | None:
         """The camera's layers its page is to send, when that has changed; else None."""

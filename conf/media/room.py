@@ -191,7 +191,9 @@ class Room:
     def tick(self, now: float) -> None:
         """Four times a second: which tracks and layers are still alive."""
         changed = False
+        moved: set[Track] = set()
         for pid, seat in self.seats.items():
+            moved.update(seat.publisher.newly_offered(now))
             rids = seat.publisher.newly_wanted(now)
             if rids is not None:
                 self.emit(LayersWanted(self.room_id, pid, SourceKind.CAMERA, rids))
@@ -199,5 +201,8 @@ class Room:
             audio = seat.publisher.tracks.get(SourceKind.AUDIO)
             if audio is None or not audio.is_allowed:
                 self._speakers.remove(pid)
+        for seat in self.seats.values() if moved else ():
+            if any(slot.track in moved for slot in seat.subscriber.slots):
+                seat.budget.reconsider()
         if changed:
             self.refresh(now)

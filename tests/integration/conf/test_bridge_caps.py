@@ -98,7 +98,7 @@ async def test_a_site_that_ignores_its_ceiling_loses_its_largest_layers(tmp_path
         assert b.mid(MAIN).lost <= kernel_drops() - dropped
         await apply(bridge, 2, a=FREE, b=FREE)
         before = b.mid(MAIN).octets
-        for _ in range(10):
+        for _ in range(15):
             await speak(a, 2)
             if b.mid(MAIN).octets - before > 200_000:
                 break

@@ -62,15 +62,24 @@ def test_voices_are_never_cut() -> None:
     assert policer.open_rank == 0
 
 
-def test_a_higher_ceiling_lets_all_through_again() -> None:
+def test_a_higher_ceiling_lets_through_at_once_what_fits_it() -> None:
     policer = Policer(300_000, RANKS)
     offered = {1: 120_000, 3: 400_000, 4: 1_200_000}
     for at in range(3):
         second(policer, at, offered)
+    policer.set_ceiling(700_000)
+    assert second(policer, 3, offered) == {1: 120_000, 3: 400_000, 4: 0}
     policer.set_ceiling(4_000_000)
-    for at in range(3, 3 + 3 * OPEN_AFTER):
-        second(policer, at, offered)
-    assert second(policer, 60, offered) == offered
+    assert second(policer, 4, offered) == offered
+
+
+def test_a_lower_ceiling_opens_nothing() -> None:
+    policer = Policer(300_000, RANKS)
+    for at in range(3):
+        second(policer, at, {1: 120_000, 4: 1_200_000})
+    second(policer, 3, {1: 20_000, 4: 20_000})
+    policer.set_ceiling(200_000)
+    assert policer.open_rank == 3
 
 
 @given(
