@@ -2,17 +2,17 @@
 
     python -m bench.bridge                 everything, about nine minutes; writes bench/results/
     python -m bench.bridge --shape 1x60 --mode full --rounds 1 --no-highest
-    python -m bench.bridge --shape 20x20 --layers q,h,f
+    python -m bench.bridge --shape 20x20 --layers q,h,f --pictures 6     six times as many a second
     python -m bench.bridge --highest-only
 
 The worker is pinned to core 0, all synthetic sites to core 1 (one process, over loopback). PxS: P
-sites publish, S others subscribe and are shown all they have slots for. Load per publisher, as
-measured for the peers: 130 video packets/s of 1150 B in 30 pictures, 50 voices/s of 80 B; with
-layers, a packet and two more per picture in the smaller ones, but for those the bridge has asked it
-to pause, as it asks a page. *bare*: no transport feedback, no loss. *full*: transport feedback, 1 %
-of the pictures' packets thrown away and asked for again, VP8 rewriting, statistics. Subscribers
-count packets and decrypt one picture's packet in fifty (bench/bridge_sink.py). Where Debian's janus
-is installed it alternates with ours, round by round.
+sites publish and watch nobody, S others subscribe and are shown all they have slots for. Load per
+publisher, as measured for the peers: 130 video packets/s of 1150 B in 30 pictures, 50 voices/s of
+80 B; with layers, a packet and two more per picture in the smaller ones, but for those the bridge
+has asked it to pause, as it asks a page. *bare*: no transport feedback, no loss. *full*: transport
+feedback, 1 % of the pictures' packets thrown away and asked for again, VP8 rewriting, statistics.
+Subscribers count packets and decrypt one picture's packet in fifty (bench/bridge_sink.py). Where
+Debian's janus is installed it alternates with ours, round by round.
 """
 
 import argparse
@@ -139,6 +139,7 @@ async def join_all(
     kind = FullSite if mode == "full" else BareSite
     for i, name in enumerate(names):
         site = kind(name, layers=layers if i < count else (), thumbnails=8)
+        site.watches = i >= count  # as with the peer: what goes to a publisher would not be counted
         answer = await bridge.worker.join("bench", name, site.offer())
         await site.connect(answer.answer_sdp)
         sites.append(site)
@@ -297,16 +298,18 @@ async def theirs(shape: str) -> AsyncIterator[tuple[int, list[Site], list[Site]]
             await close_all(publishers, subscribers)
 
 
-async def run(shape: str, mode: str, seconds: float, layers: tuple[str, ...] = ()) -> Result:
-    """One measurement of ours."""
+async def run(
+    shape: str, mode: str, seconds: float, layers: tuple[str, ...] = (), factor: float = 1.0
+) -> Result:
+    """One measurement of ours; `factor` scales the picture rate."""
     async with ours(shape, mode, layers) as (bridge, publishers, subscribers):
         before = await bridge.worker.stats()
-        measured = await measure(bridge.worker.process_id, publishers, subscribers, seconds)
+        measured = await measure(bridge.worker.process_id, publishers, subscribers, seconds, factor)
         stats = await bridge.worker.stats()
         grown = {name: stats[name] - before.get(name, 0.0) for name in stats}
         sent = grown["packets_sent_total"]
         return Result(
-            name_of(shape, layers),
+            name_of(shape, layers, factor),
             mode,
             **asdict(measured),
             lag_p99_ms=stats["loop_lag_p99_s"] * 1000,
@@ -316,17 +319,20 @@ async def run(shape: str, mode: str, seconds: float, layers: tuple[str, ...] = (
         )
 
 
-async def run_janus(shape: str, seconds: float) -> Result:
+async def run_janus(shape: str, seconds: float, factor: float = 1.0) -> Result:
     """One measurement of the peer."""
     async with theirs(shape) as (process_id, publishers, subscribers):
-        measured = await measure(process_id, publishers, subscribers, seconds)
+        measured = await measure(process_id, publishers, subscribers, seconds, factor)
         none = {"lag_p99_ms": 0.0, "rtx_hz": 0.0, "segments": 1.0}
-        return Result(shape, "janus", **asdict(measured), **none, load=os.getloadavg()[0])
+        return Result(
+            name_of(shape, (), factor), "janus", **asdict(measured), **none, load=os.getloadavg()[0]
+        )
 
 
-def name_of(shape: str, layers: tuple[str, ...]) -> str:
+def name_of(shape: str, layers: tuple[str, ...], factor: float) -> str:
     """As the table says it."""
-    return f"{shape} {','.join(layers)}" if layers else shape
+    name = f"{shape} {','.join(layers)}" if layers else shape
+    return name if factor == 1.0 else f"{name} pictures x{factor:g}"
 
 
 def holds(measured: Measured) -> bool:
@@ -425,8 +431,9 @@ def run_all(arguments: argparse.Namespace) -> list[Result]:
             for mode in modes_for(arguments):
                 if mode == "janus" and layers:
                     continue  # its simulcast is another thing: one layer of each for everybody
-                one = run_janus(shape, arguments.seconds) if mode == "janus" else None
-                attempt(one or run(shape, mode, arguments.seconds, layers), results)
+                seconds, factor = arguments.seconds, arguments.pictures
+                one = run_janus(shape, seconds, factor) if mode == "janus" else None
+                attempt(one or run(shape, mode, seconds, layers, factor), results)
     return results
 
 
@@ -445,6 +452,7 @@ def main() -> None:
     parser.add_argument("--shape", action="append", help="publishers x subscribers, e.g. 1x60")
     parser.add_argument("--mode", action="append", choices=("janus", "bare", "full"))
     parser.add_argument("--layers", help="of every publisher, e.g. q,h,f")
+    parser.add_argument("--pictures", type=float, default=1.0, metavar="TIMES")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--highest", default="1x60", metavar="SHAPE")

@@ -30,12 +30,18 @@ _WALL_LESS_MONOTONIC_S: Final = time.time() - time.monotonic()
 
 
 class CountingSite(Site):
-    """`drops`: throws packets away and asks for them again."""
+    """`drops`: throws packets away and asks for them again. `watches`: takes what others send."""
 
     drops = False
+    watches = True
     unwanted: frozenset[str] = frozenset()  # layers it was asked to pause
     _receiver: RxSlots | None = None  # one for all sites of the process
     _length: Any = ffi.new("int *")
+
+    def offer(self) -> str:
+        """One who does not watch has no use for slots."""
+        offer = super().offer()
+        return offer if self.watches else offer.replace("a=recvonly", "a=inactive")
 
     async def connect(self, answer_sdp: str) -> None:
         """Ask the kernel for times of arrival first."""

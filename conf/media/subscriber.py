@@ -33,7 +33,7 @@ class Subscriber:
         self.slots = [
             DownSlot(session, section, streams[section.mid])
             for section in offer.sections
-            if not section.role.is_up
+            if not section.role.is_up and section.direction != "inactive"
         ]
         self._by_ssrc = {slot.ssrc: slot for slot in self.slots}
         self._scratch = bytearray(2048)

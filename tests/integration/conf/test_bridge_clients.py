@@ -19,7 +19,7 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
 from signaling.settings import Settings
-from tests.support.bridge import running_bridge, take_seat
+from tests.support.bridge import running_bridge, stream_until, take_seat
 from tests.support.bridge_client import Site
 from tests.support.encoded import opus_packets, video_frames
 from tests.support.meeting import running_house
@@ -27,6 +27,7 @@ from tests.support.meeting import running_house
 pytestmark = pytest.mark.timeout(90)
 ROOT = Path(__file__).resolve().parents[3]
 WIDTH, HEIGHT = 320, 180
+MAIN, THUMBNAIL = 6, 8  # their sections in the fixed pool
 
 
 def fixed_pool() -> RTCPeerConnection:
@@ -134,3 +135,30 @@ async def test_the_command_line_site_joins_a_meeting(
         assert re.search(r"audio\[\S+\] \d+ kbit/s", output), output
         assert sum(hall.media.mid(mid).packets for mid in "345") > 0, output
         await hall.change("participant.left")
+
+
+class HalfBlind(Site):
+    """Offers the sections of the main picture and of the first thumbnail inactive."""
+
+    def offer(self) -> str:
+        """As RFC 3264 §5.1 lets it: nothing is to be sent there."""
+        head, *sections = super().offer().split("m=")
+        for n in (MAIN, THUMBNAIL):
+            sections[n] = sections[n].replace("a=recvonly", "a=inactive")
+        return "m=".join((head, *sections))
+
+
+async def test_nothing_is_sent_where_a_client_offers_inactive(tmp_path: Path) -> None:
+    """The next thumbnail shows what would have stood in the first."""
+    async with running_bridge(tmp_path) as bridge:
+        await bridge.open("room", "a", "b", "c")
+        a, b, c = Site("a", layers=()), HalfBlind("b"), Site("c", layers=())
+        for site in (a, b, c):
+            await take_seat(bridge, "room", site)
+        following = str(THUMBNAIL + 1)
+        await stream_until([a, c], lambda: b.mid(following).packets > 50)
+        got = {stream.mid for stream in b.streams.values() if stream.packets}
+        assert following in got
+        assert not got & {str(MAIN), str(THUMBNAIL)}
+        for site in (a, b, c):
+            await site.close()
