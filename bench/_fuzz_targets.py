@@ -110,7 +110,7 @@ def rtp_header(data: bytes) -> None:
             packet.read(buffer, MAX_HEADER, len(buffer), extension_table(ids))
         except DecodeError:
             continue
-        form = HeaderForm(ids)
+        form = HeaderForm.of(ids)
         before = _values(packet)
         start = form.compose(buffer, packet)
         again.read(buffer, start, packet.payload_end, extension_table(ids))

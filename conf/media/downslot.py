@@ -106,7 +106,7 @@ class DownSlot:
         self.kind = KIND_OF[section.role]
         self.ssrc = stream.ssrc
         self.rtx_ssrc = stream.rtx_ssrc
-        self.form = HeaderForm(section.extensions)
+        self.form = HeaderForm.of(section.extensions)
         self.types = {codec.name: codec.payload_type for codec in section.codecs}
         self.rtx_types = {
             codec.payload_type: codec.rtx_payload_type

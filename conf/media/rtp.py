@@ -9,6 +9,7 @@ number. Buffers are anything with the buffer protocol and integer items (bytearr
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from conf.media.errors import DecodeError
@@ -18,6 +19,7 @@ FIXED_HEADER: Final = 12
 MAX_HEADER: Final = 40  # what compose may write at most; keep this much room before the payload
 NONE: Final = -1  # an extension value that is absent
 MAX_RED_BLOCKS: Final = 8
+MAX_BLOCKS: Final = 512  # extensions a form remembers: a voice's 256 levels, and a few pictures'
 
 Buffer = bytearray | memoryview
 
@@ -217,41 +219,44 @@ class Packet:
         return True
 
 
+_ORDER: Final = (
+    Extension.TRANSPORT_CC,
+    Extension.AUDIO_LEVEL,
+    Extension.ORIENTATION,
+    Extension.PLAYOUT_DELAY,
+)
+
+
 class HeaderForm:
     """The header we send to subscribers that share extension ids: no CSRC, only these elements.
 
     Order: transport-cc first (its number is then at a fixed place), then audio level,
     orientation and playout delay when the packet has them. Ids above 14 make the two-byte form.
-    Equal forms compare equal, so that one composed packet serves all their subscribers.
+    Equal ones are one object, so that one composed packet serves all their subscribers.
     """
 
     __slots__ = (
+        "_blocks",
         "_ids",
         "_is_two_byte",
         "has_transport",
         "number_at",
     )
 
-    def __init__(self, ids: Mapping[Extension, int]) -> None:
-        """`ids`: the subscriber's extension ids for sections it receives."""
-        order = (
-            Extension.TRANSPORT_CC,
-            Extension.AUDIO_LEVEL,
-            Extension.ORIENTATION,
-            Extension.PLAYOUT_DELAY,
-        )
-        self._ids = tuple(ids.get(extension, 0) for extension in order)
-        self._is_two_byte = max(self._ids) > 14
-        transport = self._ids[0]
-        self.has_transport = transport > 0
+    def __init__(self, ids: tuple[int, int, int, int]) -> None:
+        """`ids`: by the order above, 0 for one the subscriber lacks; use `of`."""
+        self._ids = ids
+        self._blocks: dict[tuple[int, bool, int, int], bytes] = {}
+        self._is_two_byte = max(ids) > 14
+        self.has_transport = ids[0] > 0
         behind = 6 if self._is_two_byte else 5  # the extension's word and the element's head
         self.number_at = FIXED_HEADER + behind if self.has_transport else 0  # the transport-wide
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, HeaderForm) and self._ids == other._ids
-
-    def __hash__(self) -> int:
-        return hash(self._ids)
+    @staticmethod
+    def of(ids: Mapping[Extension, int]) -> "HeaderForm":
+        """`ids`: the subscriber's extension ids for sections it receives."""
+        transport, level, orientation, playout = (ids.get(extension, 0) for extension in _ORDER)
+        return _form((transport, level, orientation, playout))
 
     def compose(self, buffer: Buffer, packet: Packet) -> int:
         """Write this form's header right before the payload of `packet`, in place.
@@ -262,14 +267,13 @@ class HeaderForm:
 
         Returns: start.
         """
-        elements = self._elements(packet)
-        if elements:
-            elements += b"\0" * (-len(elements) % 4)
-            profile = _TWO_BYTE_PROFILE if self._is_two_byte else _ONE_BYTE_PROFILE
-            word = profile << 16 | len(elements) >> 2
-            block = word.to_bytes(4, "big") + elements
-        else:
-            block = b""
+        values = (packet.audio_level, packet.has_voice, packet.orientation, packet.playout_delay)
+        block = self._blocks.get(values)
+        if block is None:
+            block = self._write_block(packet)
+            if len(self._blocks) == MAX_BLOCKS:
+                self._blocks.clear()  # a source may make up as many as it likes
+            self._blocks[values] = block
         start = packet.payload - FIXED_HEADER - len(block)
         if start < 0:
             raise DecodeError("rtp: no room for the header")
@@ -303,6 +307,16 @@ class HeaderForm:
         if self.has_transport:
             _pack_number(buffer, at + self.number_at, transport)
 
+    def _write_block(self, packet: Packet) -> bytes:
+        """The extension, its transport-wide number still zero; empty when there is no element."""
+        elements = self._elements(packet)
+        if not elements:
+            return b""
+        elements += b"\0" * (-len(elements) % 4)
+        profile = _TWO_BYTE_PROFILE if self._is_two_byte else _ONE_BYTE_PROFILE
+        word = profile << 16 | len(elements) >> 2
+        return word.to_bytes(4, "big") + elements
+
     def _elements(self, packet: Packet) -> bytes:
         transport, level, orientation, playout = self._ids
         data = b""
@@ -321,6 +335,10 @@ class HeaderForm:
         if self._is_two_byte:
             return bytes((identity, len(data))) + data
         return bytes((identity << 4 | len(data) - 1,)) + data
+
+
+# Browsers have a handful. Who makes up more finds that equal ones are no longer shared, only that.
+_form = lru_cache(maxsize=256)(HeaderForm)
 
 
 def wrap_rtx(

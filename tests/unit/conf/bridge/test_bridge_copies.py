@@ -119,7 +119,7 @@ def burst_of(case: Case) -> list[Sent]:
 
 def form_of(case: Case) -> HeaderForm:
     """The header form of all its slots."""
-    return HeaderForm({Extension.TRANSPORT_CC: case.identity} if case.identity else {})
+    return HeaderForm.of({Extension.TRANSPORT_CC: case.identity} if case.identity else {})
 
 
 @dataclass

@@ -131,7 +131,7 @@ def test_a_muted_track_sends_nothing(stage: Stage) -> None:
 def test_two_slots_of_two_header_forms_both_read_the_pictures(stage: Stage) -> None:
     """Offsets into one form's template are not those into another's."""
     other = stage.add_slot(Role.SHARE_DOWN, ssrc=99)
-    other.form = type(other.form)({})
+    other.form = other.form.of({})
     stage.picture(1, 7, key=True)
     stage.picture(2, 8)
     got = stage.read()
@@ -143,7 +143,7 @@ def test_two_slots_of_two_header_forms_both_read_the_pictures(stage: Stage) -> N
 def test_every_packet_bears_the_next_transport_wide_number(stage: Stage, number: int) -> None:
     """In either form of header extensions (RFC 8285); the payload behind it is whole."""
     ids = {Extension.TRANSPORT_CC: number, Extension.PLAYOUT_DELAY: number + 1}
-    stage.slot.form, stage.down_table = HeaderForm(ids), extension_table(ids)
+    stage.slot.form, stage.down_table = HeaderForm.of(ids), extension_table(ids)
     for n in (1, 2):
         stage.picture(n, n, key=n == 1)
     stage.say(3, b"\x65\x88" + bytes(50), kind=H264)

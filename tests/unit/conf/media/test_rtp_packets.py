@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from conf.media.errors import DecodeError
 from conf.media.rtp import (
+    MAX_BLOCKS,
     MAX_HEADER,
     NONE,
     HeaderForm,
@@ -219,7 +220,7 @@ FORMS = {
 def test_each_copy_says_what_was_stamped_and_keeps_the_rest(name: str) -> None:
     ids: dict[Extension, int] = FORMS[name]
     packet, buffer = read(HEADER + block(ELEMENTS) + b"payload", room=MAX_HEADER)
-    copy = sent(HeaderForm(ids), packet, buffer)
+    copy = sent(HeaderForm.of(ids), packet, buffer)
     out, _ = read(bytes(copy), ids)
     assert (out.payload_type, out.sequence, out.timestamp, out.ssrc) == (111, 4242, 999, 0x01020304)
     assert copy[out.payload : out.payload_end] == b"payload"
@@ -233,7 +234,9 @@ def test_each_copy_says_what_was_stamped_and_keeps_the_rest(name: str) -> None:
 
 def test_what_the_source_did_not_send_is_not_invented() -> None:
     packet, buffer = read(bytes((0x80, 0xE0)) + bytes(10) + b"payload", room=MAX_HEADER)
-    out, _ = read(bytes(sent(HeaderForm(FORMS["everything"]), packet, buffer)), FORMS["everything"])
+    out, _ = read(
+        bytes(sent(HeaderForm.of(FORMS["everything"]), packet, buffer)), FORMS["everything"]
+    )
     assert (out.audio_level, out.orientation, out.playout_delay) == (NONE, NONE, NONE)
     assert out.marker
 
@@ -242,14 +245,14 @@ def test_one_packet_serves_forms_in_turn() -> None:
     packet, buffer = read(HEADER + block(ELEMENTS) + b"payload", room=MAX_HEADER)
     for _ in range(2):
         for name, ids in FORMS.items():
-            copy = sent(HeaderForm(ids), packet, buffer)
+            copy = sent(HeaderForm.of(ids), packet, buffer)
             assert copy.endswith(b"payload"), name
 
 
 def test_padding_of_the_source_is_not_forwarded() -> None:
     data = b"\xb0" + HEADER[1:] + block(ELEMENTS) + b"payload" + b"\0\0\3"
     packet, buffer = read(data, room=MAX_HEADER)
-    copy = sent(HeaderForm(FORMS["transport"]), packet, buffer)
+    copy = sent(HeaderForm.of(FORMS["transport"]), packet, buffer)
     out, _ = read(bytes(copy))
     assert copy[out.payload :] == b"payload"
     assert not copy[0] & 0x20
@@ -258,12 +261,12 @@ def test_padding_of_the_source_is_not_forwarded() -> None:
 def test_without_room_the_header_is_refused() -> None:
     packet, buffer = read(bytes((0x80, 0x60)) + bytes(10) + b"payload")
     with pytest.raises(DecodeError):
-        HeaderForm(FORMS["transport"]).compose(buffer, packet)
+        HeaderForm.of(FORMS["transport"]).compose(buffer, packet)
 
 
 def test_the_transport_number_is_where_the_form_says() -> None:
     for name in ("transport", "two-byte"):
-        form = HeaderForm(FORMS[name])
+        form = HeaderForm.of(FORMS[name])
         packet, buffer = read(HEADER + b"\xbe\xde\0\0payload", room=MAX_HEADER)
         copy = sent(form, packet, buffer)
         at = form.number_at
@@ -271,14 +274,20 @@ def test_the_transport_number_is_where_the_form_says() -> None:
 
 
 def test_forms_with_the_same_ids_are_one() -> None:
-    one, same = (
-        HeaderForm(FORMS["everything"]),
-        HeaderForm({**FORMS["everything"], Extension.MID: 4}),
-    )
-    assert one == same
-    assert len({one, same}) == 1
-    assert one != HeaderForm(FORMS["transport"])
-    assert one != "form"
+    one = HeaderForm.of(FORMS["everything"])
+    assert one is HeaderForm.of({**FORMS["everything"], Extension.MID: 4})
+    assert one is not HeaderForm.of(FORMS["transport"])
+
+
+def test_a_source_of_a_thousand_different_extensions_is_copied_right() -> None:
+    """What a form remembers of them is bounded."""
+    form = HeaderForm.of(FORMS["everything"])
+    packet, buffer = read(HEADER + block(ELEMENTS) + b"payload", room=MAX_HEADER)
+    for delay in (*range(2 * MAX_BLOCKS), 0, 1):
+        packet.playout_delay = delay
+        out, _ = read(bytes(sent(form, packet, buffer)), FORMS["everything"])
+        assert (out.playout_delay, out.audio_level) == (delay, 5)
+        assert len(form._blocks) <= MAX_BLOCKS
 
 
 @given(
@@ -291,7 +300,7 @@ def test_any_payload_survives_any_form(payload: bytes, sequence: int, ids: str, 
     head = HEADER[:2] + sequence.to_bytes(2, "big") + HEADER[4:]
     packet, buffer = read(head + block({1: bytes((level,))}) + payload, room=MAX_HEADER)
     assert packet.sequence == sequence
-    assert sent(HeaderForm(FORMS[ids]), packet, buffer).endswith(payload)
+    assert sent(HeaderForm.of(FORMS[ids]), packet, buffer).endswith(payload)
 
 
 # RTX, padding, RED
