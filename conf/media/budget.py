@@ -155,10 +155,9 @@ class DownBudget:
             track = slot.track
             if slot.kind is SlotKind.AUDIO or track is None:
                 continue
-            quiet = track.quiet_after_s
             rates = [
-                int(layer.rate(now)) if layer.is_offered(now, quiet) else 0
-                for layer in track.layers
+                int(layer.rate(now)) if is_offered else 0
+                for layer, is_offered in zip(track.layers, track.offered(now), strict=True)
             ]
             top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
             least = next((n for n, rate in enumerate(rates) if rate > 0), 0)

@@ -148,10 +148,6 @@ class Layer:
         """Does somebody see it, or wait for it?"""
         return bool(self.groups or self.waiting)
 
-    def is_offered(self, now: float, quiet_after_s: float) -> bool:
-        """Does it arrive, or would it if asked for?"""
-        return self.is_alive(now, quiet_after_s) or self.demand.is_coming(now)
-
     def is_thinnable(self, now: float) -> bool:
         """Does the source send temporal layers?"""
         return now - self.temporal_at < 2.0

@@ -17,6 +17,7 @@ from conf.media.timeline import PublisherClock
 
 MAX_SOURCES: Final = 32  # SSRCs learned per participant; a browser needs at most 14
 QUIET_AFTER_S: Final = 2.0  # a layer without packets for so long is not there
+STOPPED_AFTER_S: Final = 1.0  # nor is one that has had none for so long when another had some
 
 _KINDS: Final = {
     Role.AUDIO_UP: SourceKind.AUDIO,
@@ -85,10 +86,22 @@ class Track:
         """Layers that arrive, smallest first."""
         return [layer for layer in self.layers if layer.is_alive(now, self.quiet_after_s)]
 
+    def offered(self, now: float) -> list[bool]:
+        """Which of its layers arrive, or would if asked for.
+
+        One that is silent while others go on has been stopped, for want of a line perhaps: whoever
+        is shown it looks at a still.
+        """
+        quiet, newest = self.quiet_after_s, max(layer.last_at for layer in self.layers)
+        return [
+            (newest - layer.last_at < STOPPED_AFTER_S and layer.is_alive(now, quiet))
+            or layer.demand.is_coming(now)
+            for layer in self.layers
+        ]
+
     def has_new_offer(self, now: float) -> bool:
         """Have layers come or gone since the last call?"""
-        quiet = self.quiet_after_s
-        offered = [layer.is_offered(now, quiet) for layer in self.layers]
+        offered = self.offered(now)
         has_changed = offered != self._offered
         self._offered = offered
         return has_changed

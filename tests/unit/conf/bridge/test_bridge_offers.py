@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conf.media.model import ParticipantState, RoomState, SlotKind, SourceKind
-from conf.media.publisher import QUIET_AFTER_S
+from conf.media.publisher import STOPPED_AFTER_S
 from conf.media.rtp import Packet, extension_table
 from conf.media.seat import Seat
 from conf.media.srtp import SrtpContexts
@@ -110,7 +110,7 @@ async def test_a_layer_that_stops_is_left_soon(tmp_path: Path, part_s: float) ->
     async with showing(tmp_path) as show:
         show.run(10 + part_s)
         assert show.shown == "f"
-        show.run(QUIET_AFTER_S + SOON_S, "qh")
+        show.run(STOPPED_AFTER_S + SOON_S, "qh")
         assert show.shown == "h"
 
 
