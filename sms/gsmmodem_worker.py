@@ -17,6 +17,8 @@ from gsmmodem.modem import GsmModem
 from gsmmodem.serial_comms import SerialComms
 from serial import SerialException
 
+from sms.at.classify import STORED_URCS, TWO_LINE_URCS, clean, is_hex
+
 T = TypeVar("T")
 
 
@@ -32,7 +34,8 @@ def is_locked(error: BaseException) -> bool:
 class OwnedModem(GsmModem):  # type: ignore[misc]
     """A GsmModem that only its owner's thread talks through.
 
-    `on_lines` is called in the reader thread with lines that came while nothing ran.
+    `on_lines` is called in the reader thread with lines that came while nothing ran, and with what
+    the modem says of messages at any time.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         super().__init__(port, baudrate, requestDelivery=False, exclusive=True)
         self._on_lines = on_lines
         self._limit_s = limit_s
+        self._header = ""  # of two lines unasked for, the second still to come
         self.death = ""
         self.may_hold_port = True  # until it is known that somebody else does
 
@@ -126,6 +130,26 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         for waiting in (self._responseEvent, self._ussdSessionEvent):
             if waiting is not None:
                 waiting.set()
+
+    def _handleLineRead(self, line: str, checkForResponseTerm: bool = True) -> None:
+        """In the reader thread: word of a message is no part of the answer it falls into.
+
+        gsmmodem would put it there, or its second line alone, and a report handed over directly
+        (+CDS) comes once.
+        """
+        cleaned = clean(line)
+        header, self._header = self._header, ""
+        if header:
+            is_whole = is_hex(cleaned)
+            self._on_lines([header, cleaned] if is_whole else [header])
+            if is_whole:
+                return
+        if cleaned.startswith(TWO_LINE_URCS):
+            self._header = cleaned
+        elif cleaned.startswith(STORED_URCS):
+            self._on_lines([cleaned])
+        else:
+            super()._handleLineRead(line, checkForResponseTerm)
 
     def _handleModemNotification(self, lines: list[str]) -> None:
         if lines and lines[0].startswith("+CUSD"):

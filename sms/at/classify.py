@@ -43,8 +43,9 @@ class Command:
 
 
 TWO_LINE_URCS = ("+CMT:", "+CDS:", "+CBM:")
+STORED_URCS = ("+CMTI:", "+CDSI:", "+CBMI:")
 _URCS = (
-    *TWO_LINE_URCS, "+CMTI:", "+CDSI:", "+CBMI:", "+CREG:", "+CGREG:", "+CEREG:", "RING", "+CRING:",
+    *TWO_LINE_URCS, *STORED_URCS, "+CREG:", "+CGREG:", "+CEREG:", "RING", "+CRING:",
     "+CLIP:", "+CCWA:", "+CUSD:", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "+CPIN:",
     "+CFUN:", "+CIEV:", "+CTZV:", "+CTZE:", "+CSSI:", "+CSSU:", "+CMGS:", "^", "*PSUTTZ", "+PSUTTZ",
     "+CTZDST", "DST:", "+QIND:", "+QUSIM:", "+QNTP", "+QSIMSTAT:", "RDY", "CALL READY", "SMS READY",

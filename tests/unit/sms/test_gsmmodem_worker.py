@@ -2,8 +2,12 @@
 
 import os
 import pty
+import queue
+import threading
+import time
 import tty
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,16 +19,79 @@ Words = Callable[[OwnedModem], object]
 
 
 @pytest.fixture
-def modem() -> Iterator[OwnedModem]:
-    """Its port is a real pty nobody answers at; its reader does not run."""
+def line() -> Iterator[tuple[int, str]]:
+    """A real pty: the modem's end, and the device's name."""
     controller, device = pty.openpty()
     tty.setraw(device)
-    opened = OwnedModem(os.ttyname(device), 115200, 1.0, lambda lines: None)
+    yield controller, os.ttyname(device)
+    os.close(controller)
+    os.close(device)
+
+
+@pytest.fixture
+def modem(line: tuple[int, str]) -> Iterator[OwnedModem]:
+    """Nobody answers at its port; its reader does not run."""
+    opened = OwnedModem(line[1], 115200, 1.0, lambda lines: None)
     opened.serial = Serial(opened.port, timeout=1)
     yield opened
     opened.serial.close()
-    os.close(controller)
-    os.close(device)
+
+
+class Talking:
+    """A modem whose reader runs, and who says what a test wants."""
+
+    def __init__(self, modem: OwnedModem, controller: int) -> None:
+        self._modem = modem
+        self._controller = controller
+        self._lines: queue.Queue[str] = queue.Queue()
+        modem._on_lines = self._hear
+        modem.alive = True
+        self._reader = threading.Thread(target=modem._readLoop)
+        self._reader.start()
+
+    def _hear(self, lines: list[str]) -> None:
+        for line in lines:
+            self._lines.put(line)
+
+    def say(self, *lines: str) -> None:
+        """Lines of the modem, taken up before this returns."""
+        self._write(*lines)
+        for _ in range(1000):
+            if not self._modem.serial.in_waiting:
+                return
+            time.sleep(0.01)
+        pytest.fail("its reader does not read")
+
+    def _write(self, *lines: str) -> None:
+        for line in lines:
+            os.write(self._controller, f"\r\n{line}\r\n".encode())
+
+    def ask(self, command: str, *answer: str) -> list[str]:
+        """One command, and the lines that come while it runs."""
+        with ThreadPoolExecutor(1) as pool:
+            exchange = pool.submit(self._modem.exchange, f"{command}\r", 20.0)
+            os.read(self._controller, 100)
+            self._write(*answer)
+            return exchange.result(20)
+
+    def heard(self) -> list[str]:
+        """What came unasked since the last call."""
+        self._write("RING")
+        return list(iter(lambda: self._lines.get(timeout=20), "RING"))
+
+    def close(self) -> None:
+        """End the reader."""
+        self._modem.alive = False
+        self._modem.serial.cancel_read()
+        self._reader.join(20)
+
+
+@pytest.fixture
+def talking(line: tuple[int, str], modem: OwnedModem) -> Iterator[Talking]:
+    """It answers as the test says."""
+    opened = Talking(modem, line[0])
+    yield opened
+    opened.close()
 
 
 class LosingOs:
@@ -67,3 +134,39 @@ def test_blind_words_never_wait(modem: OwnedModem) -> None:
 def test_a_fault_of_ours_stays_one(modem: OwnedModem) -> None:
     with pytest.raises(TypeError):
         modem.exchange("AT\r", "soon")  # type: ignore[arg-type]
+
+
+REPORT = "07911326040000F0061A0B914366195100F1427040212143004270402121530000"
+STORED = '+CDSI: "SR",1'
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "after"),
+    [
+        ([], ["+CDS: 25", REPORT], []),
+        (["+CDS: 25"], [REPORT], []),
+        (["+CDS: 25", REPORT], [], []),
+        ([], [], ["+CDS: 25", REPORT]),
+    ],
+    ids=["inside", "second line inside", "before", "behind"],
+)
+def test_a_report_is_whole_wherever_it_falls(
+    talking: Talking, before: list[str], inside: list[str], after: list[str]
+) -> None:
+    """Handed over directly it comes once; an answer is what was asked, no more."""
+    talking.say(*before)
+    assert talking.ask("AT+CSQ", *inside, "+CSQ: 20,99", "OK") == ["+CSQ: 20,99", "OK"]
+    talking.say(*after)
+    assert talking.heard() == ["+CDS: 25", REPORT]
+
+
+def test_word_of_a_stored_message_inside_an_answer_is_heard(talking: Talking) -> None:
+    assert talking.ask("AT+CSQ", STORED, "+CSQ: 20,99", "OK") == ["+CSQ: 20,99", "OK"]
+    assert talking.heard() == [STORED]
+
+
+def test_half_a_report_takes_nothing_with_it(talking: Talking) -> None:
+    """The modem fell silent after its first line; what comes next is an answer like any other."""
+    talking.say("+CDS: 25")
+    assert talking.ask("AT+CSQ", "+CSQ: 20,99", "OK") == ["+CSQ: 20,99", "OK"]
+    assert talking.heard() == ["+CDS: 25"]
