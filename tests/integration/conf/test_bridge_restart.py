@@ -112,7 +112,7 @@ async def test_a_hung_worker_is_replaced(tmp_path: Path) -> None:
         os.kill(hung, signal.SIGSTOP)
         with pytest.raises(Unavailable):
             await bridge.worker.stats()
-        await bridge.until(lambda event: isinstance(event, WorkerRestarted), 20)
+        await bridge.until(lambda event: isinstance(event, WorkerRestarted))
         with pytest.raises(ProcessLookupError):
             os.kill(hung, 0)
         assert bridge.worker.restarts == 1
@@ -215,7 +215,7 @@ async def test_a_repeated_check_is_no_consent(tmp_path: Path) -> None:
         b.remote = ("127.0.0.1", 9)
         started = asyncio.get_running_loop().time()
         while not any(isinstance(event, ParticipantLost) for event in bridge.seen):
-            assert asyncio.get_running_loop().time() - started < 12, "it is thought to be there"
+            assert asyncio.get_running_loop().time() - started < 25, "it is thought to be there"
             b.socket.sendto(captured, remote)
             await stream([a], 1.5)
         before = b.received()
