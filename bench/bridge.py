@@ -262,7 +262,7 @@ async def close_all(*groups: list[Site]) -> None:
 
 @asynccontextmanager
 async def ours(
-    shape: str, mode: str, layers: tuple[str, ...] = ()
+    shape: str, mode: str, layers: tuple[str, ...] = (), factor: float = 1.0
 ) -> AsyncIterator[tuple[Bridge, list[Site], list[Site]]]:
     """A fresh pinned worker and everybody joined and warm."""
     with tempfile.TemporaryDirectory() as directory:
@@ -270,14 +270,16 @@ async def ours(
             pin(bridge.worker.process_id, 0)
             publishers, subscribers = await join_all(bridge, shape, mode, layers)
             obedience = asyncio.create_task(obey(bridge, publishers))
-            await send(publishers, WARM_UP_S + (PAUSED_S if layers else 0.0))
+            await send(publishers, WARM_UP_S + (PAUSED_S if layers else 0.0), factor)
             yield bridge, publishers, subscribers
             obedience.cancel()
             await close_all(publishers, subscribers)
 
 
 @asynccontextmanager
-async def theirs(shape: str) -> AsyncIterator[tuple[int, list[Site], list[Site]]]:
+async def theirs(
+    shape: str, factor: float = 1.0
+) -> AsyncIterator[tuple[int, list[Site], list[Site]]]:
     """The same with the peer, without loss and feedback: its cheapest."""
     count, others = (int(n) for n in shape.split("x"))
     with tempfile.TemporaryDirectory() as directory:
@@ -292,7 +294,7 @@ async def theirs(shape: str) -> AsyncIterator[tuple[int, list[Site], list[Site]]
                 subscriber = JanusSite(f"s{i}", layers=())
                 await janus.subscribe(subscriber, list(range(1, count + 1)))
                 subscribers.append(subscriber)
-            await send(publishers, WARM_UP_S)
+            await send(publishers, WARM_UP_S, factor)
             pin(janus.process_id, 0)
             yield janus.process_id, publishers, subscribers
             await close_all(publishers, subscribers)
@@ -302,7 +304,7 @@ async def run(
     shape: str, mode: str, seconds: float, layers: tuple[str, ...] = (), factor: float = 1.0
 ) -> Result:
     """One measurement of ours; `factor` scales the picture rate."""
-    async with ours(shape, mode, layers) as (bridge, publishers, subscribers):
+    async with ours(shape, mode, layers, factor) as (bridge, publishers, subscribers):
         before = await bridge.worker.stats()
         measured = await measure(bridge.worker.process_id, publishers, subscribers, seconds, factor)
         stats = await bridge.worker.stats()
@@ -321,7 +323,7 @@ async def run(
 
 async def run_janus(shape: str, seconds: float, factor: float = 1.0) -> Result:
     """One measurement of the peer."""
-    async with theirs(shape) as (process_id, publishers, subscribers):
+    async with theirs(shape, factor) as (process_id, publishers, subscribers):
         measured = await measure(process_id, publishers, subscribers, seconds, factor)
         none = {"lag_p99_ms": 0.0, "rtx_hz": 0.0, "segments": 1.0}
         return Result(

@@ -26,7 +26,7 @@ from tests.support.bridge_client import Site
 
 SHAPES: Final = ("1x60", "5x20")
 SERVERS: Final = ("janus", "bare", "full")
-UNCOUNTED_S: Final = 0.7
+UNCOUNTED_S: Final = 1.5
 WANTED: Final = {"bare": 0.7, "full": 1.0}
 
 

@@ -1,8 +1,8 @@
 """`gsmmodem` behind the driver contract, for modems it knows (contract: `sms.driver.Driver`).
 
 It cannot do what our driver does: a late +CMGS is lost, unsolicited lines inside an answer are
-lost (sweeping makes up for it), other line ends or stray bytes end its reader, and every time-out
-costs a new object. docs/sms-drivers.md has the table.
+lost but for those of messages (see `OwnedModem`), other line ends or stray bytes end its reader,
+and every time-out costs a new object. docs/sms-drivers.md has the table.
 """
 
 import asyncio
@@ -268,7 +268,7 @@ class GsmmodemDriver:
             return await self._mailbox.empty(self.info.memories)
 
     def _hear(self, lines: list[str]) -> None:
-        """Reader thread: lines that came while nothing ran."""
+        """Reader thread: lines that belong to no answer."""
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._notice, lines)

@@ -17,7 +17,7 @@ from gsmmodem.modem import GsmModem
 from gsmmodem.serial_comms import SerialComms
 from serial import SerialException
 
-from sms.at.classify import STORED_URCS, TWO_LINE_URCS, clean, is_hex
+from sms.at.classify import STORED_URCS, TWO_LINE_URCS, clean, is_data_of
 
 T = TypeVar("T")
 
@@ -37,6 +37,8 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
     `on_lines` is called in the reader thread with lines that came while nothing ran, and with what
     the modem says of messages at any time.
     """
+
+    _notification: list[str]  # gsmmodem's: lines of no answer, until the line is quiet
 
     def __init__(
         self, port: str, baudrate: int, limit_s: float, on_lines: Callable[[list[str]], None]
@@ -137,25 +139,35 @@ class OwnedModem(GsmModem):  # type: ignore[misc]
         gsmmodem would put it there, or its second line alone, and a report handed over directly
         (+CDS) comes once.
         """
-        cleaned = clean(line)
+        if not self._is_of_messages(clean(line)):
+            super()._handleLineRead(line, checkForResponseTerm)
+        elif self._notification and not self.serial.in_waiting:
+            # What gsmmodem keeps for the burst's end: it does not see that it has come.
+            lines, self._notification = self._notification, []
+            self._handleModemNotification(lines)
+
+    def _is_of_messages(self, line: str) -> bool:
+        """Hand it over if so."""
         header, self._header = self._header, ""
         if header:
-            is_whole = is_hex(cleaned)
-            self._on_lines([header, cleaned] if is_whole else [header])
+            is_whole = is_data_of(header, line)
+            self._on_lines([header, line] if is_whole else [header])
             if is_whole:
-                return
-        if cleaned.startswith(TWO_LINE_URCS):
-            self._header = cleaned
-        elif cleaned.startswith(STORED_URCS):
-            self._on_lines([cleaned])
-        else:
-            super()._handleLineRead(line, checkForResponseTerm)
+                return True
+        if line.startswith(TWO_LINE_URCS):
+            self._header = line
+            return True
+        is_stored = line.startswith(STORED_URCS)
+        if is_stored:
+            self._on_lines([line])
+        return is_stored
 
     def _handleModemNotification(self, lines: list[str]) -> None:
-        if lines and lines[0].startswith("+CUSD"):
-            self._handleUssd(lines)
-            return
-        self._on_lines(list(lines))
+        first = next((i for i, line in enumerate(lines) if line.startswith("+CUSD")), len(lines))
+        if first:
+            self._on_lines(lines[:first])
+        if lines[first:]:
+            self._handleUssd(lines[first:])
 
 
 class Worker:

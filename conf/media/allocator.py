@@ -149,6 +149,8 @@ class Allocator:
     def choose(self, budget: Budget, wants: Sequence[Want], now_us: int) -> Choice:
         """The rung of each slot for now."""
         self._follow(wants)
+        if now_us - self._risen_us < _RELAPSE_US and any(map(self._has_vanished, wants)):
+            self._note_fall(now_us)
         capped = [self._capped(want) for want in wants]
         kept = allocate(budget.pictures_bps(budget.estimate_bps), capped)
         kept = self._keep_last(budget, capped, kept, now_us)
@@ -223,6 +225,11 @@ class Allocator:
         if not rungs and cap != _LOWEST:
             rungs = want.rungs[:1]  # the layer it had no longer arrives: the next best will do
         return replace(want, rungs=rungs)
+
+    def _has_vanished(self, want: Want) -> bool:
+        """Has the source stopped what the slot shows? One that comes and goes is no gain."""
+        cap = self._caps.get(want.slot)
+        return cap is not None and bool(want.rungs) and _quality(want.rungs[-1]) < cap
 
     def _has_fallen(self, capped: Want, kept: Rung | None) -> bool:
         """True when the slot could keep more by its source, and had it."""

@@ -197,6 +197,7 @@ class Layer:
             group.remove(slot)
             if not group.slots:
                 del self.groups[slot.form]
+                self.rings.pop(slot.form, None)
         if slot in self.waiting:
             self.waiting.remove(slot)
 

@@ -37,7 +37,7 @@ class Policer:
         self._rates = [0.0] * ranks  # of the last second in which it carried something
         self._fits = 0
         self._stamp_us = -1
-        self._tokens = 0.0
+        self._burst = self._tokens = 0.0
         self.open_rank = ranks - 1
         self.dropped = 0
         self._bps = 0
@@ -48,8 +48,13 @@ class Policer:
         if bps == self._bps:
             return
         is_raised, self._bps = bps > self._bps, bps
-        self._burst = max(LEAST_BURST, bps * BURST_S / 8)
-        self._tokens = min(self._tokens, self._burst) if self._stamp_us >= 0 else self._burst
+        before, self._burst = self._burst, max(LEAST_BURST, bps * BURST_S / 8)
+        if self._stamp_us < 0:
+            self._tokens = self._burst
+        elif is_raised:
+            self._tokens += self._burst - before  # room for the key frames that will be asked for
+        else:
+            self._tokens = min(self._tokens, self._burst)
         while is_raised and self._next_fits():
             self.open_rank, self._fits = self.open_rank + 1, 0
 

@@ -17,7 +17,6 @@ from conf.media.timeline import PublisherClock
 
 MAX_SOURCES: Final = 32  # SSRCs learned per participant; a browser needs at most 14
 QUIET_AFTER_S: Final = 2.0  # a layer without packets for so long is not there
-STOPPED_AFTER_S: Final = 1.0  # nor is one that has had none for so long when another had some
 
 _KINDS: Final = {
     Role.AUDIO_UP: SourceKind.AUDIO,
@@ -63,6 +62,8 @@ class Track:
         self.wall_clock = PublisherClock()  # one for all tracks of a participant
         self.layers = [Layer(self, rid, i) for i, rid in enumerate(section.layers or ("",))]
         self._offered: list[bool] = []
+        self._behind: set[Layer] = set()  # the others, when last looked at
+        self._stopped: set[Layer] = set()
 
     def allow(self, *, is_allowed: bool) -> None:
         """May it be forwarded and recorded? What has come before it may never."""
@@ -92,15 +93,22 @@ class Track:
         One that is silent while others go on has been stopped, for want of a line perhaps: whoever
         is shown it looks at a still.
         """
-        quiet, newest = self.quiet_after_s, max(layer.last_at for layer in self.layers)
+        quiet = self.quiet_after_s
         return [
-            (newest - layer.last_at < STOPPED_AFTER_S and layer.is_alive(now, quiet))
+            (layer not in self._stopped and layer.is_alive(now, quiet))
             or layer.demand.is_coming(now)
             for layer in self.layers
         ]
 
     def has_new_offer(self, now: float) -> bool:
-        """Have layers come or gone since the last call?"""
+        """Have layers come or gone since the last call, a quarter of a second ago?
+
+        Stopped is what lies behind the others twice: of a source of a picture a second all do so
+        for a moment.
+        """
+        newest, patience = max(layer.last_at for layer in self.layers), self.quiet_after_s / 2
+        behind = {layer for layer in self.layers if newest - layer.last_at >= patience}
+        self._stopped, self._behind = behind & self._behind, behind
         offered = self.offered(now)
         has_changed = offered != self._offered
         self._offered = offered

@@ -193,8 +193,8 @@ class Room:
         changed = False
         moved: set[Track] = set()
         for pid, seat in self.seats.items():
-            moved.update(seat.publisher.newly_offered(now))
             rids = seat.publisher.newly_wanted(now)
+            moved.update(seat.publisher.newly_offered(now))
             if rids is not None:
                 self.emit(LayersWanted(self.room_id, pid, SourceKind.CAMERA, rids))
             changed |= self._update_published(seat, now)

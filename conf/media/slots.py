@@ -51,7 +51,7 @@ def assign(
     if viewer not in state.participants:
         return [None] * len(kinds)
     seen = _visible(viewer, state, facts)
-    main = _main(viewer, seen, state, facts)
+    main = _main(viewer, seen, state, facts) if SlotKind.MAIN in kinds else None
     screen = facts.screen if facts.screen != viewer else None
     heard = [p for p in facts.loudest if p != viewer and _sends(p, SourceKind.AUDIO, state, facts)]
     stage = main if main and _sends(main, SourceKind.AUDIO, state, facts) else None

@@ -184,9 +184,12 @@ class Worker:
         if seat is None:
             raise NotFound("no such participant in this worker")
         offer = parse_offer(offer_sdp)
-        same = [s.mid for s in offer.sections] == [s.mid for s in seat.offer.sections]
+        before, after = (
+            [(section.mid, section.direction) for section in one.sections]
+            for one in (seat.offer, offer)
+        )
         try:
-            if not same:
+            if before != after:
                 raise ValueError("sections changed")
             dead = seat.session.restart(offer.fingerprints)
         except ValueError as error:

@@ -88,6 +88,16 @@ def is_hex(line: str) -> bool:
     return len(line) >= 18 and _HEX.match(line) is not None
 
 
+def is_data_of(header: str, line: str) -> bool:
+    """Is `line` the PDU that `header` (one of TWO_LINE_URCS) announces, by its length?
+
+    Not a shorter one, such as the number of a SIM: the PDU was lost, and this answers a command.
+    """
+    octets = header.rpartition("," if "," in header else ":")[2].strip()
+    is_told = octets.isascii() and octets.isdigit()
+    return is_hex(line) and (not is_told or len(line) >= 2 * int(octets))
+
+
 def kind_of(line: str, running: Command | None) -> Kind:
     """What `line` (cleaned) is while `running` awaits its answer."""
     if line == _OK:

@@ -7,7 +7,7 @@ unsolicited, or late (the answer to an AT+CMGS that had been given up).
 import re
 from dataclasses import dataclass
 
-from sms.at.classify import TWO_LINE_URCS, Command, Kind, clean, error_in, is_hex, kind_of
+from sms.at.classify import TWO_LINE_URCS, Command, Kind, clean, error_in, is_data_of, kind_of
 from sms.at.lines import PROMPT, LineReader
 from sms.driver import ModemError
 from sms.errors_cms import ErrorFamily
@@ -113,7 +113,7 @@ class Dialogue:
         if raw == PROMPT:
             return Prompted()
         line = clean(raw)
-        if self._header and is_hex(line):
+        if self._header and is_data_of(self._header, line):
             header, self._header = self._header, ""
             return Unsolicited(header, line)
         kind = kind_of(line, self._running)

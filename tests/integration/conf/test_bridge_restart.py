@@ -167,6 +167,8 @@ async def test_a_silent_site_is_lost_and_revived_by_an_ice_restart(tmp_path: Pat
             await bridge.worker.restart("b", other_page.offer())
         other_page.socket.close()
         assert refused.value.wire_code == "rejoin"
+        with pytest.raises(Conflict):  # a slot the seat has not, or one nobody wants any more
+            await bridge.worker.restart("b", b.offer().replace("a=recvonly", "a=inactive", 1))
         await a.close()
         await b.close()
 

@@ -41,7 +41,7 @@ class Talking:
     """A modem whose reader runs, and who says what a test wants."""
 
     def __init__(self, modem: OwnedModem, controller: int) -> None:
-        self._modem = modem
+        self.modem = modem
         self._controller = controller
         self._lines: queue.Queue[str] = queue.Queue()
         modem._on_lines = self._hear
@@ -57,10 +57,18 @@ class Talking:
         """Lines of the modem, taken up before this returns."""
         self._write(*lines)
         for _ in range(1000):
-            if not self._modem.serial.in_waiting:
+            if not self.modem.serial.in_waiting:
                 return
             time.sleep(0.01)
         pytest.fail("its reader does not read")
+
+    def say_at_once(self, *lines: str) -> None:
+        """In one burst."""
+        os.write(self._controller, "".join(f"\r\n{line}\r\n" for line in lines).encode())
+
+    def read_command(self) -> None:
+        """Take what was asked."""
+        os.read(self._controller, 100)
 
     def _write(self, *lines: str) -> None:
         for line in lines:
@@ -69,8 +77,8 @@ class Talking:
     def ask(self, command: str, *answer: str) -> list[str]:
         """One command, and the lines that come while it runs."""
         with ThreadPoolExecutor(1) as pool:
-            exchange = pool.submit(self._modem.exchange, f"{command}\r", 20.0)
-            os.read(self._controller, 100)
+            exchange = pool.submit(self.modem.exchange, f"{command}\r", 20.0)
+            self.read_command()
             self._write(*answer)
             return exchange.result(20)
 
@@ -81,8 +89,8 @@ class Talking:
 
     def close(self) -> None:
         """End the reader."""
-        self._modem.alive = False
-        self._modem.serial.cancel_read()
+        self.modem.alive = False
+        self.modem.serial.cancel_read()
         self._reader.join(20)
 
 
@@ -138,6 +146,7 @@ def test_a_fault_of_ours_stays_one(modem: OwnedModem) -> None:
 
 REPORT = "07911326040000F0061A0B914366195100F1427040212143004270402121530000"
 STORED = '+CDSI: "SR",1'
+REPLY = '+CUSD: 0,"3130",15'
 
 
 @pytest.mark.parametrize(
@@ -163,6 +172,37 @@ def test_a_report_is_whole_wherever_it_falls(
 def test_word_of_a_stored_message_inside_an_answer_is_heard(talking: Talking) -> None:
     assert talking.ask("AT+CSQ", STORED, "+CSQ: 20,99", "OK") == ["+CSQ: 20,99", "OK"]
     assert talking.heard() == [STORED]
+
+
+@pytest.mark.parametrize(
+    "burst", [("NO CARRIER", STORED), (STORED, "NO CARRIER"), ("NO CARRIER", "+CDS: 25", REPORT)]
+)
+def test_what_comes_beside_word_of_a_message_is_heard_with_it(
+    talking: Talking, burst: tuple[str, ...]
+) -> None:
+    """In one burst: gsmmodem keeps its own lines until the line is quiet."""
+    talking.say_at_once(*burst)
+    assert sorted(talking.heard()) == sorted(burst)
+
+
+@pytest.mark.parametrize(
+    "burst", [(REPLY, STORED), (STORED, REPLY), ("+CREG: 5", REPLY), ("+CREG: 5", STORED, REPLY)]
+)
+def test_the_networks_answer_is_found_in_a_burst(talking: Talking, burst: tuple[str, ...]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(talking.modem.ask_network, "*100#", 20.0)
+        talking.read_command()
+        talking.say_at_once("OK")
+        talking.say_at_once(*burst)
+        assert asked.result(20).message == "3130"
+    assert sorted(talking.heard()) == sorted(line for line in burst if line != REPLY)
+
+
+def test_a_number_is_not_taken_for_a_report(talking: Talking) -> None:
+    """A SIM's has twenty digits; the second line of the report before was lost."""
+    talking.say("+CDS: 25")
+    assert talking.ask("AT+CCID", "89860012345678901234", "OK") == ["89860012345678901234", "OK"]
+    assert talking.heard() == ["+CDS: 25"]
 
 
 def test_half_a_report_takes_nothing_with_it(talking: Talking) -> None:

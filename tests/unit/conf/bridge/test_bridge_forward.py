@@ -128,6 +128,15 @@ def test_a_muted_track_sends_nothing(stage: Stage) -> None:
     assert stage.read() == []
 
 
+def test_a_form_nobody_takes_any_more_is_forgotten(stage: Stage) -> None:
+    """Who comes again and again with other extension ids leaves no packets behind."""
+    stage.picture(1, 7, key=True)
+    assert len(stage.read()) == 1
+    stage.slot.detach()
+    assert not stage.layer.groups
+    assert not stage.layer.rings
+
+
 def test_two_slots_of_two_header_forms_both_read_the_pictures(stage: Stage) -> None:
     """Offsets into one form's template are not those into another's."""
     other = stage.add_slot(Role.SHARE_DOWN, ssrc=99)

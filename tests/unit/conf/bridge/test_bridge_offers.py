@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from conf.media.model import ParticipantState, RoomState, SlotKind, SourceKind
-from conf.media.publisher import STOPPED_AFTER_S
 from conf.media.rtp import Packet, extension_table
 from conf.media.seat import Seat
 from conf.media.srtp import SrtpContexts
@@ -23,7 +22,8 @@ from tests.support.bridge_client import Site
 from tests.support.bridge_stage import KEYS
 
 LAYERS = "qhf"
-SOON_S = 0.7  # a quarter of a second to notice, two fifths until each seat's turn
+STOPPED_AFTER_S = 1.0
+SOON_S = 0.95  # two looks of a quarter of a second, two fifths until each seat's turn
 
 
 class Show:
@@ -112,6 +112,18 @@ async def test_a_layer_that_stops_is_left_soon(tmp_path: Path, part_s: float) ->
         assert show.shown == "f"
         show.run(STOPPED_AFTER_S + SOON_S, "qh")
         assert show.shown == "h"
+
+
+async def test_a_slow_source_is_shown_at_its_best(tmp_path: Path) -> None:
+    """A picture in 1.06 s, the small one first: the others are behind for a moment each time."""
+    async with showing(tmp_path) as show:
+        show.run(10)
+        for _ in range(60):
+            show.run(0.02, "q")
+            show.run(0.02, "h")
+            show.run(0.02, "f")
+            show.run(1.0, "")
+            assert show.shown == "f"
 
 
 @pytest.mark.parametrize("part_s", [0.0, 0.5, 1.1, 1.6, 2.1])

@@ -50,6 +50,12 @@ def test_main_follows_the_orders_by_rank() -> None:
     assert main("a", views("a", "e", replace(poll, broadcast="d"))) == "d"
 
 
+def test_who_takes_no_main_picture_sees_the_main_site_among_the_others() -> None:
+    kinds = [SlotKind.THUMBNAIL] * 2
+    state = replace(STATE, broadcast="c")
+    assert assign("a", kinds, [None] * 2, state, FACTS) == [("b", CAMERA), ("c", CAMERA)]
+
+
 def test_nobody_is_shown_itself() -> None:
     """The broadcast site sees the next in rank; a speaker does not hear itself."""
     assert main("d", replace(STATE, broadcast="d"), replace(FACTS, speaker="c")) == "c"

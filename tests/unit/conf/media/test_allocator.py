@@ -330,6 +330,19 @@ def test_a_layer_that_ends_is_no_fall() -> None:
     assert kbps(site.wait(1.5, 2_000, [main()], proven_kbps=2_000).rungs) == {"main": 1_500}
 
 
+def test_a_layer_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
+    """Every swap is a key frame, and for the viewer a jump."""
+    site = Site()
+    without = ladder((150_000, 500_000), is_thinnable=True)
+    shown = []
+    for _ in range(40):
+        for rungs in (CAMERA, without):
+            chosen = site.wait(1.5, 2_000, [main(rungs=rungs)], proven_kbps=2_000)
+            shown.append(kbps(chosen.rungs)["main"])
+    swaps = sum(before != after for before, after in itertools.pairwise(shown))
+    assert swaps < 12  # in two minutes
+
+
 def test_when_the_only_layer_left_is_larger_it_is_taken() -> None:
     site = Site()
     site.at(200, [main()])

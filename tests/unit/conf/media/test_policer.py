@@ -73,6 +73,20 @@ def test_a_higher_ceiling_lets_through_at_once_what_fits_it() -> None:
     assert second(policer, 4, offered) == offered
 
 
+def test_the_key_frames_of_layers_that_wake_fit_a_raised_ceiling() -> None:
+    """Its page obeys, and begins the larger layers with a key frame each."""
+    policer = Policer(300_000, RANKS)
+    for at in range(3):
+        second(policer, at, {1: 120_000, 3: 400_000, 4: 1_200_000})
+    for at in range(3, 6):
+        second(policer, at, {1: 120_000})
+    policer.set_ceiling(2_500_000)
+    for n in range(65):
+        assert policer.admits(4 if n > 25 else 3, SIZE, 6_000_000 + 1_000 * n)
+    for at in range(7, 12):
+        assert second(policer, at, {1: 120_000, 3: 400_000, 4: 1_200_000})[4] == 1_200_000
+
+
 def test_a_lower_ceiling_opens_nothing() -> None:
     policer = Policer(300_000, RANKS)
     for at in range(3):
