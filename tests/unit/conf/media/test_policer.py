@@ -82,7 +82,7 @@ def test_the_key_frames_of_layers_that_wake_fit_a_raised_ceiling() -> None:
         second(policer, at, {1: 120_000})
     policer.set_ceiling(2_500_000)
     for n in range(65):
-        assert policer.admits(4 if n > 25 else 3, SIZE, 6_000_000 + 1_000 * n)
+        assert policer.admits(4 if n > 25 else 3, SIZE, 6_000_000 + 300 * n)
     for at in range(7, 12):
         assert second(policer, at, {1: 120_000, 3: 400_000, 4: 1_200_000})[4] == 1_200_000
 
