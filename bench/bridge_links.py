@@ -19,11 +19,13 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise, product
 from pathlib import Path
 
+from conf.media import rtcp
 from conf.media.client import StatsReport
 from conf.media.lag import LagMeter
 from tests.support.bridge import Bridge, running_bridge
@@ -114,6 +116,8 @@ async def publish(site: Site, seconds: float) -> None:
     start, tick = loop.time(), 0
     while loop.time() - start < seconds:
         tick += 1
+        if tick % 50 == 1:
+            tell_time(site)
         site.send_audio(size=VOICE_BYTES)
         if tick % 5 in (0, 2, 3):
             for rid, source in site.cameras.items():
@@ -129,6 +133,13 @@ async def publish(site: Site, seconds: float) -> None:
                     temporal=0 if is_key else temporal,
                 )
         await asyncio.sleep(max(0.0, start + tick * 0.02 - loop.time()))
+
+
+def tell_time(site: Site) -> None:
+    """A sender report of each source: without it nobody is sent one, nor tells its round trip."""
+    now = rtcp.ntp_time(time.time())
+    sources = (site.audio, *site.cameras.values())
+    site.send_rtcp(*(rtcp.SenderReport(s.ssrc, now, s.timestamp, s.packets, 0) for s in sources))
 
 
 def layer_of(size: int) -> str:

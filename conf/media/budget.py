@@ -15,6 +15,7 @@ from conf.media.layer import Layer
 from conf.media.layers import TEMPORAL_SHARES, ladder
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
+from conf.media.pictureguard import COST, LongLink, affordable
 from conf.media.probe import Prober
 from conf.media.rtp import MAX_HEADER, NONE, Packet, write_padding
 from conf.media.session import Session
@@ -56,6 +57,8 @@ class DownBudget:
         self._is_blind = not any(slot.form.has_transport for slot in slots)
         self._shaper = Shaper(session, outbox)
         self._guard = VoiceGuard(outbox)
+        self._long_link = LongLink()
+        self.picture_repeats = 0  # by the last choice
         self._newest_settled_us = 0
         self._remb_bps = 0
         self._octets_at_probe = 0
@@ -139,6 +142,7 @@ class DownBudget:
     def on_round_trip(self, round_trip_s: float) -> None:
         """From receiver reports."""
         self.estimate.set_round_trip(int(round_trip_s * 1e6))
+        self._long_link.round_trip_s = round_trip_s
 
     def choose(self, now: float) -> dict[str, tuple[Layer, int] | None]:
         """The layer each picture slot shall show and its highest temporal layer, by mid.
@@ -151,6 +155,7 @@ class DownBudget:
         if self.has_feedback and untold_us is not None:
             self.estimate.on_silence(now_us, untold_us)
         wants, audio_bps, sources = [], self._guarded_bps(now), {}
+        repeats = self._long_link.wants(self.estimate.loss.fraction, now)
         for slot in self._slots:
             track = slot.track
             if slot.kind is SlotKind.AUDIO or track is None:
@@ -163,6 +168,8 @@ class DownBudget:
             least = next((n for n, rate in enumerate(rates) if rate > 0), 0)
             is_thinnable = track.layers[least].is_thinnable(now)
             rungs = ladder(rates, is_thinnable=is_thinnable, top_layer=top)
+            if repeats:  # rather a smaller picture that moves
+                rungs = (*rungs[:1], *(replace(r, bps=int(COST * r.bps)) for r in rungs[1:]))
             most = (self._ceiling_bps - audio_bps) / CEILING_MARGIN
             rungs = tuple(rung for rung in rungs if rung.bps <= most)  # the others never fit
             if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
@@ -192,7 +199,9 @@ class DownBudget:
             mid: (sources[mid][rung.layer], rung.temporal) if rung is not None else None
             for mid, rung in choice.rungs.items()
         }
-        self.repair_bps = budget.repair_bps(_cost(shown.values()))
+        pictures_bps = _cost(shown.values())
+        self.repair_bps = budget.repair_bps(pictures_bps)
+        self.picture_repeats = affordable(repeats, pictures_bps, self.repair_bps)
         return shown
 
     def _guarded_bps(self, now: float) -> int:

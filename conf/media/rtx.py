@@ -26,11 +26,19 @@ class RepairLimit:
         self._last_us = array("q", [0]) * _SLOTS
 
     def copies(
-        self, sequence: int, size: int, now_us: int, *, round_trip_us: int, repair_bps: int
+        self,
+        sequence: int,
+        size: int,
+        now_us: int,
+        *,
+        round_trip_us: int,
+        repair_bps: int,
+        times: int = 1,
     ) -> int:
         """How often out number `sequence`, `size` bytes, may be repeated now; spends the budget.
 
-        Twice when it was repeated before: that was lost as well, and each round trip is a freeze.
+        `times` at most; twice when it was repeated before: that was lost as well, and each round
+        trip is a freeze.
         """
         place = sequence & (_SLOTS - 1)
         is_repeated = self._numbers[place] == sequence
@@ -41,7 +49,7 @@ class RepairLimit:
         self._stamp_us = now_us
         burst = max(LEAST_BURST_BYTES, int(repair_bps * BURST_S / 8))
         left = min(self._burst_bytes, burst) - self._spent_bytes
-        count = min(2 if is_repeated else 1, int(left // size)) if size else 1
+        count = min(2 if is_repeated else times, int(left // size)) if size else 1
         if count <= 0:
             return 0
         self._spent_bytes += count * size

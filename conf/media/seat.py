@@ -120,6 +120,7 @@ class Seat:
         self.is_connected = False
         self.session.pause()
         self.budget.restart()
+        self.subscriber.guard.repeat(0)
         for slot in self.subscriber.slots:
             slot.show(None, self._worker.clock())
         self.room.on_lost(self, reason)
@@ -222,6 +223,9 @@ class Seat:
                 slot.thinner.wanted = temporal
                 slot.show(layer, now)
         self.subscriber.share_bps = self.budget.repair_bps
+        self.subscriber.guard.repeat(self.budget.picture_repeats)
+        if self.budget.picture_repeats:
+            self._worker.repeating.add(self.subscriber)
         if self.budget.is_probing:
             self._worker.probing.add(self.budget)
 

@@ -9,6 +9,7 @@ from conf.media.downslot import DownSlot, Segment
 from conf.media.layer import Sent
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
+from conf.media.pictureguard import PictureGuard
 from conf.media.rtp import wrap_rtx
 from conf.media.rtx import RepairLimit
 from conf.media.sdp import Offer
@@ -37,6 +38,7 @@ class Subscriber:
         ]
         self._by_ssrc = {slot.ssrc: slot for slot in self.slots}
         self._scratch = bytearray(2048)
+        self.guard = PictureGuard(self.slots)
         self._pictures, self._voices = RepairLimit(), RepairLimit()
         self._most_bps = REPAIR_BPS
         self.share_bps = REPAIR_BPS  # what the budget leaves for pictures sent again
@@ -76,16 +78,35 @@ class Subscriber:
             for _ in range(copies):
                 self._repair(slot, number, *found, now)
 
+    def repeat_pictures(self, now: float) -> None:
+        """Send again what the guard finds due; at each tick while it is on."""
+        repair_bps = min(self._most_bps, self.share_bps)
+        for slot, number in self.guard.due():
+            found = slot.find(number)
+            if found is not None:
+                size, times = len(found[0].template), self.guard.times
+                given = (self._pictures, slot, number, size, repair_bps, now)
+                for _ in range(self._copies(*given, times)):
+                    self._repair(slot, number, *found, now)
+
     def _copies(
-        self, limit: RepairLimit, slot: DownSlot, number: int, size: int, bps: int, now: float
+        self,
+        limit: RepairLimit,
+        slot: DownSlot,
+        number: int,
+        size: int,
+        bps: int,
+        now: float,
+        times: int = 1,
     ) -> int:
-        """How often `number` may go out again now; counted as done."""
+        """How often `number` may go out again now, `times` at first; counted as done."""
         copies = limit.copies(
             (slot.ssrc & 0x3F) << 16 | number,
             size,
             int(now * 1e6),
             round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
             repair_bps=bps,
+            times=times,
         )
         slot.repaired += copies
         self.repaired += copies
@@ -154,5 +175,6 @@ class Subscriber:
 
     def close(self) -> None:
         """Leave every layer."""
+        self.guard.repeat(0)
         for slot in self.slots:
             slot.assign(None)

@@ -89,6 +89,10 @@ class Ticker:
             budget.tick(now)
             if not budget.is_probing:
                 worker.probing.discard(budget)
+        for subscriber in list(worker.repeating):
+            subscriber.repeat_pictures(now)
+            if not subscriber.guard.times:
+                worker.repeating.discard(subscriber)
         if is_third:
             arrived, worker.arrived = worker.arrived, set()
             for seat in arrived:

@@ -34,6 +34,7 @@ from conf.media.sdp import Offer, Role, parse_offer
 from conf.media.seat import Seat
 from conf.media.session import Session
 from conf.media.stats import figures
+from conf.media.subscriber import Subscriber
 from conf.media.tap import SOCKET_NAME, Tap
 from conf.media.tcp import TcpListener
 from conf.media.ticker import Ticker
@@ -75,6 +76,7 @@ class Worker:
         self.events: asyncio.Queue[WorkerEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
         self.counters = {"keyframe_requests": 0, "nacks_sent": 0, "events_dropped": 0}
         self.probing: set[DownBudget] = set()  # whose probe sends padding
+        self.repeating: set[Subscriber] = set()  # who is sent its pictures twice
         self._releasing: asyncio.TimerHandle | None = None
         self._leavers = 0
         self.tap = Tap(folder / SOCKET_NAME)

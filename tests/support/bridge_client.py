@@ -482,11 +482,11 @@ class Site:
                     if protected:
                         self.send_raw(protected)
             if count % 16 == 0:
-                blocks = tuple(
-                    rtcp.ReportBlock(ssrc, 0, 0, max(0, s.highest), 0, 0, 0)
-                    for ssrc, s in list(self.streams.items())[:31]
-                )
-                self.send_rtcp(rtcp.ReceiverReport(1, blocks))
+                blocks = [self._block(*stream) for stream in list(self.streams.items())[:31]]
+                self.send_rtcp(rtcp.ReceiverReport(1, tuple(blocks)))
+
+    def _block(self, ssrc: int, stream: Stream) -> rtcp.ReportBlock:
+        return rtcp.ReportBlock(ssrc, 0, 0, max(0, stream.highest), 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ pictures that stood still.
 """
 
 import asyncio
+import time
 from typing import Final
 
 from conf.media import rtcp
@@ -79,6 +80,7 @@ class Viewer(Site):
         self.sizes: list[tuple[float, int]] = []  # (when, payload bytes) of main's packets
         self._holes: dict[int, NackGenerator] = {}
         self._asked_at = 0.0
+        self._told: dict[int, tuple[int, float]] = {}  # by SSRC: the last sender report, and when
 
     def offer(self) -> str:
         """Offers RED on the audio sections too."""
@@ -126,6 +128,18 @@ class Viewer(Site):
         if self.screen.add(number, is_last, is_key, now) and now - self._asked_at > 0.5:
             self._asked_at = now
             self.send_rtcp(rtcp.Pli(1, ssrc))
+
+    def _on_rtcp(self, packet: bytes) -> None:
+        super()._on_rtcp(packet)
+        for report in rtcp.parse(packet):
+            if isinstance(report, rtcp.SenderReport):
+                self._told[report.ssrc] = (rtcp.middle(report.ntp), time.monotonic())
+
+    def _block(self, ssrc: int, stream: Stream) -> rtcp.ReportBlock:
+        """From which the bridge learns the round trip, as from a browser's."""
+        last, came_at = self._told.get(ssrc, (0, 0.0))
+        waited = int((time.monotonic() - came_at) * 65_536) & 0xFFFFFFFF if last else 0
+        return rtcp.ReportBlock(ssrc, 0, 0, max(0, stream.highest), 0, last, waited)
 
     async def repair(self) -> None:
         """Run as a task: ask for what is missing, every 20 ms."""

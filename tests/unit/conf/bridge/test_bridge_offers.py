@@ -22,6 +22,7 @@ from tests.support.bridge_client import Site
 from tests.support.bridge_stage import KEYS
 
 LAYERS = "qhf"
+SIZES = {"q": 300, "h": 1_000, "f": 3_000}  # 50 a second: 120, 400 and 1200 kbit/s
 STOPPED_AFTER_S = 1.0
 SOON_S = 0.95  # two looks of a quarter of a second, two fifths until each seat's turn
 
@@ -66,6 +67,17 @@ class Show:
         return self._viewer.budget.is_probing
 
     @property
+    def repeats(self) -> int:
+        """How often b is sent each packet of its pictures again, unasked."""
+        return self._viewer.subscriber.guard.times
+
+    def lose(self, share: float, round_trip_s: float) -> None:
+        """b's line loses so much of a thousand packets."""
+        budget, lost = self._viewer.budget, round(share * 1000)
+        budget.on_round_trip(round_trip_s)
+        budget.estimate.loss.add(int(self.now * 1e6), received=1000 - lost, lost=lost)
+
+    @property
     def _viewer(self) -> Seat:
         return self._worker.seats["b"]
 
@@ -77,22 +89,24 @@ class Show:
             self._sent += 1
             for layer in layers:
                 if layer.rid in sending:
-                    layer.arrived(layer.extend(self._sent & 0xFFFF), _packet(self._sent), self.now)
+                    packet = _packet(self._sent, SIZES[layer.rid])
+                    layer.arrived(layer.extend(self._sent & 0xFFFF), packet, self.now)
             self._viewer.session.heard_at = self.now
             self._worker.ticker.tick(next(self._counts), self.now)
 
 
-def _packet(number: int) -> Packet:
-    memory = memoryview(bytearray(bytes((0x80, 96)) + number.to_bytes(2, "big") + bytes(1000)))
+def _packet(number: int, size: int) -> Packet:
+    head = bytes((0x80, 96)) + number.to_bytes(2, "big")
+    memory = memoryview(bytearray(head + bytes(size - len(head))))
     packet = Packet()
     packet.read(memory, 0, len(memory), extension_table({}))
     return packet
 
 
 @asynccontextmanager
-async def showing(folder: Path) -> AsyncIterator[Show]:
+async def showing(folder: Path, line_bps: int = 20_000_000) -> AsyncIterator[Show]:
     """A worker of this process with both sites in it."""
-    given = LOOPBACK.model_dump() | {"start_down_bps": 20_000_000}
+    given = LOOPBACK.model_dump() | {"start_down_bps": line_bps}
     async with asyncio.TaskGroup() as tasks:
         worker = Worker(MediaSettings.model_validate(given), 0, tasks, folder)
         show = Show(worker, worker.clock())
@@ -135,3 +149,18 @@ async def test_a_layer_that_comes_is_tried_soon(tmp_path: Path, part_s: float) -
         assert not show.is_probing
         show.run(SOON_S, "qh")
         assert show.is_probing
+
+
+async def test_a_long_lossy_line_is_shown_less_and_that_twice(tmp_path: Path) -> None:
+    """Until ten seconds after the last loss; what goes up then takes a probe, as ever."""
+    async with showing(tmp_path, line_bps=2_000_000) as show:
+        show.run(10)
+        assert (show.shown, show.repeats) == ("f", 0)
+        show.lose(0.05, round_trip_s=0.1)
+        show.run(3)
+        assert (show.shown, show.repeats) == ("f", 0)
+        show.lose(0.05, round_trip_s=0.5)
+        show.run(3)
+        assert (show.shown, show.repeats) == ("h", 1)
+        show.run(20)
+        assert show.repeats == 0

@@ -1,6 +1,7 @@
 """What a subscriber is sent again, on real slots; what it asks for comes as a NACK."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -8,6 +9,7 @@ from conf.media import rtcp
 from conf.media.answer import plan_streams
 from conf.media.downslot import DownSlot
 from conf.media.layer import HISTORY
+from conf.media.pictureguard import MOST_AT_ONCE, LongLink, affordable
 from conf.media.publisher import Track
 from conf.media.sdp import Role, parse_offer
 from conf.media.subscriber import MAX_REPAIRS_PER_NACK, Subscriber
@@ -180,3 +182,103 @@ def test_one_message_repeats_so_many_at_most(viewer: Listener) -> None:
     """A NACK may name a thousand; who forges none but asks for all is not served before others."""
     assert viewer.lose(*range(39, -1, -1), *range(39, -1, -1)) <= MAX_REPAIRS_PER_NACK
     assert viewer.subscriber.nacked == MAX_REPAIRS_PER_NACK
+
+
+@dataclass
+class Guarded:
+    """A viewer of a long link, tick by tick."""
+
+    viewer: Listener
+    number: int = 40
+
+    def tick(self) -> int:
+        """How many packets are sent again now."""
+        subscriber, now = self.viewer.subscriber, 3.0 + 0.02 * self.number
+        before = subscriber.repaired
+        subscriber.repeat_pictures(now)
+        return subscriber.repaired - before
+
+    def show(self, count: int) -> None:
+        """So many packets leave."""
+        stage = self.viewer.stage
+        for _ in range(count):
+            self.number += 1
+            stage.say(self.number, vp8(self.number) + bytes(200))
+        stage.forwarder.emit(3.0)
+
+
+@pytest.fixture
+def guarded(viewer: Listener) -> Guarded:
+    viewer.stage.outbox.flush()
+    viewer.subscriber.guard.repeat(1)
+    return Guarded(viewer)
+
+
+def test_pictures_of_a_long_link_leave_once_more_by_themselves(guarded: Guarded) -> None:
+    """A tick later, each once, with the number and the picture it had; nothing of before."""
+    guarded.viewer.stage.read(3.0)
+    assert [guarded.tick() for _ in range(3)] == [0, 0, 0]
+    guarded.show(5)
+    first = guarded.viewer.stage.read(3.0)
+    assert [guarded.tick() for _ in range(4)] == [0, 5, 0, 0]
+    again = guarded.viewer.stage.read(3.1)
+    assert [one.kind for one in again] == [RTX] * 5
+    numbers = [int.from_bytes(one.payload[:2], "big") for one in again]
+    assert numbers == [one.number for one in first]
+    assert [one.payload[2:] for one in again] == [one.payload for one in first]
+
+
+def test_who_asks_for_what_is_on_its_way_again_gets_no_third(guarded: Guarded) -> None:
+    """Its NACK was sent before the repetition came; one sent after that means both were lost."""
+    subscriber, slot = guarded.viewer.subscriber, guarded.viewer.slot
+    subscriber.round_trip_s = 0.5
+    guarded.tick()
+    guarded.show(5)
+    assert [guarded.tick(), guarded.tick()] == [0, 5]
+    asked = rtcp.Nack(1, slot.ssrc, ((slot.row.last - 2) & 0xFFFF,))
+    repaired = subscriber.repaired
+    subscriber.on_nack(asked, 3.0 + 0.02 * guarded.number + 0.45)
+    assert subscriber.repaired == repaired
+    subscriber.on_nack(asked, 3.0 + 0.02 * guarded.number + 0.55)
+    assert subscriber.repaired == repaired + 2
+
+
+def test_where_a_third_is_lost_each_leaves_three_times(guarded: Guarded) -> None:
+    guarded.viewer.subscriber.guard.repeat(2)
+    guarded.tick()
+    guarded.show(4)
+    assert [guarded.tick(), guarded.tick()] == [0, 8]
+
+
+def test_what_left_while_the_guard_was_off_is_not_made_up_for(guarded: Guarded) -> None:
+    guard = guarded.viewer.subscriber.guard
+    guarded.tick()
+    guarded.show(3)
+    guard.repeat(0)
+    guard.repeat(1)
+    assert [guarded.tick(), guarded.tick()] == [0, 0]
+    guarded.show(MOST_AT_ONCE + 20)
+    guarded.viewer.subscriber.share_bps = 8_000_000
+    guarded.tick()
+    assert guarded.tick() <= MOST_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("round_trip_s", "loss", "wanted"),
+    [(0.19, 0.3, 0), (0.2, 0.019, 0), (0.2, 0.02, 1), (0.6, 0.14, 1), (0.6, 0.15, 2)],
+)
+def test_only_long_lossy_links_want_it(round_trip_s: float, loss: float, wanted: int) -> None:
+    """And for ten seconds after the loss."""
+    link = LongLink()
+    link.round_trip_s = round_trip_s
+    assert link.wants(loss, 5.0) == wanted
+    assert link.wants(0.0, 15.0) == wanted
+    assert link.wants(0.0, 15.1) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pictures", "left", "times"),
+    [(1, 150, 172, 0), (1, 150, 173, 1), (2, 150, 344, 1), (2, 150, 346, 2), (2, 0, 500, 0)],
+)
+def test_it_is_done_where_there_is_room(wanted: int, pictures: int, left: int, times: int) -> None:
+    assert affordable(wanted, pictures, left) == times
