@@ -1,10 +1,14 @@
-import { effectScope, ref, nextTick } from 'vue'
+import { defineComponent, effectScope, h, ref, nextTick } from 'vue'
+import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import ControlBar from '@/features/meeting/views/ControlBar.vue'
 import FloorBanner from '@/features/meeting/views/FloorBanner.vue'
 import HoldButton from '@/features/meeting/views/HoldButton.vue'
 import SiteRow from '@/features/meeting/views/SiteRow.vue'
 import { useCalled } from '@/features/meeting/views/useCalled'
+import { useFloor, type FloorAction } from '@/features/meeting/views/useFloor'
+import type { LinkState } from '@/protocol/live'
+import { WireError } from '@/protocol/errors'
 import { show } from './support'
 
 describe('the site that may speak', () => {
@@ -38,6 +42,56 @@ describe('a call', () => {
     vi.advanceTimersByTime(5000)
     expect(microphone).toEqual([false, true])
     scope.stop()
+  })
+})
+
+describe('a hand that is raised', () => {
+  const link = ref<LinkState>('online')
+  const hand = ref<string | null>(null)
+  const sent: FloorAction[] = []
+  let answer: () => Promise<unknown>
+  const Hand = defineComponent({
+    setup() {
+      const floor = useFloor(link, hand, (action) => (sent.push(action), answer()))
+      return () => h('button', { onClick: () => floor.ask('request') }, floor.problem.value)
+    },
+  })
+  beforeEach(() => {
+    link.value = 'online'
+    hand.value = null
+    sent.length = 0
+    answer = () => Promise.resolve({})
+  })
+
+  it('is sent, and nothing is said of it', async () => {
+    const view = show(Hand)
+    await view.trigger('click')
+    await flushPromises()
+    expect(sent).toEqual(['request'])
+    expect(view.text()).toBe('')
+  })
+
+  it('is not sent while the line is broken, and the site is told so until it is back', async () => {
+    link.value = 'lost'
+    const view = show(Hand)
+    await view.trigger('click')
+    await flushPromises()
+    expect(sent).toEqual([])
+    expect(view.text()).toContain('没有送出')
+    link.value = 'online'
+    await nextTick()
+    expect(view.text()).toBe('')
+  })
+
+  it('says why it was refused, until it stands', async () => {
+    answer = () => Promise.reject(new WireError('timeout', 'room.floor'))
+    const view = show(Hand)
+    await view.trigger('click')
+    await flushPromises()
+    expect(view.text()).toContain('没有及时')
+    hand.value = '2026-11-30T04:00:00Z'
+    await nextTick()
+    expect(view.text()).toBe('')
   })
 })
 

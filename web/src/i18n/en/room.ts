@@ -21,7 +21,7 @@ export default {
     unknown: 'The {device} cannot be opened. Replug it or restart the browser, then “Check again”.',
   },
   bar: {
-    mute: 'Mute', unmute: 'Unmute', mutedByChair: 'Muted by chair', camera: 'Camera off', cameraOn: 'Camera on', hand: 'Raise hand', handDown: 'Lower hand', share: 'Share screen', shareStop: 'Stop sharing',
+    mute: 'Mute', unmute: 'Unmute', mutedByChair: 'Muted by chair', camera: 'Camera off', cameraOn: 'Camera on', hand: 'Raise hand', handDown: 'Lower hand', notSent: 'The line to the server is broken: not sent. Press again when it is back.', share: 'Share screen', shareStop: 'Stop sharing',
     chat: 'Chat', sites: 'Sites', leave: 'Leave', leaveAsk: 'Leave the meeting?', leaveKeep: 'You can come back with the same link.',
     stay: 'Stay', micOn: 'Microphone is on', micOff: 'Muted', more: 'More',
   },

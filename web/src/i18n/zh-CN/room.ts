@@ -21,7 +21,7 @@ export default {
     unknown: '{device}打不开。请拔插一次或重启浏览器，再点“重新检测”。',
   },
   bar: {
-    mute: '静音', unmute: '开麦克风', mutedByChair: '已被静音', camera: '关摄像头', cameraOn: '开摄像头', hand: '举手', handDown: '放下手', share: '共享屏幕', shareStop: '停止共享',
+    mute: '静音', unmute: '开麦克风', mutedByChair: '已被静音', camera: '关摄像头', cameraOn: '开摄像头', hand: '举手', handDown: '放下手', notSent: '与服务器的连接断了，没有送出。连上后请再按一次。', share: '共享屏幕', shareStop: '停止共享',
     chat: '消息', sites: '会场', leave: '离开', leaveAsk: '离开会议？', leaveKeep: '离开后可以用同一链接再次进入。',
     stay: '留在会议', micOn: '正在收音', micOff: '已静音', more: '更多',
   },
