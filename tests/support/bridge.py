@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from conf.media.client import MediaWorker, ParticipantState, RoomState, WorkerEvent
 from conf.settings import MediaSettings
-from conf.watchdog import how_it_ran
 from tests.support.bridge_client import VP8, Site, Source
 
 LOOPBACK = MediaSettings.model_validate({"port": 0, "listen": "127.0.0.1"})
@@ -147,12 +145,6 @@ def kernel_drops() -> int:
     sixes = Path("/proc/net/snmp6")
     pairs = [row.split() for row in sixes.read_text().splitlines()] if sixes.exists() else []
     return drops + sum(int(value) for name, value in pairs if name == "Udp6RcvbufErrors")
-
-
-def waited_s(*process_ids: int) -> float:
-    """Seconds that we and these processes were ready to run and had no core: nobody's slowness."""
-    ran = [how_it_ran(process_id) for process_id in (os.getpid(), *process_ids)]
-    return sum(one.waited_s for one in ran if one is not None)
 
 
 async def eventually(condition: Callable[[], bool], within_s: float = 25) -> None:

@@ -29,9 +29,9 @@ from tests.support.bridge import (
     stream,
     stream_until,
     take_seat,
-    waited_s,
 )
 from tests.support.bridge_client import Site
+from tests.support.cores import waited_s
 
 pytestmark = pytest.mark.timeout(60)
 STAGE_AUDIO, MAIN = "3", "6"

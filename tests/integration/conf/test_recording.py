@@ -20,7 +20,8 @@ from core.auth.model import Role
 from core.clock import MovableClock
 from core.database import Database
 from signaling.settings import Settings
-from tests.support.bridge import eventually, kernel_drops, waited_s
+from tests.support.bridge import eventually, kernel_drops
+from tests.support.cores import waited_s
 from tests.support.encoded import opus_packets, vp8_frames
 from tests.support.meeting import House, Page, Refused, running_house
 

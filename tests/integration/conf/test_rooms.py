@@ -13,7 +13,8 @@ from conf.store import MeetingRow
 from core.auth.model import Role
 from core.clock import MovableClock
 from signaling.settings import Settings
-from tests.support.bridge import eventually, waited_s
+from tests.support.bridge import eventually
+from tests.support.cores import waited_s
 from tests.support.meeting import House, Page, Refused, refusal, refused_join, running_house
 
 pytestmark = pytest.mark.timeout(60)

@@ -19,7 +19,8 @@ from conf.turns import INBOX_SIZE
 from core.auth.model import Role
 from core.errors import Unavailable
 from signaling.settings import Settings
-from tests.support.bridge import eventually, kernel_drops, waited_s
+from tests.support.bridge import eventually, kernel_drops
+from tests.support.cores import waited_s
 from tests.support.meeting import House, Page, Refused, running_house
 
 pytestmark = pytest.mark.timeout(60)
@@ -258,6 +259,7 @@ async def test_a_drain_waits_for_no_meeting_nobody_is_in(
             await house.app.rooms.drain(3600)
 
 
+@pytest.mark.timeout(120)
 async def test_sigterm_waits_for_nobody_when_nobody_meets(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
@@ -276,7 +278,7 @@ async def test_sigterm_waits_for_nobody_when_nobody_meets(
         *command, "serve", env=environment, stdout=log, stderr=log
     )
     try:
-        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+        async with aiohttp.ClientSession() as http, asyncio.timeout(60):
             while True:
                 try:
                     async with http.get(f"http://127.0.0.1:{port}/readyz") as answer:
