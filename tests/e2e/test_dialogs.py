@@ -31,7 +31,6 @@ async def _pick(page: Page, field: str, word: str) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(120)
 async def test_an_administrator_fills_the_camera_the_hazard_and_the_plan(
     county: DemoCounty, chromium: Browser
 ) -> None:
@@ -124,7 +123,6 @@ async def _hold_a_line(county: DemoCounty, chromium: Browser) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(120)
 async def test_two_people_change_one_shift_and_one_post_and_a_line_is_held(
     county: DemoCounty, chromium: Browser
 ) -> None:

@@ -98,7 +98,6 @@ async def test_every_page_of_every_role_fits_and_speaks(
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(120)
 async def test_the_door_of_a_meeting_fits_and_speaks(county: DemoCounty, chromium: Browser) -> None:
     """Whoever taps the link in the SMS, on a phone or at a wall, in both languages."""
     await running_leak(county)

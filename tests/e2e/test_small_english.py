@@ -9,7 +9,6 @@ from support.response import running_leak
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(180)
 async def test_a_leader_follows_a_response_on_a_phone_in_english(
     county: DemoCounty, chromium: Browser
 ) -> None:

@@ -132,7 +132,6 @@ async def _test_a_modem(page: Page, county: DemoCounty) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(180)
 async def test_the_sms_pages_do_a_days_work_on_a_phone(
     county: DemoCounty, chromium: Browser
 ) -> None:

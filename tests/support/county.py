@@ -18,7 +18,7 @@ from signaling.cli.simulator import MODEMS
 from sms.simulator.client import SimulatorClient
 from tools.steps import ROOT
 
-START_S = 60.0
+START_S = 120.0
 END_S = 5.0
 RADIO_S = 0.5
 """Seconds on the air per segment, of each modem, unless a test orders otherwise."""

@@ -19,7 +19,7 @@ from tests.support.bridge import (
 )
 from tests.support.bridge_client import Site
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(90)
 MAIN, SHARE = "6", "7"
 
 
@@ -64,7 +64,7 @@ async def test_nothing_above_its_ceiling_is_sent_to_a_site(tmp_path: Path) -> No
         for version, ceiling_bps, least_bps in ((2, 400_000, 200_000), (3, 150_000, 60_000)):
             await apply(bridge, version, a=FREE, b=ParticipantState(max_down_bps=ceiling_bps))
             await speak(a, 2)
-            for _ in range(8):
+            for _ in range(15):  # a fall holds the next rise back for ten seconds
                 rate = await passed_bps(a, b, 2.5)
                 print(f"ceiling {ceiling_bps}, sent {rate:.0f}")
                 assert rate <= ceiling_bps

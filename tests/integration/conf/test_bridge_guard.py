@@ -98,6 +98,7 @@ async def test_a_flood_costs_no_voice(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)  # ten floods
 async def test_no_kind_of_flood_costs_a_voice() -> None:
     """The short form of bench/bridge_guard.py: noise, forged and repeated packets, connections."""
     dropped = kernel_drops()
