@@ -3,6 +3,7 @@ import ShiftDialog from '@/features/command/ShiftDialog.vue'
 import BringInDialog from '@/features/meeting/BringInDialog.vue'
 import CameraDialog from '@/features/meeting/CameraDialog.vue'
 import type { Camera } from '@/protocol/api/cameras'
+import { focusFirst } from '@/ui/focusFirst'
 import { server, settled, show } from './support'
 
 const camera = { id: 'c1', name: '东坝', unit_id: 'u1', address: '', version: 1, streams: [] } as unknown as Camera
@@ -34,6 +35,16 @@ describe('a dialog opened before the list behind it has come', () => {
     await view.get('[value=m2]').setValue()
     await view.setProps({ meetings: [meeting('m1'), meeting('m2'), meeting('m3')] })
     expect(chosen()).toBe('m2')
+  })
+  it('leaves the keyboard with who did not wait until it stood', () => {
+    document.body.innerHTML = '<input id="behind"><form id="template"><input name="name"><textarea name="text"></textarea></form>'
+    const field = (selector: string): HTMLElement => document.querySelector<HTMLElement>(selector)!
+    field('#behind').focus()
+    focusFirst('template')
+    expect(document.activeElement).toBe(field('[name=name]'))
+    field('[name=text]').focus()
+    focusFirst('template')
+    expect(document.activeElement).toBe(field('[name=text]'))
   })
   it('begins a shift where the last one ends', async () => {
     server({ 'GET /directory/units': { items: [] } })
