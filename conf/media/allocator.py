@@ -39,13 +39,15 @@ class Rank(IntEnum):
 class Want:
     """What one slot could show. `source`: changes when the slot is given to another source.
 
-    `rungs`: from layers.ladder, of what arrives now.
+    `rungs`: from layers.ladder, of what arrives now and the site may have. `best`: quality of the
+    best that arrives, if there is a better one than the last of them.
     """
 
     slot: str
     rank: Rank
     source: str
     rungs: tuple[Rung, ...]
+    best: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,9 @@ class Allocator:
     def _has_vanished(self, want: Want) -> bool:
         """Has the source stopped what the slot shows? One that comes and goes is no gain."""
         cap = self._caps.get(want.slot)
-        return cap is not None and bool(want.rungs) and _quality(want.rungs[-1]) < cap
+        return (
+            cap is not None and bool(want.rungs) and (want.best or _quality(want.rungs[-1])) < cap
+        )
 
     def _has_fallen(self, capped: Want, kept: Rung | None) -> bool:
         """True when the slot could keep more by its source, and had it."""

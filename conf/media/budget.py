@@ -15,7 +15,7 @@ from conf.media.layer import Layer
 from conf.media.layers import TEMPORAL_SHARES, ladder
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
-from conf.media.pictureguard import COST, LongLink, affordable
+from conf.media.pictureguard import COSTS, LongLink, affordable
 from conf.media.probe import Prober
 from conf.media.rtp import MAX_HEADER, NONE, Packet, write_padding
 from conf.media.session import Session
@@ -57,7 +57,7 @@ class DownBudget:
         self._is_blind = not any(slot.form.has_transport for slot in slots)
         self._shaper = Shaper(session, outbox)
         self._guard = VoiceGuard(outbox)
-        self._long_link = LongLink()
+        self._has_rtx = any(slot.rtx_types for slot in slots)
         self.picture_repeats = 0  # by the last choice
         self._newest_settled_us = 0
         self._remb_bps = 0
@@ -77,6 +77,7 @@ class DownBudget:
         self.estimate = Estimate(self._start_bps, self._ceiling_bps)
         self.prober = Prober()
         self._allocator = Allocator()
+        self._long_link = LongLink()
         self.has_feedback = False
 
     def set_ceiling(self, bps: int) -> None:
@@ -142,7 +143,7 @@ class DownBudget:
     def on_round_trip(self, round_trip_s: float) -> None:
         """From receiver reports."""
         self.estimate.set_round_trip(int(round_trip_s * 1e6))
-        self._long_link.round_trip_s = round_trip_s
+        self._long_link.note(round_trip_s)
 
     def choose(self, now: float) -> dict[str, tuple[Layer, int] | None]:
         """The layer each picture slot shall show and its highest temporal layer, by mid.
@@ -155,7 +156,7 @@ class DownBudget:
         if self.has_feedback and untold_us is not None:
             self.estimate.on_silence(now_us, untold_us)
         wants, audio_bps, sources = [], self._guarded_bps(now), {}
-        repeats = self._long_link.wants(self.estimate.loss.fraction, now)
+        repeats = self._long_link.wants(self.estimate.loss.fraction, now) if self._has_rtx else 0
         for slot in self._slots:
             track = slot.track
             if slot.kind is SlotKind.AUDIO or track is None:
@@ -168,14 +169,16 @@ class DownBudget:
             least = next((n for n, rate in enumerate(rates) if rate > 0), 0)
             is_thinnable = track.layers[least].is_thinnable(now)
             rungs = ladder(rates, is_thinnable=is_thinnable, top_layer=top)
+            best = (rungs[-1].layer, rungs[-1].temporal) if rungs else None
             if repeats:  # rather a smaller picture that moves
-                rungs = (*rungs[:1], *(replace(r, bps=int(COST * r.bps)) for r in rungs[1:]))
+                dear = (replace(rung, bps=int(COSTS[repeats] * rung.bps)) for rung in rungs[1:])
+                rungs = (*rungs[:1], *dear)
             most = (self._ceiling_bps - audio_bps) / CEILING_MARGIN
             rungs = tuple(rung for rung in rungs if rung.bps <= most)  # the others never fit
             if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
                 rungs = (replace(rungs[0], bps=LAST_PICTURE_BPS), *rungs[1:])
             name = f"{track.owner}/{track.kind}"
-            wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs))
+            wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs, best))
             sources[slot.mid] = track.layers
         proven = self.prober.proven_bps(now_us)
         if self._is_blind:
@@ -193,8 +196,6 @@ class DownBudget:
         )
         if choice.probe_bps and self.has_feedback:
             self._begin_probe(now_us, choice.probe_bps)
-        self.sending_bps = audio_bps + sum(r.bps for r in choice.rungs.values() if r is not None)
-        self._shape(now_us)
         shown = {
             mid: (sources[mid][rung.layer], rung.temporal) if rung is not None else None
             for mid, rung in choice.rungs.items()
@@ -202,6 +203,11 @@ class DownBudget:
         pictures_bps = _cost(shown.values())
         self.repair_bps = budget.repair_bps(pictures_bps)
         self.picture_repeats = affordable(repeats, pictures_bps, self.repair_bps)
+        planned_bps = sum(rung.bps for rung in choice.rungs.values() if rung is not None)
+        if repeats:
+            planned_bps = pictures_bps * (1 + self.picture_repeats)
+        self.sending_bps = audio_bps + planned_bps
+        self._shape(now_us)
         return shown
 
     def _guarded_bps(self, now: float) -> int:

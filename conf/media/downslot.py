@@ -15,7 +15,7 @@ from conf.media.layer import HISTORY, Layer, Sent
 from conf.media.model import Darkness, Slot, SlotKind, SourceKind
 from conf.media.rows import CODECS, Row, new_slot
 from conf.media.rtp import HeaderForm
-from conf.media.sdp import Role, Section
+from conf.media.sdp import CodecName, Role, Section
 from conf.media.srtp import OK, protect
 from conf.media.thinner import Thinner
 from conf.media.timeline import layer_shift
@@ -230,6 +230,15 @@ class DownSlot:
         """The packet noted next is held back (conf.media.shaper), and perhaps never sent."""
         row = self.row
         self.held.append(tuple(getattr(row, name) for name in _MOVING))
+
+    @property
+    def newest_out(self) -> int:
+        """The highest number under which something has left, not counting what is held."""
+        return int(self.held[0][0]) if self.held else self.row.last
+
+    def can_repeat(self, codec: CodecName) -> bool:
+        """Did its site offer RTX for it?"""
+        return self.rtx_types.get(self.types.get(codec, -1)) is not None
 
     def take_back(self) -> None:
         """What is held is not sent, and its numbers are the next source's: none is left out."""

@@ -25,6 +25,11 @@ class RepairLimit:
         self._numbers = array("i", [NONE]) * _SLOTS
         self._last_us = array("q", [0]) * _SLOTS
 
+    def note(self, sequence: int, now_us: int) -> None:
+        """It is on its way again, at nobody's request and out of another budget."""
+        place = sequence & (_SLOTS - 1)
+        self._numbers[place], self._last_us[place] = sequence, now_us
+
     def copies(
         self,
         sequence: int,

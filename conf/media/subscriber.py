@@ -19,6 +19,7 @@ from conf.media.voiceguard import VoiceGuard, unhealed
 _M32: Final = 0xFFFFFFFF
 MAX_REPAIRS_PER_NACK: Final = 64
 REPAIR_BPS: Final = 500_000
+AHEAD_BYTES: Final = 100_000  # a large key frame
 VOICE_REPAIR_BPS: Final = 64_000  # of its own: pictures come again so much more often
 REPAIR_SHARE: Final = 0.3  # of a site's ceiling, as the allocator plans with
 
@@ -40,6 +41,8 @@ class Subscriber:
         self._scratch = bytearray(2048)
         self.guard = PictureGuard(self.slots)
         self._pictures, self._voices = RepairLimit(), RepairLimit()
+        self._ahead = RepairLimit(AHEAD_BYTES)
+        self.copied = 0  # packets of pictures, unasked
         self._most_bps = REPAIR_BPS
         self.share_bps = REPAIR_BPS  # what the budget leaves for pictures sent again
         self.round_trip_s = 0.0
@@ -80,33 +83,36 @@ class Subscriber:
 
     def repeat_pictures(self, now: float) -> None:
         """Send again what the guard finds due; at each tick while it is on."""
-        repair_bps = min(self._most_bps, self.share_bps)
+        now_us, trip_us = int(now * 1e6), int(max(self.round_trip_s, 0.01) * 1e6)
         for slot, number in self.guard.due():
             found = slot.find(number)
-            if found is not None:
-                size, times = len(found[0].template), self.guard.times
-                given = (self._pictures, slot, number, size, repair_bps, now)
-                for _ in range(self._copies(*given, times)):
-                    self._repair(slot, number, *found, now)
+            if found is None or not slot.can_repeat(found[0].codec):
+                continue
+            key, size = _key(slot, number), len(found[0].template)
+            count = self._ahead.copies(
+                key,
+                size,
+                now_us,
+                round_trip_us=trip_us,
+                repair_bps=self.share_bps,
+                times=self.guard.times,
+            )
+            if count:
+                self._pictures.note(key, now_us)  # a question under way is answered
+                self.copied += count
+            for _ in range(count):
+                self._repair(slot, number, *found, now)
 
     def _copies(
-        self,
-        limit: RepairLimit,
-        slot: DownSlot,
-        number: int,
-        size: int,
-        bps: int,
-        now: float,
-        times: int = 1,
+        self, limit: RepairLimit, slot: DownSlot, number: int, size: int, bps: int, now: float
     ) -> int:
-        """How often `number` may go out again now, `times` at first; counted as done."""
+        """How often `number` may go out again now; counted as done."""
         copies = limit.copies(
-            (slot.ssrc & 0x3F) << 16 | number,
+            _key(slot, number),
             size,
             int(now * 1e6),
             round_trip_us=int(max(self.round_trip_s, 0.01) * 1e6),
             repair_bps=bps,
-            times=times,
         )
         slot.repaired += copies
         self.repaired += copies
@@ -178,3 +184,8 @@ class Subscriber:
         self.guard.repeat(0)
         for slot in self.slots:
             slot.assign(None)
+
+
+def _key(slot: DownSlot, number: int) -> int:
+    """Of a packet, for a RepairLimit."""
+    return (slot.ssrc & 0x3F) << 16 | number

@@ -90,8 +90,9 @@ class Ticker:
             if not budget.is_probing:
                 worker.probing.discard(budget)
         for subscriber in list(worker.repeating):
-            subscriber.repeat_pictures(now)
-            if not subscriber.guard.times:
+            if subscriber.guard.times:
+                subscriber.repeat_pictures(now)
+            else:
                 worker.repeating.discard(subscriber)
         if is_third:
             arrived, worker.arrived = worker.arrived, set()

@@ -71,11 +71,13 @@ class Show:
         """How often b is sent each packet of its pictures again, unasked."""
         return self._viewer.subscriber.guard.times
 
-    def lose(self, share: float, round_trip_s: float) -> None:
-        """b's line loses so much of a thousand packets."""
+    def lose(self, seconds: float, share: float, round_trip_s: float) -> None:
+        """So long b's line, which is so long, loses so much of all."""
         budget, lost = self._viewer.budget, round(share * 1000)
-        budget.on_round_trip(round_trip_s)
-        budget.estimate.loss.add(int(self.now * 1e6), received=1000 - lost, lost=lost)
+        for _ in range(round(seconds)):
+            budget.on_round_trip(round_trip_s)
+            budget.estimate.loss.add(int(self.now * 1e6), received=1000 - lost, lost=lost)
+            self.run(1.0)
 
     @property
     def _viewer(self) -> Seat:
@@ -156,11 +158,11 @@ async def test_a_long_lossy_line_is_shown_less_and_that_twice(tmp_path: Path) ->
     async with showing(tmp_path, line_bps=2_000_000) as show:
         show.run(10)
         assert (show.shown, show.repeats) == ("f", 0)
-        show.lose(0.05, round_trip_s=0.1)
-        show.run(3)
+        show.lose(6, 0.05, round_trip_s=0.1)
         assert (show.shown, show.repeats) == ("f", 0)
-        show.lose(0.05, round_trip_s=0.5)
-        show.run(3)
+        show.lose(18, 0.05, round_trip_s=0.5)
         assert (show.shown, show.repeats) == ("h", 1)
-        show.run(20)
+        show.lose(5, 0.0, round_trip_s=0.5)
+        assert show.repeats == 1
+        show.lose(12, 0.0, round_trip_s=0.5)
         assert show.repeats == 0

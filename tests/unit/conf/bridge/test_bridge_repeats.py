@@ -194,9 +194,9 @@ class Guarded:
     def tick(self) -> int:
         """How many packets are sent again now."""
         subscriber, now = self.viewer.subscriber, 3.0 + 0.02 * self.number
-        before = subscriber.repaired
+        before = subscriber.copied
         subscriber.repeat_pictures(now)
-        return subscriber.repaired - before
+        return subscriber.copied - before
 
     def show(self, count: int) -> None:
         """So many packets leave."""
@@ -255,6 +255,8 @@ def test_what_left_while_the_guard_was_off_is_not_made_up_for(guarded: Guarded) 
     guarded.tick()
     guarded.show(3)
     guard.repeat(0)
+    guarded.tick()  # the worker has not taken it off its list yet
+    guarded.show(3)
     guard.repeat(1)
     assert [guarded.tick(), guarded.tick()] == [0, 0]
     guarded.show(MOST_AT_ONCE + 20)
@@ -263,17 +265,64 @@ def test_what_left_while_the_guard_was_off_is_not_made_up_for(guarded: Guarded) 
     assert guarded.tick() <= MOST_AT_ONCE
 
 
+def test_copies_leave_their_room_to_those_asked_for(guarded: Guarded) -> None:
+    """However many there are: what is lost twice is asked for, and must be had."""
+    subscriber, slot = guarded.viewer.subscriber, guarded.viewer.slot
+    subscriber.share_bps = 8_000
+    guarded.tick()
+    for _ in range(6):
+        guarded.show(50)
+        guarded.tick()
+    assert guarded.tick() < 50  # there is no more room for copies
+    asked = tuple((slot.row.last - n) & 0xFFFF for n in range(5))
+    subscriber.on_nack(rtcp.Nack(1, slot.ssrc, asked), 30.0)
+    assert subscriber.repaired >= 5
+
+
+def test_what_is_held_back_is_not_copied_before_it_has_left(guarded: Guarded) -> None:
+    guarded.tick()
+    slot = guarded.viewer.slot
+    slot.hold()
+    guarded.show(1)
+    assert [guarded.tick(), guarded.tick()] == [0, 0]
+    slot.held.popleft()
+    assert [guarded.tick(), guarded.tick()] == [0, 1]
+
+
 @pytest.mark.parametrize(
-    ("round_trip_s", "loss", "wanted"),
-    [(0.19, 0.3, 0), (0.2, 0.019, 0), (0.2, 0.02, 1), (0.6, 0.14, 1), (0.6, 0.15, 2)],
+    ("trips_s", "loss", "wanted"),
+    [
+        ((0.19,), 0.3, 0),
+        ((0.2,), 0.02, 1),
+        ((0.6,), 0.14, 1),
+        ((0.6,), 0.15, 2),
+        ((0.6, 0.08, 0.6), 0.3, 0),  # a queue is no distance
+        ((), 0.3, 0),
+    ],
 )
-def test_only_long_lossy_links_want_it(round_trip_s: float, loss: float, wanted: int) -> None:
-    """And for ten seconds after the loss."""
+def test_only_long_lossy_links_want_it(
+    trips_s: tuple[float, ...], loss: float, wanted: int
+) -> None:
+    """Once it has lasted, and for ten seconds after the loss."""
     link = LongLink()
-    link.round_trip_s = round_trip_s
-    assert link.wants(loss, 5.0) == wanted
-    assert link.wants(0.0, 15.0) == wanted
-    assert link.wants(0.0, 15.1) == 0
+    for trip_s in trips_s:
+        link.note(trip_s)
+    assert [link.wants(loss, at) for at in (5.0, 6.5, 7.9)] == [0, 0, 0]
+    assert link.wants(loss, 8.0) == wanted
+    assert link.wants(0.0, 18.0) == wanted
+    assert link.wants(0.0, 18.1) == 0
+
+
+def test_what_a_probe_loses_is_no_lossy_link() -> None:
+    """A second of loss now and then; what wavers about the limit is one all the same."""
+    link = LongLink()
+    link.note(0.6)
+    for at in range(0, 60, 4):
+        assert link.wants(0.05, at) == link.wants(0.03, at + 0.8) == link.wants(0.0, at + 1.6) == 0
+    for at in range(60, 80, 2):
+        link.wants(0.021, at)
+        link.wants(0.015, at + 1)
+    assert link.wants(0.015, 80) == 1
 
 
 @pytest.mark.parametrize(

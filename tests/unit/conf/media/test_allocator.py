@@ -343,6 +343,19 @@ def test_a_layer_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
     assert swaps < 12  # in two minutes
 
 
+def test_a_layer_the_site_may_no_longer_have_has_not_vanished() -> None:
+    """A lower ceiling, then the old one again: nobody waits for the source to be trusted."""
+    site = Site()
+    site.at(160, [main()])
+    site.wait(1.5, 3_000, [main()], proven_kbps=3_000)
+    less = Want("main", Rank.MAIN, "a", CAMERA[:-1], best=(2, ALL_TEMPORAL))
+    assert kbps(site.at(3_000, [less]).rungs) == {"main": 500}
+    assert kbps(site.wait(10.5, 3_000, [main()], proven_kbps=3_000).rungs) == {"main": 1_500}
+    gone = main(rungs=CAMERA[:-1])
+    assert kbps(site.at(3_000, [gone]).rungs) == {"main": 500}
+    assert kbps(site.wait(10.5, 3_000, [main()], proven_kbps=3_000).rungs) == {"main": 500}
+
+
 def test_when_the_only_layer_left_is_larger_it_is_taken() -> None:
     site = Site()
     site.at(200, [main()])

@@ -17,7 +17,7 @@ export function useFloor(link: Ref<LinkState>, stands: Ref<unknown>, send: (acti
   const problem = ref('')
   async function ask(action: FloorAction): Promise<void> {
     problem.value = ''
-    if (link.value === 'lost' || link.value === 'refused') {
+    if (link.value !== 'online') {
       problem.value = t('bar.notSent')
       return
     }
@@ -25,7 +25,7 @@ export function useFloor(link: Ref<LinkState>, stands: Ref<unknown>, send: (acti
       problem.value = explain(error)
     })
   }
-  watch([stands, () => link.value === 'lost'], () => {
+  watch([stands, () => link.value === 'online'], () => {
     problem.value = ''
   })
   return { problem, ask }
