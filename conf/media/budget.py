@@ -155,31 +155,9 @@ class DownBudget:
         untold_us = self._session.history.first_sent_us(self._untold)
         if self.has_feedback and untold_us is not None:
             self.estimate.on_silence(now_us, untold_us)
-        wants, audio_bps, sources = [], self._guarded_bps(now), {}
+        audio_bps = self._guarded_bps(now)
         repeats = self._long_link.wants(self.estimate.loss.fraction, now) if self._has_rtx else 0
-        for slot in self._slots:
-            track = slot.track
-            if slot.kind is SlotKind.AUDIO or track is None:
-                continue
-            rates = [
-                int(layer.rate(now)) if is_offered else 0
-                for layer, is_offered in zip(track.layers, track.offered(now), strict=True)
-            ]
-            top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
-            least = next((n for n, rate in enumerate(rates) if rate > 0), 0)
-            is_thinnable = track.layers[least].is_thinnable(now)
-            rungs = ladder(rates, is_thinnable=is_thinnable, top_layer=top)
-            best = (rungs[-1].layer, rungs[-1].temporal) if rungs else None
-            if repeats:  # rather a smaller picture that moves
-                dear = (replace(rung, bps=int(COSTS[repeats] * rung.bps)) for rung in rungs[1:])
-                rungs = (*rungs[:1], *dear)
-            most = (self._ceiling_bps - audio_bps) / CEILING_MARGIN
-            rungs = tuple(rung for rung in rungs if rung.bps <= most)  # the others never fit
-            if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
-                rungs = (replace(rungs[0], bps=LAST_PICTURE_BPS), *rungs[1:])
-            name = f"{track.owner}/{track.kind}"
-            wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs, best))
-            sources[slot.mid] = track.layers
+        wants, sources = self._wants(now, audio_bps, repeats)
         proven = self.prober.proven_bps(now_us)
         if self._is_blind:
             proven = min(self._remb_bps or self._ceiling_bps, self._ceiling_bps)
@@ -209,6 +187,36 @@ class DownBudget:
         self.sending_bps = audio_bps + planned_bps
         self._shape(now_us)
         return shown
+
+    def _wants(
+        self, now: float, audio_bps: int, repeats: int
+    ) -> tuple[list[Want], dict[str, list[Layer]]]:
+        """What each picture slot could show within the ceiling, and of which layers, by mid."""
+        wants, sources = [], {}
+        for slot in self._slots:
+            track = slot.track
+            if slot.kind is SlotKind.AUDIO or track is None:
+                continue
+            rates = [
+                int(layer.rate(now)) if is_offered else 0
+                for layer, is_offered in zip(track.layers, track.offered(now), strict=True)
+            ]
+            top = 0 if slot.kind is SlotKind.THUMBNAIL else 2
+            least = next((n for n, rate in enumerate(rates) if rate > 0), 0)
+            is_thinnable = track.layers[least].is_thinnable(now)
+            rungs = ladder(rates, is_thinnable=is_thinnable, top_layer=top)
+            best = (rungs[-1].layer, rungs[-1].temporal) if rungs else None
+            if repeats:  # rather a smaller picture that moves
+                dear = (replace(rung, bps=int(COSTS[repeats] * rung.bps)) for rung in rungs[1:])
+                rungs = (*rungs[:1], *dear)
+            most = (self._ceiling_bps - audio_bps) / CEILING_MARGIN
+            rungs = tuple(rung for rung in rungs if rung.bps <= most)  # the others never fit
+            if slot.kind is SlotKind.MAIN and rungs and rungs[0].bps > LAST_PICTURE_BPS:
+                rungs = (replace(rungs[0], bps=LAST_PICTURE_BPS), *rungs[1:])
+            name = f"{track.owner}/{track.kind}"
+            wants.append(Want(slot.mid, _RANKS[slot.kind], name, rungs, best))
+            sources[slot.mid] = track.layers
+        return wants, sources
 
     def _guarded_bps(self, now: float) -> int:
         """Of the audio slots, repeated as often as the link of now wants and allows.
