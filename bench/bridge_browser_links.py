@@ -24,7 +24,7 @@ from typing import Any
 
 import av
 
-from bench.bridge_links import Cell, print_table
+from bench.bridge_links import Cell, print_table, tell_time
 from conf.settings import MediaSettings
 from tests.support.bridge import LOOPBACK, Bridge, running_bridge, take_seat
 from tests.support.bridge_browser import Browsers, BrowserSite, browsers
@@ -70,6 +70,8 @@ async def publish(site: Site, layers: dict[str, list[bytes]], seconds: float) ->
     start, tick, at = loop.time(), 0, dict.fromkeys(layers, 0)
     while loop.time() - start < seconds:
         tick += 1
+        if tick % 50 == 1:
+            tell_time(site)
         site.send_payload(site.audio, voices[tick % len(voices)], 960)
         for rid, frames in layers.items() if tick % 2 else ():
             source = site.cameras[rid]
