@@ -236,9 +236,9 @@ class DownSlot:
         """The highest number under which something has left, not counting what is held."""
         return int(self.held[0][0]) if self.held else self.row.last
 
-    def can_repeat(self, codec: CodecName) -> bool:
-        """Did its site offer RTX for it?"""
-        return self.rtx_types.get(self.types.get(codec, -1)) is not None
+    def rtx_type(self, codec: CodecName) -> int | None:
+        """The payload type under which packets of `codec` are sent again; None: not offered."""
+        return self.rtx_types.get(self.types.get(codec, -1))
 
     def take_back(self) -> None:
         """What is held is not sent, and its numbers are the next source's: none is left out."""

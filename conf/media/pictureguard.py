@@ -17,11 +17,8 @@ NEAR: Final = 0.02  # share of packets that do not arrive, from which on it is w
 FAR: Final = 0.15  # and from which on twice
 SURE_S: Final = 3.0  # so long it must last: a probe that found the link full loses packets as well
 QUIET_S: Final = 10.0  # stays on for so long after the loss has gone
-COSTS: Final = (
-    1.0,
-    2.2,
-    3.3,
-)  # times a picture's rate, by repeats: some are asked for all the same
+# Times a picture's rate, by how often it is repeated: some packets are asked for all the same.
+COSTS: Final = (1.0, 2.2, 3.3)
 ROOM: Final = 1.15  # times that rate must be left beside the pictures, for each repeat
 MOST_AT_ONCE: Final = 64  # packets of a slot, of those a tick finds
 _REPORTS: Final = 12  # about ten seconds of them: a queue makes one round trip long, not the link

@@ -86,7 +86,7 @@ class Subscriber:
         now_us, trip_us = int(now * 1e6), int(max(self.round_trip_s, 0.01) * 1e6)
         for slot, number in self.guard.due():
             found = slot.find(number)
-            if found is None or not slot.can_repeat(found[0].codec):
+            if found is None or slot.rtx_type(found[0].codec) is None:
                 continue
             key, size = _key(slot, number), len(found[0].template)
             count = self._ahead.copies(
@@ -145,8 +145,7 @@ class Subscriber:
         session = self._session
         if session.endpoint is None or session.context is None:
             return
-        media_type = slot.types.get(sent.codec, -1)
-        rtx_type = slot.rtx_types.get(media_type)
+        rtx_type = slot.rtx_type(sent.codec)
         if rtx_type is None:
             return
         scratch, size = self._scratch, len(sent.template)

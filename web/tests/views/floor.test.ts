@@ -71,8 +71,8 @@ describe('a hand that is raised', () => {
     expect(view.text()).toBe('')
   })
 
-  it('is not sent while the line is broken, and the site is told so until it is back', async () => {
-    link.value = 'lost'
+  it.each<LinkState>(['lost', 'refused', 'connecting'])('is not sent while the line is %s, and the site is told so until it is back', async (state) => {
+    link.value = state
     const view = show(Hand)
     await view.trigger('click')
     await flushPromises()

@@ -285,6 +285,16 @@ def shaped(stage: Stage) -> Shaper:
     return shaper
 
 
+def held_up(stage: Stage, count: int) -> Shaper:
+    """A key frame, and so many pictures after it of which a tight link takes a few at once."""
+    shaper = shaped(stage)
+    stage.picture(1, 1, key=True)
+    shaper.set_rates(300_000, 250_000, is_tight=True)
+    for n in range(2, 2 + count):
+        stage.say(n, vp8(n) + bytes(1000), timestamp=3000 * n)
+    return shaper
+
+
 def test_pictures_left_out_close_up(stage: Stage) -> None:
     """Half the pictures in consecutive numbers and ids; all of them again from a sync on."""
     shaper = shaped(stage)
@@ -342,11 +352,7 @@ def test_a_tight_link_gets_a_key_frame_spread_out(stage: Stage) -> None:
 
 def test_what_is_held_when_a_source_is_taken_away_leaves_no_number_out(stage: Stage) -> None:
     """The next source begins right behind what has left: nobody asks for what was never sent."""
-    shaper = shaped(stage)
-    stage.picture(1, 1, key=True)
-    shaper.set_rates(300_000, 250_000, is_tight=True)
-    for n in range(2, 22):
-        stage.say(n, vp8(n) + bytes(1000), timestamp=3000 * n)
+    shaper = held_up(stage, 20)
     before = stage.read()
     assert shaper.release(1.1)
     before += stage.read()
@@ -369,11 +375,7 @@ def test_what_is_held_when_a_source_is_taken_away_leaves_no_number_out(stage: St
 @pytest.mark.parametrize("gone", ["endpoint", "context"])
 def test_what_is_held_for_a_line_that_has_gone_is_dropped(stage: Stage, gone: str) -> None:
     """Its address, as a TCP connection that ended, or its keys; what has left stays counted."""
-    shaper = shaped(stage)
-    stage.picture(1, 1, key=True)
-    shaper.set_rates(300_000, 250_000, is_tight=True)
-    for n in range(2, 12):
-        stage.say(n, vp8(n) + bytes(1000), timestamp=3000 * n)
+    shaper = held_up(stage, 10)
     before = stage.read()
     assert stage.slot.held
     setattr(stage.session, gone, None)
