@@ -13,7 +13,7 @@ from typing import Any
 from aiortc.rtcdtlstransport import RTCCertificate
 from pylibsrtp import Policy
 
-from conf.media import copies
+from conf.media import compiled
 from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot
 from conf.media.forward import Forwarder
@@ -34,7 +34,7 @@ PROFILES = {
 
 
 def build(
-    slots: int, profile: str, make_copies: Any | None
+    slots: int, profile: str, native: Any | None
 ) -> tuple[Forwarder, Outbox, Track, list[socket.socket]]:
     """A track of one layer that `slots` down slots show."""
     site = Site("bench", layers=())
@@ -61,15 +61,15 @@ def build(
         slot = DownSlot(session, main, DownStream(1000 + i, 2000 + i))
         slot.track = track
         slot.want(track.layers[0])
-    forwarder = Forwarder(outbox, lambda *_: None, make_copies=make_copies)
+    forwarder = Forwarder(outbox, lambda *_: None, native=native)
     return forwarder, outbox, track, sinks
 
 
 def measure(
-    slots: int, size: int, burst: int, profile: str, seconds: float, make_copies: Any | None
+    slots: int, size: int, burst: int, profile: str, seconds: float, native: Any | None
 ) -> float:
     """CPU microseconds per copy, `burst` packets at a time; the least of the rounds' thirds."""
-    forwarder, outbox, track, sinks = build(slots, profile, make_copies)
+    forwarder, outbox, track, sinks = build(slots, profile, native)
     table = extension_table({})
     packet = Packet()
     memory = outbox.port.rx.memory
@@ -109,7 +109,7 @@ def main() -> None:
         for size, burst in ((1150, 5), (1150, 1), (80, 1)):
             ours, theirs = (
                 measure(arguments.slots, size, burst, profile, arguments.seconds, loop)
-                for loop in (copies.load(), None)
+                for loop in (compiled.load(), None)
             )
             print(
                 f"{profile:3} {burst} of {size:4} B x{arguments.slots}: {ours:.2f} us per copy, "

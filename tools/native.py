@@ -1,6 +1,6 @@
-"""The bridge's copy loop in compiled form: conf/media/libcopies.so, where a C compiler is.
+"""The compiled parts of the bridge: conf/media/libcompiled.so, where a C compiler is.
 
-Not needed: without it the same loop runs in Python (docs/decisions/0021).
+Not needed: without it the same is done in Python (docs/decisions/0021 and 0023).
 """
 
 import ctypes
@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from tools.steps import ROOT, say
 
 FOLDER = ROOT / "conf" / "media"
-SOURCES = (FOLDER / "rows.h", FOLDER / "copies.c")
-LIBRARY = FOLDER / "libcopies.so"
+SOURCES = (FOLDER / "rows.h", FOLDER / "copies.c", FOLDER / "feedback.c")
+LIBRARY = FOLDER / "libcompiled.so"
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-fstack-protector-strong")
 STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -32,11 +32,11 @@ def prepare() -> None:
         return
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        say("Copy loop: no C compiler (Debian: apt-get install gcc libc6-dev), so Python's serves")
+        say("Bridge: no C compiler (Debian: apt-get install gcc libc6-dev), so all runs in Python")
     elif compile_to(LIBRARY, compiler):
-        say("Copy loop: compiled")
+        say("Bridge: its inner loops compiled")
     else:
-        say("Copy loop: could not be compiled here, so Python's serves")
+        say("Bridge: its inner loops could not be compiled here, so all runs in Python")
 
 
 def is_current(library: Path) -> bool:
@@ -54,7 +54,7 @@ def compile_to(library: Path, compiler: str, *more: str) -> bool:
     try:
         with TemporaryDirectory(dir=library.parent) as folder:  # another may compile beside us
             made = Path(folder) / library.name
-            words = [compiler, *FLAGS, *more, made_of, "-o", str(made), str(SOURCES[-1])]
+            words = [compiler, *FLAGS, *more, made_of, "-o", str(made), *map(str, SOURCES[1:])]
             subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=True)
             with made.open("rb") as whole:
                 os.fsync(whole.fileno())  # after a power cut it is the old one or all of this one

@@ -11,6 +11,7 @@ from conf.media.allocator import Allocator, Budget, Rank, Want
 from conf.media.downslot import DownSlot
 from conf.media.errors import DecodeError
 from conf.media.estimate import Estimate
+from conf.media.feedback import NEVER_CALM
 from conf.media.layer import Layer
 from conf.media.layers import TEMPORAL_SHARES, ladder
 from conf.media.model import SlotKind
@@ -74,6 +75,9 @@ class DownBudget:
 
         The silence itself has halved the estimate again and again; that says nothing of the link.
         """
+        self._session.kept.take(0)
+        self._session.kept.wait_below(NEVER_CALM)
+        self._session.kept.leave(is_left=False)
         self.estimate = Estimate(self._start_bps, self._ceiling_bps)
         self.prober = Prober()
         self._allocator = Allocator()
@@ -92,15 +96,19 @@ class DownBudget:
 
     def on_feedback(self, buffer: Buffer, at: int, end: int, now: float) -> bool:
         """Transport-wide feedback, after its two SSRCs; True when less can be sent than before."""
-        estimate, is_probing = self.estimate, self.prober.running is not None
         try:
             told = None
-            if not is_probing:
+            if not self.is_probing:
                 told = self._session.history.settle_at_once(buffer, at, end)
             if told is None:
                 told = self._settle_each(bytes(buffer[at:end]))
         except DecodeError:
             return False
+        return self.on_told(told, now)
+
+    def on_told(self, told: Told, now: float) -> bool:
+        """The same, settled already."""
+        estimate = self.estimate
         decreases = estimate.decreases
         now_us = int(now * 1e6)
         self.has_feedback = True
@@ -108,8 +116,10 @@ class DownBudget:
         if told[3] > self._newest_settled_us:
             self._newest_settled_us = told[3]
         estimate.on_told(told, now_us)
-        if is_probing:
+        if self.is_probing:
             self._end_probe(now_us)
+        calm_us = estimate.calm_below_us
+        self._session.kept.wait_below(NEVER_CALM if calm_us is None else calm_us)
         return estimate.decreases != decreases
 
     def _settle_each(self, body: bytes) -> Told:
@@ -122,6 +132,7 @@ class DownBudget:
 
     def _end_probe(self, now_us: int) -> None:
         result = self.prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
+        self._session.kept.leave(is_left=self.is_probing)
         if result:
             self.estimate.on_probe(result, now_us)
 
@@ -152,6 +163,9 @@ class DownBudget:
         """
         now_us = int(now * 1e6)
         self._chosen_at = now
+        told = self._session.kept.take(now_us)
+        if told is not None:
+            self.on_told(told, now)
         untold_us = self._session.history.first_sent_us(self._untold)
         if self.has_feedback and untold_us is not None:
             self.estimate.on_silence(now_us, untold_us)
@@ -248,6 +262,7 @@ class DownBudget:
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
         probe = self.prober.begin(now_us, wanted_bps, self.estimate.target_bps, self._ceiling_bps)
         if probe is not None:
+            self._session.kept.leave(is_left=True)  # every packet counts, one by one
             self.estimate.on_probe_begin(probe.end_us)
             self._octets_at_probe = self._octets()
             self._padded = 0

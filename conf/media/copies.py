@@ -1,49 +1,22 @@
 """The copy loop in compiled form: `copies.c` between the forwarder and the transmit batch.
 
-Optional: `make` compiles it where a C compiler is (tools/native.py); where none is, or the
-system is not Linux, `Forwarder` makes the same copies in Python (decision 0021).
+Where nothing is compiled, `Forwarder` makes the same copies in Python (decision 0021).
 """
 
 import struct
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 from conf.media.layer import Group, Sent
-from conf.media.mmsg import SLOT, libc
+from conf.media.mmsg import SLOT
 from conf.media.outbox import Outbox
 from conf.media.rows import CODECS, ffi
 from conf.media.srtp import PROTECT_ADDRESS
 from conf.media.udp import CONTROL, CONTROL_SIZE, SOL_UDP, TX_SLOTS, UDP_SEGMENT
 
-LIBRARY: Final = Path(__file__).with_name("libcopies.so")
-SOURCES: Final = tuple(Path(__file__).with_name(name) for name in ("rows.h", "copies.c"))
-
 _ITEM_SIZE: Final = ffi.sizeof("struct item")
 _ITEM_AT: Final = ffi.offsetof("struct burst", "items") + ffi.offsetof("struct item", "ext")
 _CALL_AT: Final = ffi.offsetof("struct burst", "now_us")
 _MOVED_AT: Final = ffi.offsetof("struct burst", "at")
-
-ffi.cdef("void make_copies(struct burst *burst); extern const char made_of[65];")
-
-
-def load(library: Path = LIBRARY) -> Any | None:
-    """The compiled loop, or None: there is none, or it was compiled from other sources."""
-    if libc is None or not library.is_file():
-        return None
-    try:
-        found, wanted = ffi.dlopen(str(library)), digest()
-        # Rows laid out otherwise than rows.h says would be written through.
-        return found.make_copies if ffi.string(found.made_of) == wanted.encode() else None
-    except (OSError, AttributeError):
-        return None
-
-
-def digest() -> str:
-    """Of what it is compiled from, as tools/native.py writes it into it."""
-    return sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
-
-
 _ITEM: Final = struct.Struct("=qIHHHHHHBBB")  # from `ext`
 _CALL: Final = struct.Struct("=qd10I")  # from `now_us`
 _MOVED: Final = struct.Struct("=6I")  # from `at`
@@ -56,10 +29,11 @@ class Copies:
     of its packets in another, and its bytes are put where C finds them always.
     """
 
-    def __init__(self, outbox: Outbox, make_copies: Any) -> None:
+    def __init__(self, outbox: Outbox, native: Any) -> None:
+        """`native`: of `compiled.load`."""
         tx, port = outbox.port.tx, outbox.port
         self._outbox = outbox
-        self._make = make_copies
+        self._make = native.make_copies
         self.forwarded = 0  # by the last call
         controls = [CONTROL.pack(CONTROL_SIZE, SOL_UDP, UDP_SEGMENT, 0)]
         self._controls = ffi.new("uint8_t[]", b"".join(controls * TX_SLOTS))

@@ -34,6 +34,7 @@ _LONGEST_WINDOW_US = 4_000_000
 _EXCESS_LOSS = 0.10
 _TOLERABLE_LOSS = 0.02
 _FORGETTING = 0.01  # per feedback
+_AT_REST = 0.01
 _FADING = 0.85  # per feedback: one that is lost leaves a hole in what has arrived
 _UNHELPED = 0.4  # a queue that overflowed loses next to nothing once the rate is down
 
@@ -81,6 +82,11 @@ class LossWatch:
     def excess(self) -> float:
         """Loss beyond the link's own and beyond chance."""
         return self._excess(self.fraction) if self._lost else 0.0
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Is there nothing to find out, and nothing to forget, about the link's own loss?"""
+        return self._reduced_from is None and self.inherent < _AT_REST
 
     def _excess(self, loss: float) -> float:
         beyond = loss - self.inherent
@@ -241,6 +247,14 @@ class Estimate:
             self._increase(now_us)
             return
         self._increased_us = now_us  # time spent holding is not made up for later
+
+    @property
+    def calm_below_us(self) -> int | None:
+        """What came sooner (arrival less sending) and whole can be told of 150 ms later.
+
+        None: everything is to be told at once. The arrival is by the peer's clock.
+        """
+        return self.trend.calm_below_us if self.loss.is_at_rest else None
 
     @property
     def _is_strained(self) -> bool:

@@ -37,7 +37,7 @@ def _ntp_now() -> int:
 class Forwarder:
     """Owner: the worker's loop; one for all rooms.
 
-    `on_level` gets each audio packet's loudness; `make_copies`: of `copies.load`.
+    `on_level` gets each audio packet's loudness; `native`: of `compiled.load`.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Forwarder:
         outbox: Outbox,
         on_level: Callable[[Layer, Packet, float], None],
         ntp_now: Callable[[], int] = _ntp_now,
-        make_copies: Any | None = None,
+        native: Any | None = None,
     ) -> None:
         self._outbox = outbox
         self._ntp_now = ntp_now
         self._on_level = on_level
-        self._copies = Copies(outbox, make_copies) if make_copies is not None else None
+        self._copies = Copies(outbox, native) if native is not None else None
         self._pending: dict[tuple[Layer, HeaderForm, CodecName], Burst] = {}
         self.open = OpenPictures()
         self.forwarded = 0

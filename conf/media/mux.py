@@ -8,14 +8,16 @@ Everything else is counted by reason and dropped; nothing a stranger sends chang
 import struct
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pylibsrtp._binding import ffi as srtp_ffi
 
 from conf.media import stun
+from conf.media.feedback import DUE, KEPT, LEFT, OPENED, FeedbackReader
 from conf.media.mmsg import HEADROOM, RX_SLOTS, RxSlots, SlotArray
 from conf.media.opened import WAIT_S, OpenPictures
 from conf.media.records import is_of_a_client
+from conf.media.rtcp import is_feedback
 from conf.media.session import Session
 from conf.media.srtp import MAX_SSRCS, OK, unprotect, unprotect_rtcp
 from conf.media.udp import MAX_DATAGRAM, Endpoint, MmsgPort, PlainSlots
@@ -79,8 +81,12 @@ class Mux:
         start_handshake: Callable[[Session], None],
         after_batch: Callable[[float], None],
         pictures: OpenPictures,
+        native: Any | None = None,
     ) -> None:
-        """`after_batch` sends what the batch's packets put into the outbox."""
+        """`after_batch` sends what the batch's packets put into the outbox.
+
+        `native`: of `compiled.load`.
+        """
         self._pictures = pictures
         self._port = port
         self._clock = clock
@@ -92,6 +98,9 @@ class Mux:
         self._stream_slot = SlotArray(1, HEADROOM)
         self._pushed_out: list[Endpoint] = []  # kept while the batch points at their addresses
         self._waited_s = 0.0  # how long the packet at hand has lain in the kernel
+        self._feedback: FeedbackReader | None = None
+        if native is not None and port.reports is not None:
+            self._feedback = FeedbackReader(port.reports, native)
         self.counters = Counters()
 
     def add(self, session: Session, dead: stun.Credentials | None = None) -> None:
@@ -107,7 +116,13 @@ class Mux:
                 self._by_ufrag.pop(credentials.ufrag, None)
         for key in session.candidates:
             if self._by_key.get(key) is session:
-                del self._by_key[key]
+                self._vacate(key)
+
+    def _vacate(self, key: bytes) -> None:
+        """Nobody is there any more."""
+        del self._by_key[key]
+        if self._feedback is not None:
+            self._feedback.forget(key)
 
     def on_readable(self) -> None:
         """Take what has arrived, batch by batch, and what ends the pictures among it."""
@@ -154,17 +169,52 @@ class Mux:
 
     def _accept_reports(self, reports: RxSlots, count: int, now: float) -> None:
         """A stranger's costs a look at its source, in one go with the others."""
-        wall_now, known = time.time(), self._by_key
-        members = [i for i, key in enumerate(reports.keys(count)) if key in known]
+        wall_now, known, keys = time.time(), self._by_key, reports.keys(count)
+        members = [i for i, key in enumerate(keys) if key in known]
         strange = count - len(members)
         self.counters.received += strange
         self.counters.unknown_source += strange
+        if self._feedback is not None and members:
+            members = self._accept_feedback(self._feedback, reports, keys, members, now)
         for i in members:
             came_at = reports.came_at(i)
             waited_s = 0.0 if came_at is None else wall_now - came_at
             self._waited_s = min(max(waited_s, 0.0), MAX_WAIT_S)
             self._accept_one(reports, i, now)
         self._waited_s = 0.0
+
+    def _accept_feedback(
+        self,
+        feedback: FeedbackReader,
+        reports: RxSlots,
+        keys: list[bytes],
+        members: list[int],
+        now: float,
+    ) -> list[int]:
+        """The transport feedback among them, but for what is not usual; returns the rest."""
+        outcomes, left = feedback.read(keys, now), []
+        for i in members:
+            outcome = outcomes[i]
+            if outcome == KEPT:
+                continue
+            if outcome == LEFT:
+                left.append(i)
+                continue
+            session = self._by_key.get(keys[i])
+            if session is None:  # has left, over one of those before
+                continue
+            if outcome in (DUE, OPENED):
+                session.heard_at = now
+                told = session.kept.take(int(now * 1e6))
+                if told is not None:
+                    session.sink.on_told(told, now)
+                if outcome == OPENED:
+                    size = feedback.size(i)
+                    session.sink.on_rtcp(reports.memory, reports.bases[i], size, now, 0.0)
+            else:
+                self._refuse(is_rtcp=True)
+        self.counters.received += len(members) - len(left)
+        return left
 
     def _accept_all(self, rx: RxSlots | PlainSlots, count: int, now: float) -> None:
         for i in range(count):
@@ -207,7 +257,8 @@ class Mux:
         if session is None:
             return
         if session.candidates.get(endpoint.key) is endpoint:  # no other came by its number
-            del self._by_key[endpoint.key], session.candidates[endpoint.key]
+            self._vacate(endpoint.key)
+            del session.candidates[endpoint.key]
         if session.endpoint is endpoint:
             session.endpoint = None
 
@@ -269,6 +320,8 @@ class Mux:
         known.add(ssrc)
         self._heard(session, key, now)
         if is_rtcp:
+            if self._feedback is not None and is_feedback(memory, base):
+                self._feedback.learn(session, ssrc, key)
             session.sink.on_rtcp(memory, base, length[0], now, self._waited_s)
         else:
             session.sink.on_rtp(memory, base, length[0], now)
@@ -344,10 +397,13 @@ class Mux:
     ) -> None:
         """Media may come from there; a connection that must make room for it ends."""
         pushed_out = session.add_candidate(known, size, now, is_fresh=is_fresh)
-        self._by_key[known.key] = session
+        if self._by_key.get(known.key) is not session:
+            if known.key in self._by_key:
+                self._vacate(known.key)
+            self._by_key[known.key] = session
         if pushed_out is None:
             return
         self._pushed_out.append(pushed_out)
         if self._by_key.get(pushed_out.key) is session:
-            del self._by_key[pushed_out.key]
+            self._vacate(pushed_out.key)
         pushed_out.hang_up()

@@ -1,5 +1,5 @@
-/* What the copy loop reads and writes: shared by copies.c, which is compiled where a compiler is,
-   and rows.py, which reads this file. Plain declarations only, so that both can. */
+/* What the compiled parts read and write: shared by copies.c and feedback.c, which are compiled
+   where a compiler is, and rows.py, which reads this file. Plain declarations, so that both can. */
 
 #define TX_SLOTS 32       /* packets of one batch */
 #define SLOT_BYTES 2048   /* from one packet of the batch to the next */
@@ -9,6 +9,8 @@
 #define NO_TYPE 255       /* a payload type has seven bits; 0 is one */
 #define VOICES 128        /* remembered per slot */
 #define VOICE_BYTES 16384 /* of ciphertext, for all of them */
+#define TOLD_BURSTS 128   /* of one peer, that wait to be looked at */
+#define RX_SLOTS 64       /* datagrams of one receive */
 
 struct peer_row {
     void *context;          /* srtp_t of what it is sent; NULL: there are no keys */
@@ -99,3 +101,47 @@ struct burst {
     uint16_t cuts[TX_SLOTS];   /* packets that leave together, message by message */
     struct item items[TX_SLOTS];
 };
+
+/* Packets sent to a peer at one time, and what it told of them. */
+struct told_burst {
+    int64_t sent_us;
+    int64_t arrival_us;        /* of the last; by the peer's own clock */
+    int64_t size;              /* bytes in all */
+};
+
+/* What a peer's transport feedback has told that nobody has looked at yet. */
+struct feedback_row {
+    struct peer_row *peer;
+    void *receive;             /* srtp_t of its reports; NULL: Python reads them */
+    uint32_t ssrc;             /* it reports under */
+    uint32_t is_left;          /* Python reads them for now */
+    int64_t calm_below_us;     /* arrival less sending while no queue stands: it can wait */
+    int64_t looked_at_us;      /* when it was looked at last */
+    int64_t newest_us;         /* the latest sending time told of; -1: none */
+    uint32_t received;         /* packets */
+    uint32_t lost;
+    uint32_t burst_count;
+    uint32_t feedbacks;
+    struct told_burst bursts[TOLD_BURSTS];
+};
+
+struct feedback_batch {
+    /* Of the socket, set once. */
+    uint8_t *packets;          /* the first; the others SLOT_BYTES on each */
+    struct mmsghdr *messages;
+    int (*unprotect)(void *, void *, int *);
+    uint32_t name_size;
+    /* Of one receive. */
+    uint32_t count;
+    int64_t now_us;
+    struct feedback_row *rows[RX_SLOTS]; /* by whom each may be; NULL: Python reads it */
+    /* Found out by the call. */
+    uint16_t sizes[RX_SLOTS];  /* once decrypted */
+    uint8_t outcomes[RX_SLOTS];
+};
+
+#define LEFT 0    /* untouched: Python reads it */
+#define KEPT 1    /* settled; can wait for more of the same peer's */
+#define DUE 2     /* settled; what is kept of the peer is to be looked at now */
+#define OPENED 3  /* decrypted, nothing settled: Python reads on */
+#define REFUSED 4 /* not authentic, or repeated */

@@ -158,6 +158,11 @@ def parse(data: bytes | bytearray | memoryview) -> list[Report]:
     return found
 
 
+def is_feedback(buffer: bytes | memoryview, at: int) -> bool:
+    """Does a packet begin with transport-wide feedback? Its first eight bytes are never secret."""
+    return buffer[at] & 0xDF == _LONE and buffer[at + 1] == _RTPFB
+
+
 def lone_feedback(buffer: bytes | memoryview, at: int, size: int) -> tuple[int, int] | None:
     """Where a well-formed packet with transport-wide feedback and nothing else has its body.
 

@@ -20,7 +20,7 @@ from conf.media.sdp import Offer
 from conf.media.session import Session
 from conf.media.subscriber import Subscriber
 from conf.media.timeline import Anchor
-from conf.media.twcc import FeedbackBuilder
+from conf.media.twcc import FeedbackBuilder, Told
 
 if TYPE_CHECKING:
     from conf.media.room import Room
@@ -106,6 +106,11 @@ class Seat:
             return
         for report in reports:
             self._on_report(report, now, waited_s)
+
+    def on_told(self, told: Told, now: float) -> None:
+        """The same of transport feedback, settled already."""
+        if self.budget.on_told(told, now):
+            self.choose_layers(now)
 
     def on_connected(self) -> None:
         """DTLS is up."""

@@ -13,10 +13,11 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from conf.media import stun
 from conf.media.bucket import Bucket
 from conf.media.dtls import DtlsLink, HandshakeFailed
+from conf.media.feedback import KeptFeedback
 from conf.media.rows import ffi, new_peer
 from conf.media.srtp import SrtpContexts, address_of
 from conf.media.transactions import Transactions
-from conf.media.twcc import SendHistory
+from conf.media.twcc import SendHistory, Told
 from conf.media.udp import Endpoint
 
 MAX_CANDIDATES: Final = 8
@@ -40,6 +41,10 @@ class PacketSink(Protocol):
 
         It has come `waited_s` before `now`.
         """
+        ...
+
+    def on_told(self, told: Told, now: float) -> None:
+        """Transport-wide feedback has come, one or a few, and is settled in the history."""
         ...
 
     def on_connected(self) -> None:
@@ -75,6 +80,7 @@ class Session:
         "history",
         "is_closed",
         "is_handshaking",
+        "kept",
         "previous_credentials",
         "profile",
         "row",
@@ -105,6 +111,7 @@ class Session:
         self._context: object | None = None
         self.history = SendHistory()
         self.row = new_peer(self.history)
+        self.kept = KeptFeedback(self.row)
         self.checks, self._flights = Bucket(*CHECKS), Bucket(*FLIGHTS)
         self._records = Bucket(*DTLS_RECORDS)
         self.heard_at = now
@@ -280,6 +287,7 @@ class Session:
         if link is not None:
             await link.close()
         del self.sink  # whose session this was: nothing reaches it from a closed one
+        self.kept.forget()
         self.context = self.srtp = None
         self.endpoint = None
         for endpoint in list(self.candidates.values()):

@@ -28,6 +28,7 @@ def address_of(pointer: object) -> int:
 
 
 PROTECT_ADDRESS: Final = address_of(ffi.addressof(lib, "srtp_protect"))
+UNPROTECT_RTCP_ADDRESS: Final = address_of(ffi.addressof(lib, "srtp_unprotect_rtcp"))
 
 
 @dataclass(frozen=True)

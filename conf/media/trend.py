@@ -15,6 +15,7 @@ _GAIN = 4.0
 _OVERUSE_MS = 10.0
 _QUEUE_MS = 20.0  # a slope without this much delay above the least is jitter
 _QUEUE_US = 20_000
+_CALM_US = 15_000
 _DRAINING = 0.9  # of the queue one feedback ago
 _LASTING = 3  # feedbacks in a row; a link that stands still for 150 ms shows in two
 _LONG_US = 100_000  # so long a queue needs no slope to be believed,
@@ -175,6 +176,14 @@ class DelayTrend:
         since_us, _, known = self._busy
         self._busy = (since_us, arrived_us, known + came) if since_us else (arrived_us, 0, 0)
         self._standing = 0 if queue_us < _DRAINING * stood_us else self._standing + 1
+
+    @property
+    def calm_below_us(self) -> int | None:
+        """A delay (arrival less sending) with which no queue stands; None: too little is known."""
+        is_known = len(self._line.xs) == _WINDOW and self._stood_us < _QUEUE_US
+        if not is_known or self.is_overused or self.is_underused:
+            return None
+        return self._base_us + self._floor_us + _CALM_US
 
     @property
     def has_queue(self) -> bool:

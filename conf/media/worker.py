@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conf.line import ServerGone, Tell, serve_requests
-from conf.media import control, copies, rtcp
+from conf.media import compiled, control, rtcp
 from conf.media.addresses import candidates
 from conf.media.answer import AnswerPlan, Endpoint, build_answer, plan_streams
 from conf.media.budget import DownBudget
@@ -61,7 +61,8 @@ class Worker:
         self.clock: Callable[[], float] = loop.time
         self.port = open_port(settings.listen, settings.port + index if settings.port else 0)
         self.outbox = Outbox(self.port)
-        self.forwarder = Forwarder(self.outbox, self._on_level, make_copies=copies.load())
+        native = compiled.load()
+        self.forwarder = Forwarder(self.outbox, self._on_level, native=native)
         self.certificates = CertificateStore()
         self.mux = Mux(
             self.port,
@@ -69,6 +70,7 @@ class Worker:
             self._start_handshake,
             self._after_batch,
             self.forwarder.open,
+            native,
         )
         self.rooms: dict[str, Room] = {}
         self.seats: dict[str, Seat] = {}

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from conf.media import copies
+from conf.media import compiled
 from core.database import Database
 from core.errors import Unavailable
 from migrations import runner
@@ -83,9 +83,9 @@ def check_pages(static: Path = STATIC) -> list[Finding]:
     return [good("pages", str(static), "")]
 
 
-def check_copy_loop(library: Path = copies.LIBRARY) -> list[Finding]:
+def check_copy_loop(library: Path = compiled.LIBRARY) -> list[Finding]:
     """The bridge's copy loop was compiled, from the sources that are here."""
-    if copies.load(library) is not None:
+    if compiled.load(library) is not None:
         return [good("media.loop", "compiled", "compiled")]
     text = "runs in Python: meetings work, at half as much again of the processor"
     mend = "apt-get install gcc libc6-dev, then `make install` and restart the server"

@@ -3,13 +3,14 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aioice import stun
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from conf.media.mux import Mux
 from conf.media.opened import OpenPictures
-from conf.media.session import Session
+from conf.media.session import PacketSink, Session
 from conf.media.udp import open_port
 from tests.support.bridge_stage import Nobody
 
@@ -17,7 +18,8 @@ from tests.support.bridge_stage import Nobody
 class FrontDoor:
     """What arrives is taken when the test says so; `now` is the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, native: Any | None = None) -> None:
+        """`native`: of `compiled.load`."""
         self.now = 1000.0
         self.port = open_port("127.0.0.1", 0)
         self.shaken: list[Session] = []
@@ -28,12 +30,13 @@ class FrontDoor:
             self.shaken.append,
             lambda now: self.after_batch(now),
             OpenPictures(),
+            native,
         )
 
-    def session(self) -> Session:
+    def session(self, sink: PacketSink | None = None) -> Session:
         """One more, that can be reached."""
         certificate = RTCCertificate.generateCertificate()
-        it = Session(certificate, (), self.port.send, Nobody(), self.now)
+        it = Session(certificate, (), self.port.send, sink or Nobody(), self.now)
         self.mux.add(it)
         return it
 
@@ -65,9 +68,9 @@ def check(session: Session) -> bytes:
 
 
 @contextmanager
-def front_door() -> Iterator[FrontDoor]:
+def front_door(native: Any | None = None) -> Iterator[FrontDoor]:
     """Closed with the block."""
-    door = FrontDoor()
+    door = FrontDoor(native)
     try:
         yield door
     finally:

@@ -8,7 +8,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi
 
-from conf.media import copies
+from conf.media import compiled
 from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot
 from conf.media.forward import Forwarder
@@ -18,6 +18,7 @@ from conf.media.rtp import MAX_HEADER, Packet, extension_table
 from conf.media.sdp import CodecName, Extension, Role, Section, parse_offer
 from conf.media.session import Session
 from conf.media.srtp import OK, Keys, SrtpContexts, unprotect
+from conf.media.twcc import Told
 from conf.media.udp import Endpoint, open_port, pack_sockaddr
 from tests.support.bridge_client import OPUS, VP8, Site
 from tests.support.bridge_viewer import Viewer
@@ -34,6 +35,9 @@ class Nobody:
     def on_rtcp(
         self, memory: memoryview, base: int, size: int, now: float, waited_s: float
     ) -> None:
+        """Ignored."""
+
+    def on_told(self, told: Told, now: float) -> None:
         """Ignored."""
 
     def on_connected(self) -> None:
@@ -74,7 +78,7 @@ class Stage:
         self.sections: dict[Role, Section] = {s.role: s for s in offer.sections}
         self.port = open_port("127.0.0.1", 0)
         self.outbox = Outbox(self.port)
-        self.forwarder = Forwarder(self.outbox, lambda *_: None, make_copies=copies.load())
+        self.forwarder = Forwarder(self.outbox, lambda *_: None, native=compiled.load())
         self.track = Track("a", self.sections[role])
         self.track.is_allowed = True
         self.layer = self.track.layers[0]

@@ -169,7 +169,7 @@ def test_pages_that_were_not_built_are_named(tmp_path: Path) -> None:
 
 def test_a_copy_loop_that_was_not_compiled_is_named(tmp_path: Path) -> None:
     """Meetings work without; who runs sixty sites on a small machine wants to know."""
-    (found,) = storage.check_copy_loop(tmp_path / "libcopies.so")
+    (found,) = storage.check_copy_loop(tmp_path / "libcompiled.so")
     assert (found.code, "make install" in found.mend) == ("loop.interpreted", True)
     assert storage.check_copy_loop()[0].is_good
 

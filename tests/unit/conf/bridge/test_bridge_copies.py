@@ -14,7 +14,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.media import copies, mmsg, udp, voices
+from conf.media import compiled, mmsg, udp, voices
 from conf.media.answer import DownStream
 from conf.media.downslot import DownSlot
 from conf.media.forward import Forwarder
@@ -47,7 +47,7 @@ CERTIFICATE: Final = RTCCertificate.generateCertificate()
 
 @pytest.fixture(scope="module", autouse=True)
 def _is_compiled() -> None:
-    assert copies.load() is not None, "run `make test`, which compiles it"
+    assert compiled.load() is not None, "run `make test`, which compiles it"
 
 
 @dataclass
@@ -192,14 +192,14 @@ def _slot(case: Case, hall: Hall, kind: str, ssrc: int) -> DownSlot:
 
 
 @contextmanager
-def opened(case: Case, make_copies: Any | None) -> Iterator[Hall]:
-    """A hall as the case has it; its packets are made by `make_copies`, or in Python."""
+def opened(case: Case, native: Any | None) -> Iterator[Hall]:
+    """A hall as the case has it; its packets are made by `native`, or in Python."""
     taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     taker.bind(("127.0.0.1", 0))
     taker.settimeout(0.002)
     port = udp.open_port("127.0.0.1", 0)
     outbox = Outbox(port)
-    forwarder = Forwarder(outbox, lambda *_: None, make_copies=make_copies)
+    forwarder = Forwarder(outbox, lambda *_: None, native=native)
     hall = Hall(taker, outbox, forwarder, Group(), [])
     try:
         for i, kind in enumerate(case.slots):
@@ -216,13 +216,13 @@ def opened(case: Case, make_copies: Any | None) -> Iterator[Hall]:
 def test_both_loops_send_and_note_the_same(case: Case) -> None:
     """To the byte: one key, one number, one packet make one ciphertext."""
     outcomes = []
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             hall.send(burst_of(case))
             outcomes.append(hall.outcome())
-    compiled, interpreted = outcomes
-    for what, done in interpreted.items():
-        assert compiled[what] == done, what
+    in_c, in_python = outcomes
+    for what, done in in_python.items():
+        assert in_c[what] == done, what
 
 
 def a_case(**changes: Any) -> Case:
@@ -237,10 +237,10 @@ def test_what_the_kernel_can_cut_apart_leaves_together(has_segments: bool, messa
     sizes = [300, 300, 300, 200, 300, 300, 100]
     numbers = list(range(SOME, SOME + len(sizes)))
     case = a_case(numbers=numbers, sizes=sizes, pictures=[None] * len(sizes), slots=["usual"] * 3)
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, None) as hall:
             hall.outbox.port.has_segments = has_segments
-            hall.forwarder = Forwarder(hall.outbox, lambda *_: None, make_copies=loop)
+            hall.forwarder = Forwarder(hall.outbox, lambda *_: None, native=loop)
             hall.send(burst_of(case))
             assert (hall.outbox.packets, hall.outbox.sends) == (3 * len(sizes), messages)
 
@@ -248,7 +248,7 @@ def test_what_the_kernel_can_cut_apart_leaves_together(has_segments: bool, messa
 def test_a_voice_without_red_is_for_those_who_lack_it() -> None:
     """The others have the packet it was taken from."""
     case = a_case(codec=CodecName.OPUS, is_stripped=True, pictures=[None], slots=["usual", "red"])
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             hall.send(burst_of(case))
             assert list(hall.outcome()["wire"]) == [(1001).to_bytes(4, "big")]
@@ -257,7 +257,7 @@ def test_a_voice_without_red_is_for_those_who_lack_it() -> None:
 def test_voices_are_found_again_as_long_as_there_is_room() -> None:
     """More than the ring holds, with a part at its end that fits nothing: the newest are whole."""
     case = a_case(codec=CodecName.OPUS, pictures=[None])
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             (slot,) = hall.slots
             for ext in range(SOME, SOME + 100):
@@ -273,7 +273,7 @@ def test_voices_are_found_again_as_long_as_there_is_room() -> None:
 def test_a_packet_that_would_not_fit_its_place_is_not_written() -> None:
     """A place has 2048 bytes, and protection adds to a packet."""
     case = a_case(sizes=[2040])
-    with opened(case, copies.load()) as hall:
+    with opened(case, compiled.load()) as hall:
         hall.send(burst_of(case))
         assert (hall.forwarder.forwarded, hall.outbox.failed) == (0, 1)
         assert hall.outcome()["wire"] == {}
@@ -282,7 +282,7 @@ def test_a_packet_that_would_not_fit_its_place_is_not_written() -> None:
 def test_a_packet_that_cannot_be_protected_is_left_out_of_its_burst() -> None:
     """Two packets under one number: libsrtp refuses the second, the third leaves."""
     case = a_case(numbers=[SOME, SOME, SOME + 1], sizes=[300] * 3, pictures=[None] * 3)
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             hall.send(burst_of(case))
             assert (hall.forwarder.forwarded, hall.outbox.failed) == (2, 1)
@@ -293,7 +293,7 @@ def test_a_packet_that_cannot_be_protected_is_left_out_of_its_burst() -> None:
 def test_a_picture_that_comes_late_does_not_set_the_numbers_back() -> None:
     """The next source goes on from the newest that has left, whatever padding came behind."""
     case = a_case(numbers=[SOME, SOME + 2], sizes=[300] * 2, pictures=[(5, 9, True, True), None])
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             row = hall.slots[0].row
             row.last, row.last_picture, row.last_tl0 = SOME + 1, 6, 10
@@ -304,7 +304,7 @@ def test_a_picture_that_comes_late_does_not_set_the_numbers_back() -> None:
 def test_a_source_may_count_its_base_layers_and_not_its_pictures() -> None:
     """TL0PICIDX without PictureID (RFC 7741 §4.2): the next source goes on from it."""
     case = a_case(numbers=[SOME + 1], pictures=[(-1, 9, False, True)], offsets=[0, 0, 0, 2, 0])
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             hall.send(burst_of(case))
             assert hall.slots[0].row.last_tl0 == 11
@@ -313,7 +313,7 @@ def test_a_source_may_count_its_base_layers_and_not_its_pictures() -> None:
 def test_payload_type_zero_is_one() -> None:
     """An offer may name it; such a site is sent its packets like any other."""
     case = a_case(slots=["zero"])
-    for loop in (copies.load(), None):
+    for loop in (compiled.load(), None):
         with opened(case, loop) as hall:
             hall.send(burst_of(case))
             ((packet,),) = hall.outcome()["wire"].values()
@@ -329,42 +329,42 @@ def test_what_it_is_compiled_from_agrees_with_the_rest() -> None:
     assert (named.VOICES, named.VOICE_BYTES) == (voices.VOICES, voices.ROOM)
     assert (len(CODECS), CODECS[CodecName.RED]) == (named.CODECS, named.RED)
     assert named.NO_TYPE == NO_TYPE
-    assert copies.digest() == native.digest()
-    assert copies.LIBRARY == native.LIBRARY
+    assert compiled.digest() == native.digest()
+    assert compiled.LIBRARY == native.LIBRARY
 
 
 def test_one_compiled_from_other_sources_is_not_used(tmp_path: Path) -> None:
     """After an update without `make install` its rows may lie otherwise: it would write wildly."""
-    old = tmp_path / "libcopies.so"
-    made = copies.digest().encode()
+    old = tmp_path / "libcompiled.so"
+    made = compiled.digest().encode()
     old.write_bytes(native.LIBRARY.read_bytes().replace(made, made[::-1]))
-    assert copies.load(old) is None
-    assert copies.load(tmp_path / "nowhere.so") is None
+    assert compiled.load(old) is None
+    assert compiled.load(tmp_path / "nowhere.so") is None
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"\x7fELF")
-    assert copies.load(broken) is None
+    assert compiled.load(broken) is None
 
 
 def test_one_of_another_machine_is_not_used_but_made_anew(tmp_path: Path) -> None:
     """A folder copied whole, from a PC to an ARM box, brings its library along."""
     theirs = bytearray(native.LIBRARY.read_bytes())
     theirs[18:20] = b"\xf3\xf3"  # e_machine
-    library = tmp_path / "libcopies.so"
+    library = tmp_path / "libcompiled.so"
     library.write_bytes(theirs)
-    assert copies.load(library) is None
+    assert compiled.load(library) is None
     assert not native.is_current(library)
     assert native.is_current(native.LIBRARY)
 
 
 def test_two_may_compile_it_at_once_and_nobody_need(tmp_path: Path) -> None:
     """Each in a place of its own; where nothing can be written, it just is not there."""
-    library = tmp_path / "libcopies.so"
+    library = tmp_path / "libcompiled.so"
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: native.compile_to(library, "cc"), range(4)))
     assert made == [True] * 4
-    assert [path.name for path in tmp_path.iterdir()] == ["libcopies.so"]
+    assert [path.name for path in tmp_path.iterdir()] == ["libcompiled.so"]
     assert native.is_current(library)
-    assert not native.compile_to(tmp_path / "nowhere" / "libcopies.so", "cc")
+    assert not native.compile_to(tmp_path / "nowhere" / "libcompiled.so", "cc")
     assert not native.compile_to(library, str(tmp_path / "no compiler"))
     assert native.is_current(library)
 

@@ -338,6 +338,37 @@ def test_the_queue_of_a_probe_is_not_acted_on() -> None:
     assert estimate.target_bps == before
 
 
+def test_what_can_wait_is_known_once_the_link_is() -> None:
+    """So much above the least way as no queue makes; both clocks' difference included."""
+    estimate = Estimate()
+    assert estimate.calm_below_us is None
+    fed(estimate, packets(0, 19))
+    assert estimate.calm_below_us is None
+    fed(estimate, packets(SECOND, 60))
+    assert estimate.calm_below_us == 35 * MS
+
+
+def test_nothing_can_wait_while_a_queue_stands_or_drains() -> None:
+    estimate = fed(Estimate(), packets(0, 500))
+    fed(estimate, packets(5 * SECOND, 30, queue_ms=5))
+    assert estimate.calm_below_us is None
+    fed(estimate, packets(6 * SECOND, 500))
+    assert estimate.calm_below_us == 35 * MS
+
+
+def test_nothing_can_wait_while_the_links_own_loss_is_found_out_or_forgotten() -> None:
+    estimate = fed(Estimate(), packets(0, 500))
+    for begin in range(5 * SECOND, 15 * SECOND, 100 * MS):
+        told = packets(begin, 10)
+        fed(estimate, [*told[:6], *((sent, LOST, size) for sent, _, size in told[6:])], 10)
+    assert estimate.loss.inherent > 0.3
+    assert estimate.calm_below_us is None
+    fed(estimate, packets(15 * SECOND, 1_000))
+    assert estimate.calm_below_us is None
+    fed(estimate, packets(25 * SECOND, 3_000))
+    assert estimate.calm_below_us is not None
+
+
 def test_the_cap_is_hard_and_may_change() -> None:
     estimate = Estimate(ceiling_bps=600_000)
     estimate.on_probe(5_000_000, 0)

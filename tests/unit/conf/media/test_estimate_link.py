@@ -71,6 +71,8 @@ class Moment:
 class Site:
     """One subscriber's whole control loop, moved by hand."""
 
+    keeps = True  # calm feedback for a while, as the compiled reader does
+
     def __init__(self, link: Link, cap_bps: int = 50_000_000, thumbnails: int = 4) -> None:
         self.link = link
         self.thumbnails = thumbnails
@@ -94,6 +96,8 @@ class Site:
         self._newest_settled = 0
         self._untold = 0
         self._held: deque[tuple[int, int]] = deque()
+        self._kept: list[tuple[int, int, int]] = []
+        self._looked_at = self.looks = 0
 
     def run(self, seconds: float) -> list[Moment]:
         """Go on for `seconds`; the moments of that time."""
@@ -164,8 +168,21 @@ class Site:
             self._base += told
             del self._arrivals[:told]
 
+    def _can_wait(self, settled: list[tuple[int, int, int]]) -> bool:
+        """As conf.media.feedback decides."""
+        calm_us, longest_us = self.estimate.calm_below_us, -(1 << 60)
+        for sent, arrival, _ in settled:
+            longest_us = max(longest_us, 1 << 60 if arrival == LOST else arrival - sent)
+        is_late = self.now - self._looked_at >= 150 * MS
+        return not is_late and calm_us is not None and longest_us < calm_us
+
     def _take(self, feedback: Feedback) -> None:
         settled = list(self.history.settle(feedback))
+        if self.keeps and self.prober.running is None and self._can_wait(settled):
+            self._kept += settled
+            return
+        settled, self._kept, self._looked_at = self._kept + settled, [], self.now
+        self.looks += 1
         for packet in settled:
             self.prober.add(*packet)
             self._newest_settled = max(self._newest_settled, packet[0])
@@ -277,6 +294,12 @@ class Radio(Site):
             estimate.on_probe_begin(probe.end_us)
 
 
+@pytest.fixture(params=[True, False], ids=["kept", "each"], autouse=True)
+def _keeps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All holds where feedback is read in compiled form, and where it is not."""
+    monkeypatch.setattr(Site, "keeps", request.param)
+
+
 def cost(moment: Moment) -> int:
     return moment.spent_bps
 
@@ -299,6 +322,15 @@ LINKS = [
     for kbps in (300, 500, 1_000, 2_000, 5_000)
     for delay in (10, 60, 200)
 ]
+
+
+def test_a_link_with_room_to_spare_is_looked_at_seldom() -> None:
+    """Feedback comes every 80 ms; one in two is kept for the next."""
+    site = Site(Link(20_000_000), cap_bps=4_000_000)
+    site.run(30)
+    before = site.looks
+    site.run(10)
+    assert site.looks - before in ((62, 63) if Site.keeps else (125,))
 
 
 @pytest.mark.parametrize(("kbps", "delay_ms"), LINKS)
