@@ -24,8 +24,8 @@ from conf.media.udp import MAX_DATAGRAM, Endpoint, MmsgPort, PlainSlots
 
 REPORTS_PER_TICK: Final = 64  # batches of them: 200 000 a second
 MAX_REPORTS_S: Final = 0.003  # of the 20 ms of a tick
-BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn
-MAX_WAKE_S: Final = 0.02  # eight batches for sixty sites each would take a fifth of a second
+BATCHES_PER_WAKE: Final = 8  # then timers and handshakes get their turn,
+MAX_WAKE_S: Final = 0.004  # or after so long, and the batch at hand: they may wait for two turns
 MAX_WAIT_S: Final = 1.0  # more is a wall clock that was set in between
 HIJACK_GUARD_S: Final = 3.0
 _read_ssrc: Final = struct.Struct("!I").unpack_from
@@ -130,8 +130,7 @@ class Mux:
         for _ in range(BATCHES_PER_WAKE):
             count = rx.receive()
             if count:
-                now = self._clock()
-                self._accept_all(rx, count, now)
+                self._accept_all(rx, count, self._clock())
             if count < RX_SLOTS:
                 if not self._pictures.lack_rest():
                     break
@@ -142,9 +141,9 @@ class Mux:
                     break
                 self._pictures.waits += 1
             else:
-                self._send_batch(now)
-                if now > stop_at:
-                    return  # timers wait, and handshakes
+                self._send_batch(self._clock())
+                if self._clock() > stop_at:
+                    return
         self._send_batch(self._clock())
 
     def _send_batch(self, now: float) -> None:

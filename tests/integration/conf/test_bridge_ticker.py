@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from conf.media import rtcp, steering, udp
-from conf.media.mmsg import RxSlots
+from conf.media.mmsg import RX_SLOTS, RxSlots
 from conf.media.ticker import TICK_S
 from conf.media.worker import Worker
 from tests.support.bridge import LOOPBACK, running_bridge
+from tests.support.bridge_mux import front_door
 from tests.support.bridge_viewer import Viewer
 
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
+BATCH_S = 0.0025  # two of them, and again two: less than the lag that is promised
 REPORTS = (
     bytes((0x8F, 205)) + bytes(34),  # transport feedback
     bytes((0x81, 205)) + bytes(30),  # NACK
@@ -126,6 +128,25 @@ def test_where_the_kernel_does_not_sort_the_port_is_ours_alone(
         with pytest.raises(OSError, match="in use"):
             other.bind(main.getsockname())
     main.close()
+
+
+def test_what_is_due_does_not_wait_for_a_crowd() -> None:
+    """Batch upon batch lies there, each long to forward: the loop gets its turn in between."""
+    with front_door() as door, door.visitor() as sock:
+        for _ in range(6 * RX_SLOTS):
+            sock.send(OTHERS[2])
+
+        def forward(now: float) -> None:
+            door.now += BATCH_S
+
+        door.after_batch = forward
+        turns = []
+        for _ in range(3):
+            start = door.now
+            door.mux.on_readable()
+            turns.append(door.now - start)
+        assert door.mux.counters.received == 6 * RX_SLOTS
+        assert max(turns) == pytest.approx(2 * BATCH_S)
 
 
 async def test_a_due_tick_goes_along_with_a_batch(tmp_path: Path) -> None:
