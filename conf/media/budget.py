@@ -16,9 +16,9 @@ from conf.media.layer import Layer
 from conf.media.layers import TEMPORAL_SHARES, ladder
 from conf.media.model import SlotKind
 from conf.media.outbox import Outbox
+from conf.media.padding import PADDING, send_padding
 from conf.media.pictureguard import COSTS, LongLink, affordable
 from conf.media.probe import Prober
-from conf.media.rtp import MAX_HEADER, NONE, Packet, write_padding
 from conf.media.session import Session
 from conf.media.shaper import Shaper
 from conf.media.twcc import Buffer, Told, gather, parse_feedback
@@ -38,7 +38,6 @@ CEILING_MARGIN: Final = 1.15  # as a rise and its probe need
 CONTENT_S: Final = 2.3  # a look at what cannot be better costs half a millisecond, code long unused
 VOICE_BPS: Final = 16_000  # at least, of a voice that is given a slot
 MAX_VOICE_SHARE: Final = 0.4  # of the estimate, of voices repeated as often as can be
-PADDING: Final = 220
 MAX_PADDING_PACKETS: Final = 64  # per tick
 
 
@@ -284,41 +283,11 @@ class DownBudget:
         slot = next((s for s in self._slots if s.track and s.rtx_types), None)
         if slot is None:
             return
-        for _ in range(min(due // PADDING, MAX_PADDING_PACKETS)):
-            if not self._send_padding(slot, now_us):
-                return
-            self._padded += PADDING
-
-    def _send_padding(self, slot: DownSlot, now_us: int) -> bool:
-        """One packet of padding on the slot's RTX source."""
-        session, outbox = self._session, self._outbox
-        if session.context is None or session.endpoint is None:
-            return False
-        i = outbox.room()
-        memory, base = outbox.port.tx.memory, outbox.port.tx.bases[i]
-        packet = _blank()
-        packet.payload = packet.payload_end = base + MAX_HEADER
-        start = slot.form.compose(memory, packet)
-        header = packet.payload - start
-        memory[base : base + header] = bytes(memory[start : packet.payload])
-        stop = write_padding(memory, base, header, PADDING)
-        slot.rtx_number = (slot.rtx_number + 1) & 0xFFFF
-        kind, has_number = next(iter(slot.rtx_types.values())), slot.form.has_transport
-        transport = session.history.add(now_us, stop - base) if has_number else 0
-        head = (kind, slot.rtx_number, slot.row.last_ts, slot.rtx_ssrc)
-        slot.form.stamp(memory, base, *head, transport)
-        return outbox.commit(stop - base, session.context, session.endpoint)
+        count = min(due // PADDING, MAX_PADDING_PACKETS)
+        sent = send_padding(self._session, self._outbox, slot, count, now_us)
+        self._padded += PADDING * sent
 
 
 def _cost(shown: Iterable[tuple[Layer, int] | None]) -> int:
     """What these layers take in truth; the last picture is planned at less."""
     return int(sum(one[0].bps * TEMPORAL_SHARES[min(one[1], 2)] for one in shown if one))
-
-
-def _blank() -> Packet:
-    """A packet with nothing in it, for composing a header."""
-    packet = Packet()
-    packet.marker = packet.has_voice = False
-    packet.payload_type = packet.sequence = packet.timestamp = packet.ssrc = 0
-    packet.audio_level = packet.orientation = packet.playout_delay = NONE
-    return packet
