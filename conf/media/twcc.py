@@ -27,6 +27,10 @@ _ALL_SMALL: Final = 0x2000  # a run of packets that came within 64 ms of each ot
 _HEADER = struct.Struct("!BBHII")
 _MAX_RUN = 0x1FFF
 _REPORTED_SPAN = 1_024  # the most numbers one feedback covers
+_KEPT: Final = 4_096  # arrivals, told or not; a power of two
+_PLACE: Final = _KEPT - 1
+_UNTOLD: Final = _KEPT - _REPORTED_SPAN  # at most
+_NEVER: Final = -1 << 62
 _SMALL, _LARGE = 1, 2
 _RUNS: Final = ([0], [1], [2], [3])
 _BITS: Final = [[bits >> shift & 1 for shift in range(6, -1, -1)] for bits in range(128)]
@@ -139,10 +143,13 @@ def gather(settled: Iterable[tuple[int, int, int]]) -> Told:
 class FeedbackBuilder:
     """What arrived from one publisher, told back every 50 to 100 ms."""
 
-    __slots__ = ("_arrivals", "_highest", "_next", "_number")
+    __slots__ = ("_highest", "_next", "_number", "_numbers", "_ticks")
 
     def __init__(self) -> None:
-        self._arrivals: dict[int, int] = {}  # unwrapped number → arrival in ticks, not yet pruned
+        # Rings: which unwrapped number has come, and when. A table to be cleared now and then was
+        # cleared for all sites of a meeting at once, half a millisecond each.
+        self._numbers = array("q", [_NEVER]) * _KEPT
+        self._ticks = array("q", [0]) * _KEPT
         self._highest = -1
         self._next = -1  # first number the next feedback covers
         self._number = 0
@@ -158,43 +165,49 @@ class FeedbackBuilder:
         if number > highest:
             if number > highest + _REPORTED_SPAN:
                 self._next = number  # the sender began anew; nobody waits for what lies between
+            elif number - self._next >= _UNTOLD:
+                self._next = number - _UNTOLD + 1  # more than is kept: its oldest is not told of
             self._highest = number
         elif number < self._next:
-            if number < self._next - _REPORTED_SPAN or number in self._arrivals:
+            if number < self._next - _REPORTED_SPAN or number <= highest - _KEPT:
+                return
+            if self._numbers[number & _PLACE] == number:
                 return
             self._next = number  # came late: report from here once more
-        self._arrivals.setdefault(number, arrival_us // _TICK_US)
+        place = number & _PLACE
+        if self._numbers[place] != number:
+            self._numbers[place] = number
+            self._ticks[place] = arrival_us // _TICK_US
 
     def build(self, sender: int, media: int) -> list[bytes]:
         """RTCP packets for all that came since the last call; empty when nothing did."""
         packets = []
         while self._next <= self._highest:
             packets.append(self._build_one(sender, media))
-        self._prune()
         return packets
 
     def _build_one(self, sender: int, media: int) -> bytes:
-        arrivals = self._arrivals
+        numbers, ticks = self._numbers, self._ticks
         stop = min(self._highest, self._next + _REPORTED_SPAN - 1)
         base = self._next
-        first = next((number for number in range(base, stop + 1) if number in arrivals), None)
+        first = next((n for n in range(base, stop + 1) if numbers[n & _PLACE] == n), None)
         if first is None:  # only a sender that numbers as it likes leaves such a hole
             self._next = stop + 1
             return b""
-        reference = arrivals[first] * _TICK_US // _REFERENCE_US
+        reference = ticks[first & _PLACE] * _TICK_US // _REFERENCE_US
         last = reference * (_REFERENCE_US // _TICK_US)
         symbols: list[int] = []
         deltas = bytearray()
         number = base
         while number <= stop:
-            arrival = arrivals.get(number)
-            if arrival is None:
+            place = number & _PLACE
+            if numbers[place] != number:
                 symbols.append(0)
             else:
-                delta = arrival - last
+                delta = ticks[place] - last
                 if not -0x8000 <= delta <= 0x7FFF:
                     break  # too far apart for one feedback: the next one begins here
-                last = arrival
+                last += delta
                 if 0 <= delta <= 0xFF:
                     symbols.append(_SMALL)
                     deltas.append(delta)
@@ -207,12 +220,6 @@ class FeedbackBuilder:
         self._number = (self._number + 1) & 0xFF
         head = _FIXED.pack(base & 0xFFFF, len(symbols), packed)
         return _wrap(sender, media, head + _chunks(symbols) + deltas)
-
-    def _prune(self) -> None:
-        """Forget what is too old to be reported again."""
-        if len(self._arrivals) > 2 * _REPORTED_SPAN:
-            keep = self._next - _REPORTED_SPAN
-            self._arrivals = {n: at for n, at in self._arrivals.items() if n >= keep}
 
 
 def _wrap(sender: int, media: int, body: bytes) -> bytes:

@@ -166,13 +166,44 @@ def test_a_burst_beyond_one_feedback_takes_two() -> None:
     assert received(feedbacks) == {n: n * 1_000 for n in range(1_500)}
 
 
-def test_memory_stays_bounded() -> None:
+def test_more_than_is_kept_is_told_of_its_newest() -> None:
+    """Of what is out of reach nothing is told: it has come, so it is not told lost either."""
     builder = FeedbackBuilder()
     for number in range(10_000):
-        builder.add(number & 0xFFFF, number * 500)
-        if number % 100 == 0:
-            builder.build(1, 2)
-    assert len(builder._arrivals) < 2_300
+        builder.add(number, number * 500)
+    feedbacks = told(builder)
+    assert all(LOST not in feedback.arrivals_us for feedback in feedbacks)
+    got = received(feedbacks)
+    assert len(got) >= 3_000
+    assert got == {n: n * 500 // 250 * 250 for n in range(10_000 - len(got), 10_000)}
+
+
+def test_what_comes_late_hides_nothing_newer() -> None:
+    """Ever older ones, each within a feedback's span of the last: told, until they are too old."""
+    builder, came = FeedbackBuilder(), {n: n * 500 for n in range(20_000, 30_000) if n % 900}
+    for number, at in came.items():
+        builder.add(number, at)
+        if number % 50 == 0:
+            told(builder)
+    told(builder)
+    late = [n for n in range(29_999, 20_000, -1) if n % 900 == 0]
+    for number in late:
+        builder.add(number, 15_500_000)
+    feedbacks = told(builder)
+    got = received(feedbacks)
+    assert set(late[:3]) < set(got)
+    assert got == {n: came.get(n, 15_500_000) for n in got}
+    assert sorted(got) == list(range(min(got), 30_000))  # none that came is told lost
+
+
+def test_a_stream_of_hours_is_told_to_the_last() -> None:
+    """Across many turns of the ring and of the number; every hundredth was lost."""
+    builder = FeedbackBuilder()
+    for start in range(0, 200_000, 60):
+        numbers = [n for n in range(start, start + 60) if n % 100]
+        for n in numbers:
+            builder.add(n & 0xFFFF, n * 500)
+        assert received(told(builder)) == {n & 0xFFFF: n * 500 for n in numbers}
 
 
 def test_a_steady_stream_costs_little() -> None:
