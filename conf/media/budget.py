@@ -107,11 +107,21 @@ class DownBudget:
 
     def on_told(self, told: Told, now: float) -> bool:
         """The same, settled already."""
+        return self._note(told, int(now * 1e6), self._session.history.next_sequence)
+
+    def _look_at_kept(self, now_us: int) -> None:
+        """As of when it came: what has been silent since must not seem to have spoken now."""
+        kept = self._session.kept
+        told = kept.take(now_us)
+        if told is not None:
+            self._note(told, *kept.last)
+
+    def _note(self, told: Told, now_us: int, untold: int) -> bool:
+        """`untold`: the first number sent after it."""
         estimate = self.estimate
         decreases = estimate.decreases
-        now_us = int(now * 1e6)
         self.has_feedback = True
-        self._untold = self._session.history.next_sequence
+        self._untold = untold
         if told[3] > self._newest_settled_us:
             self._newest_settled_us = told[3]
         estimate.on_told(told, now_us)
@@ -162,9 +172,7 @@ class DownBudget:
         """
         now_us = int(now * 1e6)
         self._chosen_at = now
-        told = self._session.kept.take(now_us)
-        if told is not None:
-            self.on_told(told, now)
+        self._look_at_kept(now_us)
         untold_us = self._session.history.first_sent_us(self._untold)
         if self.has_feedback and untold_us is not None:
             self.estimate.on_silence(now_us, untold_us)

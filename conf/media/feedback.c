@@ -168,6 +168,8 @@ static uint8_t read_body(struct feedback_row *row, const uint8_t *at, const uint
     longest_us = settle(row, first, symbols, count, deltas,
                         (int64_t)(get32(at + 4) >> 8) * REFERENCE_TICKS);
     row->feedbacks++;
+    row->came_at_us = now_us;
+    row->following = following;
     return longest_us < row->calm_below_us && now_us - row->looked_at_us < PATIENCE_US ? KEPT : DUE;
 }
 

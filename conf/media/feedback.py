@@ -26,6 +26,8 @@ NEVER_CALM: Final = -(1 << 63)
 _NOTHING: Final[Told] = ([], 0, 0, -1)
 _TOLD: Final = struct.Struct("=qqIIII")  # from `looked_at_us`
 _TOLD_AT: Final = ffi.offsetof("struct feedback_row", "looked_at_us")
+_LAST: Final = struct.Struct("=qQ")  # from `came_at_us`
+_LAST_AT: Final = ffi.offsetof("struct feedback_row", "came_at_us")
 _CALM: Final = struct.Struct("=q")
 _CALM_AT: Final = ffi.offsetof("struct feedback_row", "calm_below_us")
 _BURSTS_AT: Final = ffi.offsetof("struct feedback_row", "bursts")
@@ -86,6 +88,12 @@ class KeptFeedback:
         flat = self._bursts[: 3 * count].tolist()
         bursts = list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
         return bursts, received, lost, newest_us
+
+    @property
+    def last(self) -> tuple[int, int]:
+        """When the last one came, and the first number that had not been sent by then."""
+        came_at_us, following = _LAST.unpack_from(self._memory, _LAST_AT)
+        return came_at_us, following
 
 
 class FeedbackReader:

@@ -168,7 +168,7 @@ class Mux:
 
     def _accept_reports(self, reports: RxSlots, count: int, now: float) -> None:
         """A stranger's costs a look at its source, in one go with the others."""
-        wall_now, known, keys = time.time(), self._by_key, reports.keys(count)
+        known, keys = self._by_key, reports.keys(count)
         members = [i for i, key in enumerate(keys) if key in known]
         strange = count - len(members)
         self.counters.received += strange
@@ -176,9 +176,7 @@ class Mux:
         if self._feedback is not None and members:
             members = self._accept_feedback(self._feedback, reports, keys, members, now)
         for i in members:
-            came_at = reports.came_at(i)
-            waited_s = 0.0 if came_at is None else wall_now - came_at
-            self._waited_s = min(max(waited_s, 0.0), MAX_WAIT_S)
+            self._waited_s = _waited_s(reports, i)
             self._accept_one(reports, i, now)
         self._waited_s = 0.0
 
@@ -204,16 +202,20 @@ class Mux:
                 continue
             if outcome in (DUE, OPENED):
                 session.heard_at = now
-                told = session.kept.take(int(now * 1e6))
-                if told is not None:
-                    session.sink.on_told(told, now)
+                self._tell_kept(session, now)
                 if outcome == OPENED:
-                    size = feedback.size(i)
-                    session.sink.on_rtcp(reports.memory, reports.bases[i], size, now, 0.0)
+                    base, size, waited_s = reports.bases[i], feedback.size(i), _waited_s(reports, i)
+                    session.sink.on_rtcp(reports.memory, base, size, now, waited_s)
             else:
                 self._refuse(is_rtcp=True)
         self.counters.received += len(members) - len(left)
         return left
+
+    def _tell_kept(self, session: Session, now: float) -> None:
+        """Before anything that came after it."""
+        told = session.kept.take(int(now * 1e6))
+        if told is not None:
+            session.sink.on_told(told, now)
 
     def _accept_all(self, rx: RxSlots | PlainSlots, count: int, now: float) -> None:
         for i in range(count):
@@ -321,6 +323,7 @@ class Mux:
         if is_rtcp:
             if self._feedback is not None and is_feedback(memory, base):
                 self._feedback.learn(session, ssrc, key)
+                self._tell_kept(session, now)
             session.sink.on_rtcp(memory, base, length[0], now, self._waited_s)
         else:
             session.sink.on_rtp(memory, base, length[0], now)
@@ -406,3 +409,9 @@ class Mux:
         if self._by_key.get(pushed_out.key) is session:
             self._vacate(pushed_out.key)
         pushed_out.hang_up()
+
+
+def _waited_s(reports: RxSlots, i: int) -> float:
+    """How long datagram i has lain in the kernel."""
+    came_at = reports.came_at(i)
+    return 0.0 if came_at is None else min(max(time.time() - came_at, 0.0), MAX_WAIT_S)

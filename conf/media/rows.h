@@ -116,6 +116,8 @@ struct feedback_row {
     uint32_t ssrc;             /* it reports under */
     uint32_t is_left;          /* Python reads them for now */
     int64_t calm_below_us;     /* arrival less sending while no queue stands: it can wait */
+    int64_t came_at_us;        /* when the last came, */
+    uint64_t following;        /* and the first number that had not been sent by then */
     int64_t looked_at_us;      /* when it was looked at last */
     int64_t newest_us;         /* the latest sending time told of; -1: none */
     uint32_t received;         /* packets */

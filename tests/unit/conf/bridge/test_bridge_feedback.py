@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -10,13 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.media import compiled, feedback, mmsg, rtcp
+from conf.media import compiled, feedback, mmsg, mux, rtcp
+from conf.media.budget import DownBudget
 from conf.media.errors import DecodeError
+from conf.media.outbox import Outbox
 from conf.media.rows import ffi
 from conf.media.session import Session
 from conf.media.srtp import SrtpContexts
 from conf.media.twcc import HISTORY, LOST, Burst, FeedbackBuilder, Told, gather, parse_feedback
 from conf.media.udp import pack_sockaddr
+from conf.settings import MediaSettings
 from tests.support.bridge_mux import FrontDoor, check, front_door
 from tests.support.bridge_stage import KEYS, Nobody
 
@@ -33,6 +37,7 @@ class Listener(Nobody):
         self.told: list[Told] = []
         self.read = 0  # packets it was left
         self.refused = 0
+        self.waited_s = 0.0
 
     def on_told(self, told: Told, now: float) -> None:
         """Settled already."""
@@ -43,6 +48,7 @@ class Listener(Nobody):
     ) -> None:
         """As a seat's budget does."""
         self.read += 1
+        self.waited_s = waited_s
         body = rtcp.lone_feedback(memory, base, size)
         if body is None:
             return
@@ -242,6 +248,21 @@ def test_nothing_can_wait_of_a_link_nobody_knows() -> None:
         assert peer.listener.read == 1  # by which it was learned
 
 
+def test_silence_begins_when_the_last_report_came(peer: Peer) -> None:
+    """Not when what was kept of it is looked at."""
+    budget = DownBudget(peer.session, [], Outbox(peer.door.port), MediaSettings())
+    budget.on_told(([], 0, 0, -1), peer.door.now)
+    before = budget.estimate.target_bps
+    peer.session.kept.wait_below(CALM_US)
+    tell_of_one(peer, after_s=0.01)
+    peer.send(100)
+    assert peer.listener.told == []
+    budget.choose(peer.door.now + 0.4)
+    assert budget.estimate.target_bps == before
+    budget.choose(peer.door.now + 0.8)
+    assert budget.estimate.target_bps == before // 2
+
+
 def test_a_probe_is_read_packet_by_packet(peer: Peer) -> None:
     """By Python; afterwards no more."""
     peer.session.kept.leave(is_left=True)
@@ -325,6 +346,30 @@ def test_two_reports_in_one_packet_are_python_s(peer: Peer) -> None:
     peer.arrival(2, SENT_US)
     peer.tell(peer.report() + rtcp.build([rtcp.Nack(SSRC, 2, (7,))]))
     assert peer.listener.read == 1
+
+
+def test_what_python_reads_on_of_has_waited_as_long(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver report behind feedback tells a round trip."""
+    peer.send(100)
+    peer.arrival(2, SENT_US)
+    both = peer.report() + rtcp.build([rtcp.ReceiverReport(SSRC)])
+    later = time.time() + 0.5
+    monkeypatch.setattr(mux.time, "time", lambda: later)
+    peer.tell(both)
+    assert 0.4 < peer.listener.waited_s <= 0.5
+
+
+def test_what_is_kept_is_told_before_what_python_reads(peer: Peer) -> None:
+    """A report under another SSRC, or from elsewhere."""
+    tell_of_one(peer)
+    peer.send(100, gap_us=20_000)
+    peer.arrival(3, peer.now_us)
+    packet = bytearray(peer.report())
+    packet[7] = SSRC + 1
+    peer.tell(bytes(packet))
+    assert [told[3] for told in peer.listener.told] == [peer.now_us - 20_000, peer.now_us]
 
 
 def test_a_report_on_very_many_packets_is_python_s(peer: Peer) -> None:
