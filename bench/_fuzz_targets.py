@@ -89,10 +89,9 @@ def stun_message(data: bytes) -> None:
     for message in (data, _signed(data)):
         stun.requested_ufrag(message)
         is_intact = stun.is_intact(message, _PASSWORD)
-        check = stun.authenticate(message, _PASSWORD)
-        assert check is None or is_intact, "what parses must have passed the cheap look"
-        if check is not None:
-            assert len(stun.answer(check, _SOURCE, _PASSWORD)) <= 76
+        if is_intact and stun.requested_ufrag(message) is not None:
+            transaction_id = stun.transaction_of(message)
+            assert len(stun.answer(transaction_id, _SOURCE, _PASSWORD)) <= 76
 
 
 def _signed(attributes: bytes) -> bytes:

@@ -376,11 +376,7 @@ class Mux:
         if not session.checks.take(now):
             self.counters.surplus_stun += 1
             return
-        check = stun.authenticate(data, password)
-        if check is None:
-            self.counters.bad_stun += 1
-            return
-        self._port.send(stun.answer(check, known.source, password), known)
+        self._port.send(stun.answer(transaction_id, known.source, password), known)
 
     def _is_spoken_for(self, key: bytes, session: Session, now: float) -> bool:
         """Does another session speak from there, or begin to?

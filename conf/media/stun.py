@@ -1,7 +1,7 @@
 """The server's half of ICE-lite: answering connectivity checks (RFC 8445 §2.5, RFC 8489).
 
-Pure functions over bytes; the codec is aioice's. A cheap look at the fixed header comes before any
-parsing, so that a flood of noise costs a few comparisons a datagram.
+Pure functions over bytes. A cheap look at the fixed header comes first, so that a flood of noise
+costs a few comparisons a datagram.
 """
 
 import functools
@@ -10,20 +10,27 @@ import hmac
 import secrets
 import string
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
-from aioice import stun
+from conf.media.udp import V4_MAPPED
 
-from conf.media.udp import unpack_sockaddr
-
-_START = struct.Struct("!HHI12xHH")  # the header, and that of the first attribute
+_START = struct.Struct("!HH4s12xHH")  # the header, and that of the first attribute
 _BINDING_REQUEST: Final = 0x0001
+_BINDING_RESPONSE: Final = 0x0101
+_COOKIE: Final = (0x2112A442).to_bytes(4, "big")  # RFC 8489 §5
 _USERNAME: Final = 0x0006
 _INTEGRITY: Final = 0x0008
+_XOR_MAPPED_ADDRESS: Final = 0x0020
 _ATTRIBUTE = struct.Struct("!HH")
 _INTEGRITY_HEAD: Final = _ATTRIBUTE.pack(_INTEGRITY, 20)
 _SHA1_BLOCK: Final = 64
+_SHA1_BYTES: Final = 20
+_FINGERPRINT = struct.Struct("!HHI")  # RFC 8489 §14.7
+_FINGERPRINT_KIND: Final = 0x8028
+_FINGERPRINT_MASK: Final = 0x5354554E
+_SOCKADDR_IN6: Final = 28  # bytes; of IPv4's, 16
 _MAX_ATTRIBUTES: Final = 12  # looked at for one; a datagram has room for 370, a browser sends ten
 _ICE_CHARS: Final = string.ascii_letters + string.digits
 
@@ -34,14 +41,6 @@ class Credentials:
 
     ufrag: str
     password: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """An authenticated connectivity check."""
-
-    transaction_id: bytes
-    is_nominated: bool
 
 
 def make_credentials() -> Credentials:
@@ -61,7 +60,7 @@ def requested_ufrag(data: bytes) -> str | None:
     if len(data) < 28:
         return None
     kind, length, cookie, name, size = _START.unpack_from(data)
-    if kind != _BINDING_REQUEST or cookie != stun.COOKIE or length + 20 != len(data):
+    if kind != _BINDING_REQUEST or cookie != _COOKIE or length + 20 != len(data):
         return None
     at, size = (24, size) if name == _USERNAME else _find(data, _USERNAME)
     colon = data.find(b":", at, at + min(size, 513))
@@ -91,10 +90,8 @@ def is_intact(data: bytes, password: str) -> bool:
     at = _find_integrity(data)
     if not at:
         return False
-    inner, outer = (state.copy() for state in _keyed(password))
-    inner.update(data[:2] + at.to_bytes(2, "big") + data[4 : at - 4])
-    outer.update(inner.digest())
-    return hmac.compare_digest(outer.digest(), data[at : at + 20])
+    signature = _signature(data[:2] + at.to_bytes(2, "big") + data[4 : at - 4], password)
+    return hmac.compare_digest(signature, data[at : at + 20])
 
 
 def _find_integrity(data: bytes) -> int:
@@ -119,24 +116,32 @@ def _keyed(password: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
     return inner, outer
 
 
-def authenticate(data: bytes, password: str) -> Check | None:
-    """The check in `data` if its MESSAGE-INTEGRITY holds under `password`, else None."""
-    try:
-        message = stun.parse_message(data)
-        if not message.check_message_integrity(password.encode()):
-            return None
-    except (ValueError, struct.error, UnicodeDecodeError, IndexError):
-        return None
-    return Check(message.transaction_id, "USE-CANDIDATE" in message.attributes)
+def answer(transaction_id: bytes, source: bytes, password: str) -> bytes:
+    """The success response to a check that is intact; `source`: raw sockaddr it came from.
+
+    64 or 76 bytes. Sixty browsers ask twenty times a second, so it is written here and not with
+    aioice's codec, which takes ten times as long (a test compares them).
+    """
+    host = source[4:8] if len(source) < _SOCKADDR_IN6 else source[8:24]
+    if host.startswith(V4_MAPPED):
+        host = host[len(V4_MAPPED) :]
+    mask = _COOKIE + transaction_id
+    address = (b"\0\1" if len(host) == 4 else b"\0\2") + _masked(source[2:4], mask)
+    address += _masked(host, mask)
+    mapped = _ATTRIBUTE.pack(_XOR_MAPPED_ADDRESS, len(address)) + address
+    size = len(mapped) + len(_INTEGRITY_HEAD) + _SHA1_BYTES
+    signed = _ATTRIBUTE.pack(_BINDING_RESPONSE, size) + mask + mapped
+    rest = mask + mapped + _INTEGRITY_HEAD + _signature(signed, password)
+    whole = _ATTRIBUTE.pack(_BINDING_RESPONSE, size + _FINGERPRINT.size) + rest
+    return whole + _FINGERPRINT.pack(_FINGERPRINT_KIND, 4, zlib.crc32(whole) ^ _FINGERPRINT_MASK)
 
 
-def answer(check: Check, source: bytes, password: str) -> bytes:
-    """The success response to `check`; `source`: raw sockaddr it came from. ≤76 bytes."""
-    response = stun.Message(
-        message_method=stun.Method.BINDING,
-        message_class=stun.Class.RESPONSE,
-        transaction_id=check.transaction_id,
-        attributes={"XOR-MAPPED-ADDRESS": unpack_sockaddr(source)},
-    )
-    response.add_message_integrity(password.encode())
-    return bytes(response)
+def _masked(data: bytes, mask: bytes) -> bytes:
+    return bytes(octet ^ other for octet, other in zip(data, mask, strict=False))
+
+
+def _signature(signed: bytes, password: str) -> bytes:
+    inner, outer = (state.copy() for state in _keyed(password))
+    inner.update(signed)
+    outer.update(inner.digest())
+    return outer.digest()

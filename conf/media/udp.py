@@ -30,7 +30,7 @@ CONTROL = struct.Struct("=QiiH6x")  # cmsghdr and a 16-bit size
 CONTROL_SIZE: Final = 18  # CMSG_LEN of a 16-bit size
 # msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen of one mmsghdr.
 _pack_message = struct.Struct("=QQQQQQ").pack_into
-_V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
+V4_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
 
 
 # Where each message's packets begin, and how many it takes.
@@ -73,7 +73,7 @@ def unpack_sockaddr(key: bytes) -> tuple[str, int]:
     """Host and port of a raw `sockaddr_in` or `sockaddr_in6`."""
     if len(key) >= _SOCKADDR_IN6.size:
         _, port, _, host, _ = _SOCKADDR_IN6.unpack_from(key)
-        if host[:12] == _V4_MAPPED:
+        if host[:12] == V4_MAPPED:
             return socket.inet_ntop(socket.AF_INET, host[12:]), socket.ntohs(port)
         return socket.inet_ntop(socket.AF_INET6, host), socket.ntohs(port)
     _, port, host = _SOCKADDR_IN.unpack_from(key)

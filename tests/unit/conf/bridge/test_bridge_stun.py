@@ -1,6 +1,7 @@
 """ICE-lite: what counts as a check, and what is answered."""
 
 import socket
+from typing import Any
 
 import pytest
 from aioice import stun as codec
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.media import stun
-from conf.media.udp import pack_sockaddr
+from conf.media.udp import pack_sockaddr, unpack_sockaddr
 
 
 def request(username: str = "ours:theirs", password: str = "secret" * 4) -> bytes:
@@ -29,11 +30,8 @@ def test_the_ufrag_before_the_colon_is_ours() -> None:
 
 
 def test_a_check_needs_the_right_password() -> None:
-    """And tells whether it nominates."""
-    check = stun.authenticate(request(), "secret" * 4)
-    assert check is not None
-    assert check.is_nominated
-    assert stun.authenticate(request(), "other") is None
+    assert stun.is_intact(request(), "secret" * 4)
+    assert not stun.is_intact(request(), "other")
 
 
 @pytest.mark.parametrize("place", [8, 24, -25, -9])
@@ -83,22 +81,44 @@ def test_the_answer_is_small_and_names_the_source(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     source = pack_sockaddr(family, (host, 4711))
     asked = request()
-    check = stun.authenticate(asked, "secret" * 4)
-    assert check is not None
-    answer = stun.answer(check, source, "secret" * 4)
+    answer = stun.answer(stun.transaction_of(asked), source, "secret" * 4)
     message = codec.parse_message(answer)
     assert message.check_message_integrity(b"secret" * 4)
     assert message.attributes["XOR-MAPPED-ADDRESS"] == (host, 4711)
     assert len(answer) <= len(asked)
 
 
+@given(
+    st.binary(min_size=12, max_size=12),
+    st.ip_addresses(),
+    st.integers(1, 65_535),
+    st.booleans(),
+)
+def test_the_answer_is_the_codec_s(
+    transaction_id: bytes, host: Any, number: int, is_mapped: bool
+) -> None:
+    """To the byte; an IPv4 address that came over IPv6 is IPv4's (RFC 4291 §2.5.5.2)."""
+    text, family = str(host), socket.AF_INET if host.version == 4 else socket.AF_INET6
+    if is_mapped and host.version == 4:
+        text, family = "::ffff:" + text, socket.AF_INET6
+    source = pack_sockaddr(family, (text, number))
+    message = codec.Message(
+        message_method=codec.Method.BINDING,
+        message_class=codec.Class.RESPONSE,
+        transaction_id=transaction_id,
+        attributes={"XOR-MAPPED-ADDRESS": unpack_sockaddr(source)},
+    )
+    message.add_message_integrity(b"secret" * 4)
+    assert stun.answer(transaction_id, source, "secret" * 4) == bytes(message)
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_no_check(data: bytes) -> None:
     """Neither random bytes nor a request with bytes changed raise or pass."""
     assert stun.requested_ufrag(data) is None or len(data) >= 28
-    assert stun.authenticate(data, "secret") is None
+    assert not stun.is_intact(data, "secret")
     good = request()
-    assert stun.authenticate(good[:20] + data + good[20 + len(data) :], "x") is None
+    assert not stun.is_intact(good[:20] + data + good[20 + len(data) :], "x")
 
 
 def test_credentials_are_long_and_fresh() -> None:

@@ -1,10 +1,9 @@
-"""Every private name of aiortc, aioice and pylibsrtp we rely on is where we left it."""
+"""Every private name of aiortc and pylibsrtp we rely on is where we left it."""
 
 import ast
 import inspect
 from pathlib import Path
 
-from aioice import stun
 from aiortc import rtcdtlstransport
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
@@ -16,7 +15,6 @@ REPLAYS = {9, 10}  # srtp_err_status_replay_fail, srtp_err_status_replay_old
 FOREIGN = ("aioice", "aiortc", "pylibsrtp")
 # What conf imports of them, in any file; each has its test below.
 IMPORTED = {
-    ("aioice", "stun"),
     ("aiortc.rtcdtlstransport", "RTCCertificate"),
     ("aiortc.rtcdtlstransport", "RTCDtlsFingerprint"),
     ("aiortc.rtcdtlstransport", "RTCDtlsParameters"),
@@ -125,14 +123,3 @@ def test_a_number_is_encrypted_once_and_decrypted_once() -> None:
         outcomes.append(unprotect(ours.receive, buffer, size))
     assert outcomes[0] == OK
     assert outcomes[1] in REPLAYS
-
-
-def test_aioice_stun_codec() -> None:
-    """Message, integrity and the cookie."""
-    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
-    message.add_message_integrity(b"key")
-    read = stun.parse_message(bytes(message))
-    assert read.check_message_integrity(b"key")
-    assert read.transaction_id == message.transaction_id
-    assert "USE-CANDIDATE" not in read.attributes
-    assert stun.COOKIE == 0x2112A442
