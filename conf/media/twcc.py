@@ -147,9 +147,8 @@ class FeedbackBuilder:
 
     def __init__(self) -> None:
         # Rings: which unwrapped number has come, and when. A table to be cleared now and then was
-        # cleared for all sites of a meeting at once, half a millisecond each.
-        self._numbers = array("q", [_NEVER]) * _KEPT
-        self._ticks = array("q", [0]) * _KEPT
+        # cleared for all sites of a meeting at once, half a millisecond each. 64 kB, with the first.
+        self._numbers = self._ticks = array("q")
         self._highest = -1
         self._next = -1  # first number the next feedback covers
         self._number = 0
@@ -160,6 +159,7 @@ class FeedbackBuilder:
         if highest < 0:
             number = sequence
             self._next = sequence
+            self._numbers, self._ticks = array("q", [_NEVER]) * _KEPT, array("q", [0]) * _KEPT
         else:
             number = highest + ((sequence - highest + 0x8000) & 0xFFFF) - 0x8000
         if number > highest:
