@@ -22,7 +22,7 @@ from conf.media.probe import Prober
 from conf.media.session import Session
 from conf.media.shaper import Shaper
 from conf.media.twcc import Buffer, Told, gather, parse_feedback
-from conf.media.voiceguard import MOST, VoiceGuard
+from conf.media.voiceguard import MOST, NEAR, VoiceGuard
 from conf.settings import MediaSettings
 
 _RANKS: Final = {
@@ -36,6 +36,8 @@ LAST_PICTURE_BPS: Final = 60_000
 PAYLOAD_SHARE: Final = 0.94  # of a ceiling; the rest is for encryption's tags and reports
 CEILING_MARGIN: Final = 1.15  # as a rise and its probe need
 CONTENT_S: Final = 2.3  # a look at what cannot be better costs half a millisecond, code long unused
+SPARE: Final = 1.3  # by itself the estimate grows to 1.5 times what is sent, and no further
+PATIENCE_US: Final = 500_000  # with packets that no feedback tells of
 VOICE_BPS: Final = 16_000  # at least, of a voice that is given a slot
 MAX_VOICE_SHARE: Final = 0.4  # of the estimate, of voices repeated as often as can be
 MAX_PADDING_PACKETS: Final = 64  # per tick
@@ -156,9 +158,18 @@ class DownBudget:
         return is_less
 
     def needs_no_choice(self, now: float) -> bool:
-        """Does every slot show all it can, with room to spare? Then look again after a while."""
-        has_room = self._is_content and self.estimate.target_bps > 2 * self.sending_bps
-        return has_room and now - self._chosen_at < CONTENT_S
+        """Does every slot show all it can, with room to spare, on a link without trouble?
+
+        Then look again after a while. An estimate that falls asks for a choice by itself.
+        """
+        estimate, now_us = self.estimate, int(now * 1e6)
+        if not self._is_content or now - self._chosen_at >= CONTENT_S:
+            return False
+        if estimate.target_bps <= SPARE * self.sending_bps or estimate.was_full(now_us):
+            return False
+        untold_us = self._session.history.first_sent_us(self._untold) if self.has_feedback else None
+        is_silent = untold_us is not None and now_us - untold_us > PATIENCE_US
+        return estimate.loss.fraction < NEAR and not is_silent
 
     def on_round_trip(self, round_trip_s: float) -> None:
         """From receiver reports."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from conf.media.budget import DownBudget
+from conf.media.budget import CONTENT_S, DownBudget
 from conf.media.twcc import FeedbackBuilder
 from conf.settings import MediaSettings
-from tests.support.bridge_stage import Stage
+from tests.support.bridge_stage import Stage, vp8
 
 START_BPS = 2_000_000
 
@@ -27,9 +27,9 @@ class Link:
         for n in range(count):
             self._history.add(int(now * 1e6) + 1000 * n, 200)
 
-    def tell(self, now: float) -> None:
-        """All that was sent has arrived."""
-        for number in range(self._told, self._history.next_sequence):
+    def tell(self, now: float, lost: int = 0) -> None:
+        """All that was sent has arrived, but for the first `lost`."""
+        for number in range(self._told + lost, self._history.next_sequence):
             self._builder.add(number & 0xFFFF, int(now * 1e6))
         self._told = self._history.next_sequence
         for packet in self._builder.build(1, 2):
@@ -68,3 +68,51 @@ def test_packets_nobody_tells_of_halve_it(link: Link) -> None:
     for at in (61.0, 61.2, 61.4, 61.6):
         link.send(at, 5)
     assert link.target(61.8) == before // 2
+
+
+@pytest.fixture
+def content() -> Iterator[Link]:
+    """A site that is shown all there is, and the estimate at what that takes and half as much."""
+    stage = Stage()
+    stage.say(1, vp8(1, key=True), now=0.9)
+    stage.read(0.9)
+    link = Link(stage)
+    link.budget.on_round_trip(0.05)
+    link.send(1.0, 200)
+    link.tell(1.2)
+    link.budget.choose(1.3)
+    link.budget.sending_bps = int(link.budget.estimate.target_bps / 1.5)
+    yield link
+    stage.close()
+
+
+def test_who_has_all_and_room_to_spare_needs_no_choice_for_a_while(content: Link) -> None:
+    assert content.budget.needs_no_choice(1.7)
+    assert not content.budget.needs_no_choice(1.3 + CONTENT_S)
+    content.budget.sending_bps = int(content.budget.estimate.target_bps / 1.2)
+    assert not content.budget.needs_no_choice(1.7)
+
+
+def test_a_link_that_loses_is_looked_at_each_time(content: Link) -> None:
+    """Its voices may need guarding; a chance loss is none."""
+    content.send(1.4, 100)
+    content.tell(1.5, lost=1)
+    assert content.budget.needs_no_choice(1.7)
+    content.send(1.6, 100)
+    content.tell(1.7, lost=10)
+    assert not content.budget.needs_no_choice(1.8)
+
+
+def test_a_link_of_which_nothing_is_told_is_looked_at_each_time(content: Link) -> None:
+    """But not one to which nothing is sent."""
+    assert content.budget.needs_no_choice(2.5)
+    content.send(2.5, 5)
+    assert content.budget.needs_no_choice(2.9)
+    assert not content.budget.needs_no_choice(3.1)
+    content.tell(3.1)
+    assert content.budget.needs_no_choice(3.2)
+
+
+def test_a_change_of_what_could_be_shown_asks_for_a_choice(content: Link) -> None:
+    content.budget.reconsider()
+    assert not content.budget.needs_no_choice(1.7)
