@@ -147,10 +147,11 @@ class FeedbackBuilder:
 
     def __init__(self) -> None:
         # Rings: which unwrapped number has come, and when. A table to be cleared now and then was
-        # cleared for all sites of a meeting at once, half a millisecond each. 64 kB, with the first.
+        # cleared for all sites of a meeting at once, half a millisecond each. 64 kB, from the first
+        # packet on.
         self._numbers = self._ticks = array("q")
         self._highest = -1
-        self._next = -1  # first number the next feedback covers
+        self._next = 0  # first number the next feedback covers
         self._number = 0
 
     def add(self, sequence: int, arrival_us: int) -> None:
