@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bench._fuzz_feedback import feedback_packet, transport_feedback
 from conf.cameras.packetize import Packetizer
-from conf.media import rtcp, stun, tcp, twcc
+from conf.media import rtcp, stun, tcp
 from conf.media.answer import AnswerPlan, Candidate, Endpoint, build_answer, plan_streams
 from conf.media.errors import DecodeError
 from conf.media.h264 import is_parameter_set, starts_key_frame
@@ -166,26 +167,6 @@ def _unordered(reports: Iterable[rtcp.Report]) -> list[rtcp.Report]:
         else report
         for report in reports
     ]
-
-
-def transport_feedback(data: bytes) -> None:
-    """Both readers of feedback settle the same packets."""
-    slow, fast = twcc.SendHistory(), twcc.SendHistory()
-    for number in range(600):
-        slow.add(number // 3 * 1000, 1000 + number)
-        fast.add(number // 3 * 1000, 1000 + number)
-    try:
-        feedback = twcc.parse_feedback(data)
-    except DecodeError:
-        feedback = None
-    try:
-        told = fast.settle_at_once(memoryview(data), 0, len(data))
-    except DecodeError:  # the shorter way wants a chunk, even to tell of nothing
-        assert feedback is None or not feedback.arrivals_us
-        return
-    if told is not None and feedback is not None:
-        assert told == twcc.gather(slow.settle(feedback))
-        assert slow.sizes == fast.sizes
 
 
 def vp8(data: bytes) -> None:
@@ -473,6 +454,7 @@ TARGETS: Final = {
     "twcc": Target(
         transport_feedback, lambda: [one[12:] for one in _hexes("rtcp/transport_feedback.toml")]
     ),
+    "feedback": Target(feedback_packet, lambda: _hexes("rtcp/transport_feedback.toml")),
     "vp8": Target(vp8, lambda: _hexes("vp8/chromium156.toml")),
     "h264": Target(h264, lambda: _hexes("h264/chromium156.toml")),
     "red": Target(red, lambda: [bytes.fromhex("ef000003fb00000302" + "6f" + "00" * 8)]),
