@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import pytest
@@ -309,6 +309,29 @@ def test_nothing_is_read_for_one_that_has_left(peer: Peer) -> None:
     assert peer.door.mux.counters.unknown_source == 1
 
 
+def test_no_row_is_kept_of_who_came_and_went() -> None:
+    """Each at an address of its own, or at that of the one before; some at two."""
+    with ExitStack() as stack:
+        door = stack.enter_context(front_door(compiled.load()))
+        at_one, other = (stack.enter_context(door.visitor()) for _ in range(2))
+        assert door.mux._feedback is not None
+        rows = door.mux._feedback._rows
+        peers = []
+        for n in range(6):
+            door.now += 10.0
+            peers.append(peer := Peer(door, at_one))
+            tell_of_one(peer)
+            if n % 2:
+                door.knock(other, check(peer.session))
+                peer.socket = other
+                tell_of_one(peer, after_s=1.0)
+            assert rows == {key: door.mux._by_key[key].kept.address for key in rows}
+            assert peer.session.kept.address in rows.values()
+        for peer in peers:
+            door.mux.remove(peer.session)
+        assert rows == {}
+
+
 def test_nothing_is_read_without_keys_or_address(peer: Peer) -> None:
     peer.session.kept.forget()
     tell_of_one(peer)
@@ -370,6 +393,19 @@ def test_what_is_kept_is_told_before_what_python_reads(peer: Peer) -> None:
     packet[7] = SSRC + 1
     peer.tell(bytes(packet))
     assert [told[3] for told in peer.listener.told] == [peer.now_us - 20_000, peer.now_us]
+
+
+@pytest.mark.parametrize("reach", [(-1, 0), (-HISTORY - 1, -HISTORY)])
+def test_only_what_is_remembered_is_settled(peer: Peer, reach: tuple[int, int]) -> None:
+    """Not what is still to be sent, nor what was sent a ring ago: their places are others'."""
+    peer.send(*[100] * (HISTORY + 1))
+    peer.builder = FeedbackBuilder()
+    following = peer.session.history.next_sequence
+    for number in reach:
+        peer.arrival(following + number, peer.now_us)
+    peer.tell(peer.report())
+    assert [told[1] for told in peer.listener.told] == [1]
+    assert sum(size == 100 for size in peer.session.history.sizes) == HISTORY - 1
 
 
 def test_a_report_on_very_many_packets_is_python_s(peer: Peer) -> None:
