@@ -46,7 +46,7 @@ soak: prepare-dev ## Run the long trials: a meeting of four hours in half of one
 	$(BIN)/python -m bench soak $(ARGS)
 
 clean: ## Remove what was made (not var/, which holds the demo's data)
-	rm -rf .venv .node .stamps web/node_modules web/static conf/media/libcopies.so dist htmlcov .coverage
+	rm -rf .venv .node .stamps web/node_modules web/static conf/media/*.so dist htmlcov .coverage
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 prepare-dev:

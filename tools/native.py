@@ -22,7 +22,7 @@ STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
 
 
 def digest() -> str:
-    """Of the sources: the loop says which it was made of, and is not used with others."""
+    """Of the sources: the library says which it was made of, and is not used with others."""
     return hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
 
 

@@ -184,7 +184,7 @@ static void look_at_items(struct burst *burst)
     }
 }
 
-/* What this was compiled from; conf.media.copies takes no other. */
+/* What this was compiled from; conf.media.compiled takes no other. */
 const char made_of[65] = MADE_OF;
 
 /* Goes on at burst->at, until all rows are done or the batch has no room for the next one. */

@@ -45,7 +45,7 @@ class KeptFeedback:
     __slots__ = ("_bursts", "_memory", "_row", "_waits_below_us", "address")
 
     def __init__(self, peer: Row) -> None:
-        """`peer`: its row, which this keeps alive."""
+        """`peer`: its row, which the Session keeps alive."""
         self._row = row = ffi.new("struct feedback_row *")
         row.peer, row.calm_below_us, row.newest_us = peer, NEVER_CALM, -1
         self._waits_below_us = NEVER_CALM

@@ -1,6 +1,6 @@
-"""The rows of memory that the copy loop reads and writes, compiled or not: `rows.h` declares them.
+"""The rows of memory that compiled parts and Python both read and write: `rows.h` declares them.
 
-One row a peer, one a down slot, each a line or two of the processor's cache. Python reaches their
+Two rows a peer, one a down slot, most a line or two of the processor's cache. Python reaches their
 fields as attributes; nothing keeps a second copy of them.
 """
 

@@ -57,7 +57,7 @@ class PacketSink(Protocol):
 
 
 class Session:
-    """Owner: the worker's loop. `row`: keys and address, as the copy loop reads them."""
+    """Owner: the worker's loop. `row`: keys and address, as the compiled parts read them."""
 
     __slots__ = (
         "_context",

@@ -269,7 +269,7 @@ class _Count:
 class SendHistory:
     """Send time and size of the last HISTORY packets to a subscriber, by transport-wide number.
 
-    `sent_us` and `sizes` never move in memory: the copy loop (conf.media.copies) writes them too.
+    `sent_us` and `sizes` never move in memory: copies.c and feedback.c write them too.
     """
 
     __slots__ = ("counter", "sent_us", "sizes")

@@ -7,7 +7,7 @@ from signaling.selftest.model import Finding, good
 from signaling.selftest.modems import check_modems
 from signaling.selftest.network import check_ports, check_redis, is_serving
 from signaling.selftest.storage import (
-    check_copy_loop,
+    check_inner_loops,
     check_data,
     check_database,
     check_disks,
@@ -28,7 +28,7 @@ async def run(settings: Settings) -> list[Finding]:
         *await check_modems(settings, serves),
         *await check_certificate(settings, SystemClock().now()),
         *check_pages(),
-        *check_copy_loop(),
+        *check_inner_loops(),
         *check_disks(settings),
         *await check_clock(settings),
     ]

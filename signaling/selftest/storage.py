@@ -83,8 +83,8 @@ def check_pages(static: Path = STATIC) -> list[Finding]:
     return [good("pages", str(static), "")]
 
 
-def check_copy_loop(library: Path = compiled.LIBRARY) -> list[Finding]:
-    """The bridge's copy loop was compiled, from the sources that are here."""
+def check_inner_loops(library: Path = compiled.LIBRARY) -> list[Finding]:
+    """The bridge's inner loops were compiled, from the sources that are here."""
     if compiled.load(library) is not None:
         return [good("media.loop", "compiled", "compiled")]
     text = "runs in Python: meetings work, at half as much again of the processor"

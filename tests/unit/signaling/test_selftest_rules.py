@@ -167,11 +167,11 @@ def test_pages_that_were_not_built_are_named(tmp_path: Path) -> None:
     assert storage.check_pages(tmp_path)[0].is_good
 
 
-def test_a_copy_loop_that_was_not_compiled_is_named(tmp_path: Path) -> None:
+def test_inner_loops_that_were_not_compiled_are_named(tmp_path: Path) -> None:
     """Meetings work without; who runs sixty sites on a small machine wants to know."""
-    (found,) = storage.check_copy_loop(tmp_path / "libcompiled.so")
+    (found,) = storage.check_inner_loops(tmp_path / "libcompiled.so")
     assert (found.code, "make install" in found.mend) == ("loop.interpreted", True)
-    assert storage.check_copy_loop()[0].is_good
+    assert storage.check_inner_loops()[0].is_good
 
 
 @pytest.mark.parametrize(

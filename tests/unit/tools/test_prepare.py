@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import environment, fingerprint, pages, services, steps
+from tools import environment, fingerprint, native, pages, services, steps
 
 
 @pytest.fixture
@@ -200,6 +200,12 @@ def test_every_package_of_ours_is_compiled() -> None:
     wheel = tomllib.loads((steps.ROOT / "pyproject.toml").read_text("utf-8"))
     packages = wheel["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert set(environment.SOURCES) == {"server.py", *packages}
+
+
+def test_make_clean_removes_what_was_compiled() -> None:
+    recipe = (steps.ROOT / "Makefile").read_text().partition("\nclean:")[2]
+    made = native.LIBRARY.relative_to(steps.ROOT)
+    assert any(made.match(word) for word in recipe.split())
 
 
 def test_changed_requirements_are_installed_again(
