@@ -56,9 +56,7 @@ def _history() -> twcc.SendHistory:
     return history
 
 
-@ffi.callback("int(void *, void *, int *)")
-def _in_clear(_context: Any, _packet: Any, _size: Any) -> int:
-    return OK
+_in_clear: Final = ffi.callback("int(void *, void *, int *)", lambda *_: OK)
 
 
 def _read_compiled(native: Any, kept: KeptFeedback, data: bytes) -> int:

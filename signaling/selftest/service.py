@@ -7,10 +7,10 @@ from signaling.selftest.model import Finding, good
 from signaling.selftest.modems import check_modems
 from signaling.selftest.network import check_ports, check_redis, is_serving
 from signaling.selftest.storage import (
-    check_inner_loops,
     check_data,
     check_database,
     check_disks,
+    check_inner_loops,
     check_pages,
 )
 from signaling.settings import Settings
