@@ -23,7 +23,6 @@ DUE: Final = 2
 OPENED: Final = 3
 REFUSED: Final = 4
 NEVER_CALM: Final = -(1 << 63)
-_NOTHING: Final[Told] = ([], 0, 0, -1)
 _TOLD: Final = struct.Struct("=qqIIII")  # from `looked_at_us`
 _TOLD_AT: Final = ffi.offsetof("struct feedback_row", "looked_at_us")
 _LAST: Final = struct.Struct("=qQ")  # from `came_at_us`
