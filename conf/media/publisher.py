@@ -198,6 +198,11 @@ class Publisher:
             return False
         return _rank(layer) <= self._policer.open_rank
 
+    @property
+    def has_sources(self) -> bool:
+        """May anything have come of it? Of most sites of a lecture nothing ever does."""
+        return bool(self._sources)
+
     def newly_offered(self, now: float) -> list[Track]:
         """The pictures of which layers have come or gone: who is shown them chooses anew."""
         pictures = (t for kind, t in self.tracks.items() if kind is not SourceKind.AUDIO)
@@ -279,6 +284,8 @@ class Publisher:
 
     def measure(self, elapsed_s: float) -> None:
         """Update the rates of all layers."""
+        if not self._sources:
+            return
         for track in self.tracks.values():
             for layer in track.layers:
                 layer.measure(elapsed_s)

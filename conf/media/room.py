@@ -193,6 +193,8 @@ class Room:
         changed = False
         moved: set[Track] = set()
         for pid, seat in self.seats.items():
+            if not seat.publisher.has_sources:
+                continue
             rids = seat.publisher.newly_wanted(now)
             moved.update(seat.publisher.newly_offered(now))
             if rids is not None:

@@ -45,6 +45,9 @@ class Show:
             site = Site(name)
             await worker.join("room", name, site.offer())
             site.socket.close()
+        publisher = worker.seats["a"].publisher
+        layers = publisher.tracks[SourceKind.CAMERA].layers
+        publisher._sources = dict(enumerate(layers))  # as from their first packets on
         free = ParticipantState()
         worker.apply("room", RoomState(1, {"a": free, "b": free}))
         viewer = worker.seats["b"]
