@@ -78,7 +78,7 @@ class DownBudget:
         """
         self._session.kept.take(0)
         self._session.kept.wait_below(NEVER_CALM)
-        self._session.kept.leave(is_left=False)
+        self._session.kept.pause(is_paused=False)
         self.estimate = Estimate(self._start_bps, self._ceiling_bps)
         self.prober = Prober()
         self._allocator = Allocator()
@@ -143,7 +143,7 @@ class DownBudget:
 
     def _end_probe(self, now_us: int) -> None:
         result = self.prober.result(now_us, self._newest_settled_us, self.estimate.loss.inherent)
-        self._session.kept.leave(is_left=self.is_probing)
+        self._session.kept.pause(is_paused=self.is_probing)
         if result:
             self.estimate.on_probe(result, now_us)
 
@@ -280,7 +280,7 @@ class DownBudget:
     def _begin_probe(self, now_us: int, wanted_bps: int) -> None:
         probe = self.prober.begin(now_us, wanted_bps, self.estimate.target_bps, self._ceiling_bps)
         if probe is not None:
-            self._session.kept.leave(is_left=True)  # every packet counts, one by one
+            self._session.kept.pause(is_paused=True)  # every packet counts, one by one
             self.estimate.on_probe_begin(probe.end_us)
             self._octets_at_probe = self._octets()
             self._padded = 0

@@ -181,7 +181,7 @@ static uint8_t read_one(struct feedback_batch *batch, uint32_t place)
     int size = (int)message->msg_len;
     uint32_t end;
 
-    if (!row || !row->receive || row->is_left || size < HEAD || size > LONGEST)
+    if (!row || !row->receive || row->is_paused || size < HEAD || size > LONGEST)
         return LEFT;
     if ((packet[0] & ~PADDED) != TWCC || packet[1] != RTPFB || get32(packet + 4) != row->ssrc)
         return LEFT;

@@ -64,9 +64,9 @@ class KeptFeedback:
         """Its keys are no more: nothing is read for it."""
         self._row.receive = ffi.NULL
 
-    def leave(self, *, is_left: bool) -> None:
+    def pause(self, *, is_paused: bool) -> None:
         """Shall Python read every report, packet by packet?"""
-        self._row.is_left = is_left
+        self._row.is_paused = is_paused
 
     def wait_below(self, way_us: int) -> None:
         """Nothing that was on its way for less need be looked at at once; by the peer's clock.

@@ -114,7 +114,7 @@ struct feedback_row {
     struct peer_row *peer;
     void *receive;             /* srtp_t of its reports; NULL: Python reads them */
     uint32_t ssrc;             /* it reports under */
-    uint32_t is_left;          /* Python reads them for now */
+    uint32_t is_paused;        /* Python reads them for now */
     int64_t calm_below_us;     /* arrival less sending while no queue stands: it can wait */
     int64_t came_at_us;        /* when the last came, */
     uint64_t following;        /* and the first number that had not been sent by then */

@@ -142,10 +142,10 @@ def test_nothing_can_wait_of_a_link_nobody_knows() -> None:
 
 def test_a_probe_is_read_packet_by_packet(peer: Peer) -> None:
     """By Python; afterwards no more."""
-    peer.session.kept.leave(is_left=True)
+    peer.session.kept.pause(is_paused=True)
     tell_of_one(peer)
     assert peer.listener.read == 1
-    peer.session.kept.leave(is_left=False)
+    peer.session.kept.pause(is_paused=False)
     tell_of_one(peer)
     assert peer.listener.read == 1
 
